@@ -1,0 +1,7 @@
+//! msq-gate: a reverse proxy that enforces Apache Druid's permissions
+//!
+//! Modules stand in the order of a request's journey.
+
+pub mod authenticate;
+pub mod druid;
+pub mod resource_actions;

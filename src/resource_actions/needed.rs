@@ -1,0 +1,39 @@
+//! What a request needs before it may pass
+
+use std::collections::BTreeSet;
+
+use crate::druid::{Owner, ResourceAction, ResourceActions};
+
+/// What a request needs; there is no variant that means "nobody looked"
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// Any authenticated caller may; always chosen by name, never by finding an empty set
+    Authenticated,
+    /// Every one of these
+    All(ResourceActions),
+    /// To be the submitter, or to hold every one of `otherwise`
+    SubmitterOr {
+        /// Who submitted, where that is known; a task without an owner has no submitter
+        submitter: Option<Owner>,
+        /// What anybody else needs
+        otherwise: ResourceActions,
+    },
+}
+
+impl Needed {
+    /// What a request needs whose every part was read and asked just these
+    ///
+    /// Only for an analyser that has looked at everything there is: an empty set becomes "any
+    /// authenticated caller".
+    pub fn after_reading_everything(actions: BTreeSet<ResourceAction>) -> Self {
+        ResourceActions::new(actions).map_or(Self::Authenticated, Self::All)
+    }
+
+    /// The resource actions it names, in the order of their sentences
+    pub fn resource_actions(&self) -> Vec<&ResourceAction> {
+        match self {
+            Self::Authenticated => Vec::new(),
+            Self::All(actions) | Self::SubmitterOr { otherwise: actions, .. } => actions.iter().collect(),
+        }
+    }
+}

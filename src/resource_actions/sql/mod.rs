@@ -1,0 +1,1 @@
+//! SQL: from the text of a statement to what it needs
