@@ -4,4 +4,5 @@
 
 pub mod authenticate;
 pub mod druid;
+pub mod json;
 pub mod resource_actions;
