@@ -1,1 +1,7 @@
 //! Who is asking
+
+pub mod algorithm;
+pub mod bearer;
+pub mod claim_path;
+pub mod error;
+pub mod issuer;

@@ -1,0 +1,246 @@
+//! Whose tokens count, and for what
+//!
+//! All of an issuer's checks come with it: one without an audience, without algorithms or without a place
+//! for the caller's name cannot be made.
+
+use serde_json::{Map, Value};
+
+use super::algorithm::Algorithm;
+use super::claim_path::{ClaimPath, Found};
+use super::error::{AuthenticationError, ClaimFault};
+
+/// What the configuration says of an issuer, not yet checked
+#[derive(Clone, Debug)]
+pub struct IssuerSettings {
+    /// The exact `iss`
+    pub issuer: String,
+    /// Of these, `aud` has to hold one
+    pub audiences: Vec<String>,
+    /// What its tokens may be signed with
+    pub algorithms: Vec<Algorithm>,
+    /// Where the caller's name stands: a dotted path
+    pub identity_claim: String,
+    /// Where the caller's roles stand: a dotted path
+    pub roles_claim: String,
+    /// The only roles it may confer; any where not given
+    pub confers: Option<Vec<String>>,
+}
+
+/// An issuer whose tokens count
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    name: String,
+    audiences: Vec<String>,
+    algorithms: Vec<Algorithm>,
+    identity_claim: ClaimPath,
+    roles_claim: ClaimPath,
+    confers: Option<Vec<String>>,
+}
+
+/// Why an issuer cannot be
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IssuerFault {
+    /// It has no name
+    #[error("`issuer` is empty; write the exact `iss` of its tokens")]
+    NoName,
+    /// Its name holds a character that separates or forges
+    #[error("`issuer` holds `|` or a control character; an owner is written ISSUER|IDENTITY")]
+    BadName,
+    /// It has no audience, so a token for another service would count
+    #[error("`audiences` is empty or holds an empty name; write the `aud` that names this service")]
+    NoAudience,
+    /// It has no algorithm
+    #[error("`algorithms` is empty; write which ones its tokens are signed with, such as RS256")]
+    NoAlgorithm,
+    /// The path of the identity claim is none
+    #[error("`identity_claim` is not a claim name or a dotted path of them")]
+    BadIdentityClaim,
+    /// The path of the roles claim is none
+    #[error("`roles_claim` is not a claim name or a dotted path of them")]
+    BadRolesClaim,
+}
+
+/// Who a token's claims speak of: proof of nothing, see [`Identity`](super::Identity)
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The caller's name
+    pub identity: String,
+    /// The roles that the claims list and that this issuer may confer
+    pub roles: Vec<String>,
+}
+
+impl Issuer {
+    /// An issuer with all of its checks
+    ///
+    /// # Errors
+    ///
+    /// Where one of the checks would be missing; see [`IssuerFault`].
+    pub fn new(settings: IssuerSettings) -> Result<Self, IssuerFault> {
+        let IssuerSettings { issuer, audiences, algorithms, identity_claim, roles_claim, confers } = settings;
+        check_name(&issuer)?;
+        if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+            return Err(IssuerFault::NoAudience);
+        }
+        if algorithms.is_empty() {
+            return Err(IssuerFault::NoAlgorithm);
+        }
+        let identity_claim = ClaimPath::parse(&identity_claim).ok_or(IssuerFault::BadIdentityClaim)?;
+        let roles_claim = ClaimPath::parse(&roles_claim).ok_or(IssuerFault::BadRolesClaim)?;
+        Ok(Self { name: issuer, audiences, algorithms, identity_claim, roles_claim, confers })
+    }
+
+    /// Its name, the exact `iss` of its tokens
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is limited in what it may confer
+    pub fn confers(&self) -> Option<&[String]> {
+        self.confers.as_deref()
+    }
+
+    /// The algorithm of this name, if its tokens may use it
+    pub(super) fn algorithm(&self, name: &str) -> Result<Algorithm, AuthenticationError> {
+        let named = Algorithm::from_name(name).filter(|algorithm| self.algorithms.contains(algorithm));
+        named.ok_or_else(|| AuthenticationError::Algorithm { allowed: comma_separated(&self.algorithms) })
+    }
+
+    /// That the claims are meant for this service
+    pub(super) fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), AuthenticationError> {
+        let named = claims.get("aud").and_then(strings).unwrap_or_default();
+        if named.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience)) {
+            return Ok(());
+        }
+        Err(AuthenticationError::Audience { audiences: self.audiences.join(", ") })
+    }
+
+    /// Who the claims speak of
+    ///
+    /// This proves nothing: it serves to explain what a set of claims would be allowed.
+    ///
+    /// # Errors
+    ///
+    /// Where the caller has no name, or the roles are neither a string nor a list of strings.
+    pub fn person(&self, claims: &Map<String, Value>) -> Result<Person, ClaimFault> {
+        Ok(Person { identity: self.identity(claims)?, roles: self.roles(claims)? })
+    }
+
+    fn identity(&self, claims: &Map<String, Value>) -> Result<String, ClaimFault> {
+        let missing = || ClaimFault::NoIdentity(self.identity_claim.to_string());
+        let Found::Value(value) = self.identity_claim.find(claims) else { return Err(missing()) };
+        let identity = value.as_str().filter(|identity| !identity.is_empty()).ok_or_else(missing)?;
+        if identity.chars().any(char::is_control) {
+            return Err(ClaimFault::IdentityControl(self.identity_claim.to_string()));
+        }
+        Ok(identity.to_owned())
+    }
+
+    fn roles(&self, claims: &Map<String, Value>) -> Result<Vec<String>, ClaimFault> {
+        let listed = match self.roles_claim.find(claims) {
+            Found::Value(value) => strings(value),
+            Found::Nothing => Some(Vec::new()),
+            Found::Barred => None,
+        };
+        let listed = listed.ok_or_else(|| ClaimFault::Roles(self.roles_claim.to_string()))?;
+        Ok(listed.into_iter().filter(|role| self.may_confer(role)).map(str::to_owned).collect())
+    }
+
+    fn may_confer(&self, role: &str) -> bool {
+        self.confers.as_ref().is_none_or(|roles| roles.iter().any(|conferred| conferred == role))
+    }
+}
+
+fn check_name(name: &str) -> Result<(), IssuerFault> {
+    if name.is_empty() {
+        return Err(IssuerFault::NoName);
+    }
+    if name.chars().any(|character| character == '|' || character.is_control()) {
+        return Err(IssuerFault::BadName);
+    }
+    Ok(())
+}
+
+/// A string, never split, or a list of strings and nothing else
+fn strings(value: &Value) -> Option<Vec<&str>> {
+    match value.as_array() {
+        Some(values) => values.iter().map(Value::as_str).collect(),
+        None => value.as_str().map(|one| vec![one]),
+    }
+}
+
+fn comma_separated(algorithms: &[Algorithm]) -> String {
+    algorithms.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> IssuerSettings {
+        IssuerSettings {
+            issuer: "https://id.example.org".to_owned(),
+            audiences: vec!["druid".to_owned()],
+            algorithms: vec![Algorithm::Rs256],
+            identity_claim: "sub".to_owned(),
+            roles_claim: "realm_access.roles".to_owned(),
+            confers: None,
+        }
+    }
+
+    fn person(claims: Value) -> Result<Person, ClaimFault> {
+        Issuer::new(settings()).unwrap().person(claims.as_object().unwrap())
+    }
+
+    #[test]
+    fn an_issuer_that_lacks_a_check_is_refused() {
+        assert!(Issuer::new(settings()).is_ok());
+        let fault = |change: fn(&mut IssuerSettings)| {
+            let mut changed = settings();
+            change(&mut changed);
+            Issuer::new(changed).unwrap_err()
+        };
+        assert_eq!(fault(|s| s.issuer.clear()), IssuerFault::NoName);
+        assert_eq!(fault(|s| s.issuer.push('|')), IssuerFault::BadName);
+        assert_eq!(fault(|s| s.issuer.push('\n')), IssuerFault::BadName);
+        assert_eq!(fault(|s| s.audiences.clear()), IssuerFault::NoAudience);
+        assert_eq!(fault(|s| s.audiences.push(String::new())), IssuerFault::NoAudience);
+        assert_eq!(fault(|s| s.algorithms.clear()), IssuerFault::NoAlgorithm);
+        assert_eq!(fault(|s| s.identity_claim.clear()), IssuerFault::BadIdentityClaim);
+        assert_eq!(fault(|s| s.roles_claim.push('.')), IssuerFault::BadRolesClaim);
+    }
+
+    #[test]
+    fn a_string_is_one_role_and_a_list_is_a_list() {
+        let roles = |roles: Value| person(serde_json::json!({"sub": "a", "realm_access": {"roles": roles}}));
+        assert_eq!(roles("x y,z".into()).unwrap().roles, ["x y,z"]);
+        assert_eq!(roles(serde_json::json!(["x", " y "])).unwrap().roles, ["x", " y "]);
+        for odd in ["null", "1", "true", "{}", "[1]", "[[\"x\"]]", "[\"x\",null]"] {
+            assert!(roles(serde_json::from_str(odd).unwrap()).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_token_without_the_roles_claim_has_no_roles() {
+        assert!(person(serde_json::json!({"sub": "a"})).unwrap().roles.is_empty());
+        assert!(person(serde_json::json!({"sub": "a", "realm_access": {}})).unwrap().roles.is_empty());
+        assert!(person(serde_json::json!({"sub": "a", "realm_access": "roles"})).is_err());
+    }
+
+    #[test]
+    fn only_conferred_roles_are_kept() {
+        let limited = IssuerSettings { confers: Some(vec!["x".to_owned()]), ..settings() };
+        let claims = serde_json::json!({"sub": "a", "realm_access": {"roles": ["x", "y", "X"]}});
+        let person = Issuer::new(limited).unwrap().person(claims.as_object().unwrap()).unwrap();
+        assert_eq!(person.roles, ["x"]);
+    }
+
+    #[test]
+    fn a_name_is_a_string_with_something_in_it() {
+        assert_eq!(person(serde_json::json!({"sub": "ève"})).unwrap().identity, "ève");
+        for odd in ["null", "1", "\"\"", "[\"a\"]", "\"a\\nb\"", "\"a\\u0085\"", "\"\\u0000\""] {
+            let claims = serde_json::json!({"sub": serde_json::from_str::<Value>(odd).unwrap()});
+            assert!(person(claims).is_err(), "{odd}");
+        }
+        assert!(person(serde_json::json!({})).is_err());
+    }
+}
