@@ -1,0 +1,259 @@
+//! An issuer's public keys, and the check of one signature
+//!
+//! A key is tried for an algorithm only if its type, its curve and its own `alg` allow it; the token has no
+//! say in what kind of key it is checked with.
+
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jsonwebtoken::{DecodingKey, crypto};
+use serde_json::Value;
+
+use super::algorithm::Algorithm;
+use super::jwk::{Jwk, KeyFault, Material};
+use crate::json::{self, JsonError};
+
+/// The public keys of one issuer: at least one that can be used
+pub struct KeySet {
+    keys: Vec<PublicKey>,
+    remarks: Vec<KeyRemark>,
+    fingerprint: Vec<u8>,
+}
+
+/// One public key
+pub(super) struct PublicKey {
+    kid: Option<String>,
+    algorithms: Vec<Algorithm>,
+    decoding: DecodingKey,
+}
+
+/// Something an operator should know about a key of a set
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRemark {
+    /// Its place in the set, from 1
+    pub position: usize,
+    /// Its `kid`, where it is a string
+    pub kid: Option<String>,
+    /// What is to be said
+    pub remark: Remark,
+}
+
+/// What is to be said about a key
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// It is not used
+    Skipped(KeyFault),
+    /// Its public half is used, and the set shows its private half too
+    LeaksPrivateKey,
+}
+
+impl fmt::Display for KeyRemark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "key {}", self.position)?;
+        if let Some(kid) = &self.kid {
+            write!(formatter, " (kid `{}`)", kid.escape_debug())?;
+        }
+        match self.remark {
+            Remark::Skipped(fault) => write!(formatter, " is not used: it {fault}"),
+            Remark::LeaksPrivateKey => {
+                formatter.write_str(" is shown with its private half: whoever reads the set can make tokens")
+            }
+        }
+    }
+}
+
+/// Why a document gives no keys
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetError {
+    /// Longer than is read
+    #[error("the key set is longer than {MAX_SET_BYTES} bytes")]
+    TooLong,
+    /// No JSON
+    #[error("the key set cannot be read in one way only: {0}")]
+    Json(#[from] JsonError),
+    /// No JWK set
+    #[error("the key set is not a JSON object with a list `keys`")]
+    NotASet,
+    /// More keys than are read
+    #[error("the key set has more than {MAX_KEYS} keys")]
+    TooManyKeys,
+    /// None can be used
+    #[error("the key set has no key that can be used{}", listed(.0))]
+    NoUsableKey(
+        /// Why each is not used
+        Vec<KeyRemark>,
+    ),
+}
+
+impl KeySet {
+    /// Reads a JWK set, key by key
+    ///
+    /// # Errors
+    ///
+    /// Where the document is too long, is no JWK set, or has no key that can be used: an issuer without keys
+    /// is a fault, not a set of nobody.
+    pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
+        if document.len() > MAX_SET_BYTES {
+            return Err(KeySetError::TooLong);
+        }
+        let set = json::parse(document, SET_DEPTH)?;
+        let keys = set.get("keys").and_then(Value::as_array).ok_or(KeySetError::NotASet)?;
+        if keys.len() > MAX_KEYS {
+            return Err(KeySetError::TooManyKeys);
+        }
+        let fingerprint = digest(&SHA256, document).as_ref().to_vec();
+        Self { keys: Vec::new(), remarks: Vec::new(), fingerprint }.with(keys)
+    }
+
+    fn with(mut self, jwks: &[Value]) -> Result<Self, KeySetError> {
+        for (index, value) in jwks.iter().enumerate() {
+            let remark = self.add(value);
+            let kid = value.get("kid").and_then(Value::as_str).map(str::to_owned);
+            self.remarks.extend(remark.map(|remark| KeyRemark { position: index + 1, kid, remark }));
+        }
+        if self.keys.is_empty() { Err(KeySetError::NoUsableKey(self.remarks)) } else { Ok(self) }
+    }
+
+    fn add(&mut self, value: &Value) -> Option<Remark> {
+        match Jwk::read(value) {
+            Ok(jwk) => {
+                let remark = jwk.leaks_private_key.then_some(Remark::LeaksPrivateKey);
+                self.keys.push(PublicKey::new(jwk));
+                remark
+            }
+            Err(fault) => Some(Remark::Skipped(fault)),
+        }
+    }
+
+    /// How many keys can be used
+    pub fn usable(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// What an operator should know about this set
+    pub fn remarks(&self) -> &[KeyRemark] {
+        &self.remarks
+    }
+
+    /// Whether both were read from the same document
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+
+    /// The keys that a token may be checked with: those of its `kid`, or all where it names none
+    ///
+    /// Keys with equal `kid` are all there: none is silently the first.
+    pub(super) fn fitting(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<&PublicKey> {
+        let named = |key: &&PublicKey| kid.is_none() || key.kid.as_deref() == kid;
+        self.keys.iter().filter(named).filter(|key| key.algorithms.contains(&algorithm)).collect()
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kids: Vec<_> = self.keys.iter().map(|key| key.kid.as_deref()).collect();
+        formatter.debug_struct("KeySet").field("kids", &kids).finish_non_exhaustive()
+    }
+}
+
+impl PublicKey {
+    fn new(jwk: Jwk) -> Self {
+        let decoding = match &jwk.material {
+            Material::Rsa { n, e } => DecodingKey::from_rsa_raw_components(n, e),
+            Material::Ec { point } => DecodingKey::from_ec_der(point),
+            Material::Ed { x } => DecodingKey::from_ed_der(x),
+        };
+        Self { kid: jwk.kid, algorithms: jwk.algorithms, decoding }
+    }
+
+    /// Whether the signature, base64url, is this key's over the signed text
+    pub(super) fn verifies(&self, algorithm: Algorithm, signed: &str, signature: &str) -> bool {
+        self.algorithms.contains(&algorithm)
+            && crypto::verify(signature, signed.as_bytes(), &self.decoding, library(algorithm)) == Ok(true)
+    }
+}
+
+fn library(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+    match algorithm {
+        Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
+        Algorithm::Rs384 => jsonwebtoken::Algorithm::RS384,
+        Algorithm::Rs512 => jsonwebtoken::Algorithm::RS512,
+        Algorithm::Ps256 => jsonwebtoken::Algorithm::PS256,
+        Algorithm::Ps384 => jsonwebtoken::Algorithm::PS384,
+        Algorithm::Ps512 => jsonwebtoken::Algorithm::PS512,
+        Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::Es384 => jsonwebtoken::Algorithm::ES384,
+        Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+    }
+}
+
+fn listed(remarks: &[KeyRemark]) -> String {
+    remarks.iter().map(|remark| format!("; {remark}")).collect()
+}
+
+/// The longest JWK set that is read
+pub const MAX_SET_BYTES: usize = 1 << 20;
+/// The most keys that a JWK set may have
+pub const MAX_KEYS: usize = 100;
+const SET_DEPTH: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"kty":"EC","crv":"P-256","kid":"good","x":"04N0xi21hshyvBp7I167sbE_bXqyqkAPfefdklMO7wY",
+        "y":"UI8exy-C06a7DUnjIdENkxeFtHM4-l_41LqEw9nVgmw"}"#;
+
+    fn parse(keys: &[&str]) -> Result<KeySet, KeySetError> {
+        KeySet::parse(format!(r#"{{"keys":[{}]}}"#, keys.join(",")).as_bytes())
+    }
+
+    #[test]
+    fn a_strange_key_costs_nobody_the_rest_of_the_set() {
+        let set = parse(&[r#"{"kty":"AKP","kid":"pq"}"#, GOOD, r#"{"kty":"oct","k":"AAAA"}"#, "7"]).unwrap();
+        assert_eq!(set.usable(), 1);
+        let remarks: Vec<String> = set.remarks().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            remarks,
+            [
+                "key 1 (kid `pq`) is not used: it has a `kty` other than RSA, EC and OKP",
+                "key 3 is not used: it is symmetric (`oct`); whoever can read it could sign with it",
+                "key 4 is not used: it is not a JSON object",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_set_without_a_usable_key_is_a_fault() {
+        assert!(parse(&[GOOD]).is_ok());
+        assert_eq!(parse(&[]).unwrap_err(), KeySetError::NoUsableKey(Vec::new()));
+        let error = parse(&[r#"{"kty":"oct","k":"AAAA"}"#]).unwrap_err();
+        assert!(error.to_string().contains("key 1 is not used: it is symmetric"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_key_set_is_refused() {
+        for document in ["", "[]", "{}", r#"{"keys":{}}"#, "1", r#"{"keys":[],"keys":[]}"#, r#"{"keys":["#] {
+            assert!(KeySet::parse(document.as_bytes()).is_err(), "{document}");
+        }
+        assert!(parse(&vec![GOOD; MAX_KEYS]).is_ok());
+        assert_eq!(parse(&vec![GOOD; MAX_KEYS + 1]).unwrap_err(), KeySetError::TooManyKeys);
+        let long = format!(r#"{{"keys":[{GOOD}]{}}}"#, " ".repeat(MAX_SET_BYTES));
+        assert_eq!(KeySet::parse(long.as_bytes()).unwrap_err(), KeySetError::TooLong);
+    }
+
+    #[test]
+    fn keys_are_chosen_by_kid_and_algorithm_and_equal_kids_are_all_tried() {
+        let set =
+            parse(&[GOOD, &GOOD.replace("good", "other"), &GOOD.replace("\"kid\":\"good\",", "")]).unwrap();
+        assert_eq!(set.fitting(Some("good"), Algorithm::Es256).len(), 1);
+        assert_eq!(set.fitting(None, Algorithm::Es256).len(), 3);
+        for kid in ["GOOD", "good\0", "", "goo"] {
+            assert!(set.fitting(Some(kid), Algorithm::Es256).is_empty(), "{kid}");
+        }
+        for algorithm in [Algorithm::Es384, Algorithm::Rs256, Algorithm::EdDsa] {
+            assert!(set.fitting(Some("good"), algorithm).is_empty(), "{algorithm}");
+        }
+        assert_eq!(parse(&[GOOD, GOOD]).unwrap().fitting(Some("good"), Algorithm::Es256).len(), 2);
+    }
+}
