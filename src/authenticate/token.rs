@@ -1,0 +1,214 @@
+//! From a token to an identity: the only way to make one
+//!
+//! The order is: three parts, header, issuer, algorithm, key, signature, then what the claims say. Nothing
+//! the token brings along (`jwk`, `jku`, `x5c`, `x5u`) is a key or is fetched. `iat` has to be a time where it
+//! is there and is not judged: `nbf` is the claim for "not yet".
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::algorithm::Algorithm;
+use super::bearer::BearerToken;
+use super::error::{AuthenticationError, MalformedToken, TokenPart};
+use super::issuer::Issuer;
+use super::key_store::KeyStore;
+use super::keys::KeySet;
+use super::token_header::TokenHeader;
+use super::validity::Validity;
+use crate::druid::Owner;
+use crate::json;
+
+/// Who is asking, as a verified token says
+///
+/// INVARIANT: made only in this file, from claims whose signature, issuer, audience and time were checked.
+///
+/// ```compile_fail
+/// let forged = msq_gate::authenticate::Identity { issuer: "i".into(), subject: "admin".into() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    issuer: Arc<str>,
+    subject: Arc<str>,
+    claimed_roles: Arc<[String]>,
+    expires_at: SystemTime,
+}
+
+impl Identity {
+    /// Who vouches for it
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The caller's name, from the identity claim; unique within the issuer only
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The roles of the token that its issuer may confer; the policy need not know them
+    pub fn claimed_roles(&self) -> &[String] {
+        &self.claimed_roles
+    }
+
+    /// The token's `exp`, without leeway
+    pub fn expires_at(&self) -> SystemTime {
+        self.expires_at
+    }
+
+    /// The owner that the caller's tasks have
+    pub fn owner(&self) -> Owner {
+        Owner::new(&self.issuer, &self.subject)
+    }
+}
+
+/// All that a token has to pass but its time, which passes by itself
+#[derive(Clone, Debug)]
+pub(super) struct Verified {
+    identity: Identity,
+    validity: Validity,
+}
+
+impl Verified {
+    /// The identity, if it is its time
+    pub(super) fn at(&self, now: SystemTime, leeway: Duration) -> Result<Identity, AuthenticationError> {
+        self.validity.check(now, leeway)?;
+        Ok(self.identity.clone())
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_no_token() -> Self {
+        let validity = Validity::read(&Map::from_iter([("exp".to_owned(), Value::from(1))])).unwrap();
+        let (issuer, subject) = ("i".into(), "s".into());
+        let identity =
+            Identity { issuer, subject, claimed_roles: [].into(), expires_at: validity.expires_at() };
+        Self { identity, validity }
+    }
+
+    /// About how much memory it takes
+    pub(super) fn bytes(&self) -> usize {
+        let identity = &self.identity;
+        let roles: usize = identity.claimed_roles.iter().map(|role| size_of::<String>() + role.len()).sum();
+        size_of::<Self>() + identity.issuer.len() + identity.subject.len() + roles
+    }
+}
+
+/// Verifies all of a token but its time
+pub(super) fn verify(
+    token: &BearerToken,
+    issuers: &[Issuer],
+    keys: &KeyStore,
+) -> Result<Verified, AuthenticationError> {
+    let parts = Parts::split(token.as_str())?;
+    let header = TokenHeader::read(parts.header)?;
+    let claims = object(parts.claims, TokenPart::Claims)?;
+    let issuer = named_issuer(&claims, issuers)?;
+    let algorithm = issuer.algorithm(&header.algorithm)?;
+    let keys = keys
+        .of(issuer.name())
+        .ok_or_else(|| AuthenticationError::KeysUnavailable { issuer: issuer.name().to_owned() })?;
+    check_signature(&parts, &header, algorithm, &keys, issuer.name())?;
+    let validity = Validity::read(&claims)?;
+    issuer.check_audience(&claims)?;
+    let person = issuer.person(&claims)?;
+    let identity = Identity {
+        issuer: issuer.name().into(),
+        subject: person.identity.into(),
+        claimed_roles: person.roles.into(),
+        expires_at: validity.expires_at(),
+    };
+    Ok(Verified { identity, validity })
+}
+
+/// Checks a JWS in compact form against a key set, and nothing else
+///
+/// For test vectors, whose payloads are no claims. It proves that someone with one of the keys signed these
+/// bytes, not who is asking; it makes no [`Identity`].
+///
+/// # Errors
+///
+/// Where the token is malformed, uses another algorithm than these, or was not signed by one of the keys.
+pub fn verify_signature(
+    token: &str,
+    algorithms: &[Algorithm],
+    keys: &KeySet,
+) -> Result<(), AuthenticationError> {
+    let parts = Parts::split(token)?;
+    let header = TokenHeader::read(parts.header)?;
+    decode(parts.claims, TokenPart::Claims)?;
+    let algorithm = Algorithm::from_name(&header.algorithm)
+        .filter(|algorithm| algorithms.contains(algorithm))
+        .ok_or_else(|| AuthenticationError::Algorithm { allowed: String::new() })?;
+    check_signature(&parts, &header, algorithm, keys, "")
+}
+
+/// Exactly one issuer is looked for, by the claim that its own key has yet to confirm
+fn named_issuer<'a>(
+    claims: &Map<String, Value>,
+    issuers: &'a [Issuer],
+) -> Result<&'a Issuer, AuthenticationError> {
+    let name = claims.get("iss").and_then(Value::as_str).ok_or(AuthenticationError::UnknownIssuer)?;
+    issuers.iter().find(|issuer| issuer.name() == name).ok_or(AuthenticationError::UnknownIssuer)
+}
+
+fn check_signature(
+    parts: &Parts<'_>,
+    header: &TokenHeader,
+    algorithm: Algorithm,
+    keys: &KeySet,
+    issuer: &str,
+) -> Result<(), AuthenticationError> {
+    decode(parts.signature, TokenPart::Signature)?;
+    let fitting = keys.fitting(header.kid.as_deref(), algorithm);
+    if fitting.is_empty() {
+        return Err(AuthenticationError::UnknownKey { issuer: issuer.to_owned() });
+    }
+    if fitting.len() > MAX_TRIES {
+        return Err(AuthenticationError::AmbiguousKey { issuer: issuer.to_owned() });
+    }
+    let verified = fitting.iter().any(|key| key.verifies(algorithm, parts.signed, parts.signature));
+    if verified { Ok(()) } else { Err(AuthenticationError::Signature) }
+}
+
+/// The three parts of a JWS in compact form (RFC 7515 section 7.1)
+struct Parts<'a> {
+    /// Header and claims with the dot between them
+    signed: &'a str,
+    header: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn split(token: &'a str) -> Result<Self, MalformedToken> {
+        let (signed, signature) = token.rsplit_once('.').ok_or(MalformedToken::Parts)?;
+        let (header, claims) = signed.split_once('.').ok_or(MalformedToken::Parts)?;
+        if claims.contains('.') {
+            return Err(MalformedToken::Parts);
+        }
+        Ok(Self { signed, header, claims, signature })
+    }
+}
+
+/// The JSON object that a part holds
+pub(super) fn object(encoded: &str, part: TokenPart) -> Result<Map<String, Value>, MalformedToken> {
+    let bytes = decode(encoded, part)?;
+    let value = json::parse(&bytes, TOKEN_DEPTH).map_err(|fault| MalformedToken::Json { part, fault })?;
+    match value {
+        Value::Object(object) => Ok(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(MalformedToken::NotAnObject(part))
+        }
+    }
+}
+
+/// base64url in its one spelling: no padding, no white space, no bits left over
+fn decode(encoded: &str, part: TokenPart) -> Result<Vec<u8>, MalformedToken> {
+    URL_SAFE_NO_PAD.decode(encoded).map_err(|_| MalformedToken::Encoding(part))
+}
+
+/// How many keys are tried for a token that fits several
+const MAX_TRIES: usize = 8;
+const TOKEN_DEPTH: usize = 16;
