@@ -1,0 +1,16 @@
+//! Forged, broken and borrowed tokens against the whole of authentication, in process
+
+#[cfg(test)]
+#[path = "../support/issuer.rs"]
+mod issuer;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod flips;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod wycheproof;
