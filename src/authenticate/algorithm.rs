@@ -73,6 +73,11 @@ impl fmt::Display for Algorithm {
     }
 }
 
+/// The names of some algorithms, for a message
+pub(super) fn comma_separated(algorithms: &[Algorithm]) -> String {
+    algorithms.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::algorithm::Algorithm;
+use super::algorithm::{Algorithm, comma_separated};
 use super::claim_path::{ClaimPath, Found};
 use super::error::{AuthenticationError, ClaimFault};
 
@@ -166,10 +166,6 @@ fn strings(value: &Value) -> Option<Vec<&str>> {
         Some(values) => values.iter().map(Value::as_str).collect(),
         None => value.as_str().map(|one| vec![one]),
     }
-}
-
-fn comma_separated(algorithms: &[Algorithm]) -> String {
-    algorithms.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -303,6 +303,31 @@ mod tests {
     }
 
     #[test]
+    fn a_key_with_the_structure_of_roca_is_left_out() {
+        // One more than a multiple of all the primes is a power of 65537, the zeroth, modulo each of them.
+        let mut modulus = vec![0xB7; 231];
+        for prime in ROCA_PRIMES {
+            modulus = times(&modulus, prime);
+        }
+        let odd = modulus.len() - 1;
+        assert_eq!(rsa(&modulus, &[1, 0, 1]).map(|jwk| jwk.algorithms.len()), Ok(6));
+        modulus[odd] += 1;
+        assert_eq!(rsa(&modulus, &[1, 0, 1]).unwrap_err(), KeyFault::Roca);
+    }
+
+    fn times(number: &[u8], factor: u32) -> Vec<u8> {
+        let mut carry = 0;
+        let mut product: Vec<u8> = Vec::new();
+        for byte in number.iter().rev() {
+            let digit = u32::from(*byte) * factor + carry;
+            product.push((digit % 256) as u8);
+            carry = digit / 256;
+        }
+        product.push(carry as u8);
+        product.into_iter().rev().collect()
+    }
+
+    #[test]
     fn a_key_shown_with_its_private_half_is_taken_and_told() {
         assert!(!read(P256).unwrap().leaks_private_key);
         assert!(changed(r#"{"d":"AAAA"}"#).unwrap().leaks_private_key);

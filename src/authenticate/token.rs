@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::algorithm::Algorithm;
+use super::algorithm::{Algorithm, comma_separated};
 use super::bearer::BearerToken;
 use super::error::{AuthenticationError, MalformedToken, TokenPart};
 use super::issuer::Issuer;
@@ -26,8 +26,14 @@ use crate::json;
 ///
 /// INVARIANT: made only in this file, from claims whose signature, issuer, audience and time were checked.
 ///
-/// ```compile_fail
-/// let forged = msq_gate::authenticate::Identity { issuer: "i".into(), subject: "admin".into() };
+/// ```compile_fail,E0451
+/// # use std::time::SystemTime;
+/// let forged = msq_gate::authenticate::Identity {
+///     issuer: "https://id.example.org".into(),
+///     subject: "admin".into(),
+///     claimed_roles: [].into(),
+///     expires_at: SystemTime::now(),
+/// };
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -140,7 +146,7 @@ pub fn verify_signature(
     decode(parts.claims, TokenPart::Claims)?;
     let algorithm = Algorithm::from_name(&header.algorithm)
         .filter(|algorithm| algorithms.contains(algorithm))
-        .ok_or_else(|| AuthenticationError::Algorithm { allowed: String::new() })?;
+        .ok_or_else(|| AuthenticationError::Algorithm { allowed: comma_separated(algorithms) })?;
     check_signature(&parts, &header, algorithm, keys, "")
 }
 

@@ -257,7 +257,7 @@ impl<'a> Recipe<'a> {
             "from_bob" => signature_of(&Recipe::new(&json!({"claims": {"set": {"sub": "bob"}}})).token()),
             "std_b64" => STANDARD_NO_PAD.encode(bytes),
             "trailing_bits" => with_trailing_bit(&text),
-            "newline" => format!("{}\n{}", &text[..20], &text[20..]),
+            "newline" => [text.split_at(20).0, text.split_at(20).1].join("\n"),
             _ => text,
         }
     }
@@ -363,7 +363,7 @@ fn expanded(value: &Value) -> Value {
         Value::Object(members) => {
             members.iter().map(|(name, value)| (macros(name), expanded(value))).collect()
         }
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
@@ -423,9 +423,11 @@ fn signature_of(token: &str) -> String {
 
 /// The same bytes with a bit set that decoding throws away
 fn with_trailing_bit(text: &str) -> String {
-    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let last = alphabet.find(text.chars().next_back().unwrap()).unwrap();
-    format!("{}{}", &text[..text.len() - 1], &alphabet[last + 1..last + 2])
+    let mut text = text.as_bytes().to_vec();
+    let last = text.pop().unwrap();
+    let value = BASE64URL.iter().position(|digit| *digit == last).unwrap();
+    text.push(BASE64URL[value + 1]);
+    String::from_utf8(text).unwrap()
 }
 
 /// What an RSA signature is where the exponent is one: the padded digest itself
@@ -457,6 +459,8 @@ fn order_minus(s: &[u8]) -> Vec<u8> {
     }
     difference.into_iter().rev().collect()
 }
+
+const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 const P256_ORDER: [u8; 32] = [
     0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC, 0xE6, 0xFA,

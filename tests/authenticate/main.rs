@@ -1,5 +1,7 @@
 //! Forged, broken and borrowed tokens against the whole of authentication, in process
 
+#![expect(clippy::print_stderr, reason = "counts and skips are told to whoever runs the tests")]
+
 #[cfg(test)]
 #[path = "../support/issuer.rs"]
 mod issuer;

@@ -6,7 +6,8 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header;
-use msq_gate::authenticate::{AuthenticationError, Authenticator, Issuer, KeyStore, Settings};
+use msq_gate::authenticate::error::MalformedToken;
+use msq_gate::authenticate::{AuthenticationError, Authenticator, Issuer, KeySet, KeyStore, Settings};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, NOW, authorization, settings, time};
@@ -59,6 +60,26 @@ fn a_flipped_signature_bit_is_refused() {
     assert_eq!(fixture().reason(&format!("{signed}.{}", encode(&signature))), "accepted");
     signature[100] ^= 1;
     assert_eq!(fixture().reason(&format!("{signed}.{}", encode(&signature))), "token_signature");
+}
+
+#[test]
+fn a_token_has_three_parts_each_with_one_spelling() {
+    let token = issuer().key("EdDSA").sign(&claims(json!({})));
+    assert_eq!(fixture().reason(&token), "accepted");
+    for broken in [
+        format!("{token}."),
+        format!("{token}.AAAA.AAAA"),
+        format!("{token}="),
+        token.replacen('.', "..", 1),
+        token.replacen('.', "", 1),
+        token.replacen('.', ".AAAA.", 1),
+        // 64 bytes leave two bits of a signature's 86 characters unused, and four spellings of its last one.
+        token.get(..token.len() - 1).unwrap().to_owned() + if token.ends_with('A') { "B" } else { "_" },
+    ] {
+        assert_eq!(fixture().reason(&broken), "malformed_token", "{broken}");
+    }
+    let five_parts = fixture().bearer("e30.e30.e30.e30.e30").unwrap_err();
+    assert_eq!(five_parts, MalformedToken::Parts.into());
 }
 
 #[test]
@@ -156,6 +177,16 @@ fn a_claim_twice_is_refused_at_any_depth() {
     ] {
         let claims = text.trim_end_matches('}').to_owned() + added;
         assert_eq!(fixture().reason(&key.sign_text(header, &claims)), expected, "{added}");
+    }
+}
+
+#[test]
+fn claims_that_nest_too_deep_are_refused() {
+    for (depth, expected) in [(15, "accepted"), (16, "malformed_token"), (1000, "malformed_token")] {
+        let nested = format!(r#","x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        let claims = claims(json!({})).to_string().trim_end_matches('}').to_owned() + &nested;
+        let token = issuer().keys[0].sign_text(r#"{"alg":"RS256","kid":"RS256"}"#, &claims);
+        assert_eq!(fixture().reason(&token), expected, "{depth}");
     }
 }
 
@@ -311,6 +342,41 @@ fn several_issuers_have_to_say_which_roles_each_may_confer() {
     assert!(authenticator(&["a", "b"], false).is_err());
     assert!(authenticator(&["a", "a"], true).is_err());
     assert!(authenticator(&[], true).is_err());
+}
+
+#[test]
+fn without_room_for_a_cache_tokens_are_verified_each_time() {
+    let keys = Arc::new(KeyStore::new());
+    let issuers = vec![Issuer::new(settings("https://a.test")).unwrap()];
+    let settings = Settings { cache_bytes: 0, ..Settings::default() };
+    let authenticator = Authenticator::new(issuers, Arc::clone(&keys), settings).unwrap();
+    keys.put("https://a.test", Arc::new(KeySet::parse(issuer().jwks().as_bytes()).unwrap()));
+    let headers = authorization(&format!("Bearer {}", issuer().token("alice", &[], NOW))).unwrap();
+    for _ in 0..3 {
+        assert_eq!(authenticator.authenticate(&headers, time(NOW)).unwrap().subject(), "alice");
+    }
+}
+
+#[test]
+fn many_threads_may_ask_at_once_while_keys_change() {
+    let fixture = fixture();
+    let token = issuer().token("alice", &[], NOW);
+    let (old, new) = (issuer().jwks(), jwks(&[issuer().keys[0].jwk()]));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    assert_eq!(fixture.bearer(&token).unwrap().subject(), "alice");
+                }
+            });
+        }
+        for _ in 0..50 {
+            fixture.load("https://a.test", &new);
+            fixture.load("https://a.test", &old);
+        }
+    });
+    fixture.load("https://a.test", &jwks(&[issuer().key("EdDSA").jwk()]));
+    assert_eq!(fixture.reason(&token), "token_key");
 }
 
 #[test]
