@@ -13,6 +13,8 @@ mod flips;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod key_sets;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod wycheproof;
