@@ -6,3 +6,4 @@ pub mod authenticate;
 pub mod druid;
 pub mod json;
 pub mod resource_actions;
+pub mod route;

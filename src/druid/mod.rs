@@ -3,8 +3,16 @@
 //! Nothing here decides anything: these are the words in which a request, its needs and a role's
 //! grants are said.
 
+pub mod endpoint;
 pub mod owner;
+pub mod path;
+pub mod request;
 pub mod resource;
+pub mod task;
 
+pub use endpoint::{Endpoint, Method};
 pub use owner::Owner;
+pub use path::CanonicalPath;
+pub use request::DruidRequest;
 pub use resource::{Action, Resource, ResourceAction, ResourceActions, ResourceType};
+pub use task::Task;

@@ -1,0 +1,165 @@
+//! Druid's endpoints, as far as the gate knows them; there is no "other"
+
+/// The methods that Druid's endpoints take
+///
+/// The core's own, so that a `match` on it is checked for completeness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// GET
+    Get,
+    /// POST
+    Post,
+    /// DELETE
+    Delete,
+}
+
+impl Method {
+    /// The method of this word; case counts (RFC 9110, section 9.1)
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Get, Self::Post, Self::Delete].into_iter().find(|method| method.word() == word)
+    }
+
+    /// HTTP's word for it
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// One of Druid's endpoints: a method and a path that the gate lets through to be judged
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// POST a statement to run as a task (`SqlTaskResource`)
+    SqlTask,
+    /// POST a statement to answer at once (`SqlResource`)
+    Sql,
+    /// POST a statement to run as a task with results to fetch (`SqlStatementResource`)
+    SqlStatements,
+    /// GET how a statement stands
+    StatementStatus,
+    /// GET the rows of a statement
+    StatementResults,
+    /// DELETE a statement: cancel it
+    StatementCancel,
+    /// GET whether `/druid/v2/sql/task` is there
+    SqlTaskEnabled,
+    /// GET whether `/druid/v2/sql/statements` is there
+    SqlStatementsEnabled,
+    /// GET whether the router lives
+    Health,
+    /// POST a task to the Overlord (`OverlordResource`)
+    TaskSubmit,
+    /// GET a task's payload
+    TaskPayload,
+    /// GET a task's status
+    TaskStatus,
+    /// GET a task's reports; those of a SELECT hold its rows
+    TaskReports,
+    /// GET a task's log
+    TaskLog,
+    /// POST to shut a task down
+    TaskShutdown,
+}
+
+/// What has to be known before an endpoint's request can be judged
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// By the endpoint alone: any authenticated caller may
+    ByEndpoint,
+    /// By the statement in its body
+    ByStatement,
+    /// By the task in its body
+    ByTaskSpec,
+    /// By the Overlord's task of the id in its path
+    ByTask(TaskUse),
+    /// By the owner of the statement of the id in its path
+    ByOwner(TaskUse),
+}
+
+/// What is done to a task or a statement
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskUse {
+    /// Looked at
+    Look,
+    /// Cancelled
+    Cancel,
+}
+
+impl Endpoint {
+    /// What has to be known to judge its requests
+    pub fn judged(self) -> Judged {
+        match self {
+            Self::SqlTaskEnabled | Self::SqlStatementsEnabled | Self::Health => Judged::ByEndpoint,
+            Self::SqlTask | Self::Sql | Self::SqlStatements => Judged::ByStatement,
+            Self::TaskSubmit => Judged::ByTaskSpec,
+            Self::TaskPayload | Self::TaskStatus | Self::TaskReports | Self::TaskLog => {
+                Judged::ByTask(TaskUse::Look)
+            }
+            Self::TaskShutdown => Judged::ByTask(TaskUse::Cancel),
+            Self::StatementStatus | Self::StatementResults => Judged::ByOwner(TaskUse::Look),
+            Self::StatementCancel => Judged::ByOwner(TaskUse::Cancel),
+        }
+    }
+
+    /// What its requests carry
+    pub fn content(self) -> Content {
+        match self {
+            Self::SqlTask | Self::Sql | Self::SqlStatements => Content::Statement,
+            Self::TaskSubmit => Content::TaskSpec,
+            Self::TaskShutdown => Content::EmptyOrObject,
+            Self::StatementStatus
+            | Self::StatementResults
+            | Self::StatementCancel
+            | Self::SqlTaskEnabled
+            | Self::SqlStatementsEnabled
+            | Self::Health
+            | Self::TaskPayload
+            | Self::TaskStatus
+            | Self::TaskReports
+            | Self::TaskLog => Content::Nothing,
+        }
+    }
+
+    /// How long its answer may take
+    pub fn patience(self) -> Patience {
+        match self {
+            Self::SqlTask | Self::Sql | Self::SqlStatements | Self::StatementResults => Patience::Query,
+            Self::StatementStatus
+            | Self::StatementCancel
+            | Self::SqlTaskEnabled
+            | Self::SqlStatementsEnabled
+            | Self::Health
+            | Self::TaskSubmit
+            | Self::TaskPayload
+            | Self::TaskStatus
+            | Self::TaskReports
+            | Self::TaskLog
+            | Self::TaskShutdown => Patience::Control,
+        }
+    }
+}
+
+/// What an endpoint's requests carry
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing: a body is refused
+    Nothing,
+    /// Nothing, an empty body or `{}`
+    EmptyOrObject,
+    /// A JSON object with a statement in it
+    Statement,
+    /// A JSON object that is a task
+    TaskSpec,
+}
+
+/// By which limit an endpoint's answer is awaited
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// `answer_seconds`
+    Query,
+    /// `control_answer_seconds`
+    Control,
+}

@@ -1,0 +1,27 @@
+//! What the Overlord says of a task
+
+use super::Owner;
+
+/// The datasource under which the tasks of SELECT statements run (`MSQTaskQueryMaker`)
+pub const SELECT_STUB: &str = "__query_select";
+
+/// The type of the task that runs a statement of the multi-stage query engine
+pub const QUERY_CONTROLLER: &str = "query_controller";
+
+/// A task as the Overlord reports it
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its type, such as `query_controller`
+    pub kind: String,
+    /// Its datasource: what an INSERT writes, or a stub
+    pub datasource: String,
+    /// Whose it is, from `spec.query.context` of a `query_controller` task
+    pub owner: Option<Owner>,
+}
+
+impl Task {
+    /// Whether it runs a statement
+    pub fn is_query_controller(&self) -> bool {
+        self.kind == QUERY_CONTROLLER
+    }
+}
