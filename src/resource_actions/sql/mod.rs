@@ -1,1 +1,39 @@
 //! SQL: from the text of a statement to what it needs
+//!
+//! Pure and synchronous; no statement is run, planned or looked up. The life of a statement:
+//!
+//! 1. `lexer` splits the text exactly as Druid's grammar does, within `limits`; `token` decodes the pieces;
+//! 2. `statement` takes the request apart: `SET`s, EXPLAIN, target, query, clustering;
+//! 3. `rewrite` turns the query into a small language, and sqlparser (`dialect`) reads that;
+//! 4. `walk` goes through the tree and notes what is mentioned; `census`, a second reader, counts the
+//!    same in the tokens as they came, and where the two differ the statement is refused;
+//! 5. `needs` says what that asks under the rules, `forwarded` prints what Druid gets.
+
+mod census;
+mod cursor;
+mod dialect;
+mod form;
+mod forwarded;
+mod input_source;
+mod judge;
+mod kernel;
+mod keyword;
+mod lexer;
+mod limits;
+mod literal;
+mod mention;
+mod needs;
+mod parameter;
+mod refusal;
+mod rewrite;
+mod scope;
+mod statement;
+mod table_function;
+mod token;
+mod value;
+mod walk;
+
+pub use judge::{JUDGE_STACK_BYTES, Judgement, SqlStatement, StatementKind, judge};
+pub use limits::SqlLimits;
+pub use parameter::{Parameter, ParameterValue};
+pub use refusal::{Position, SqlRefusal, SqlRefusalClass};

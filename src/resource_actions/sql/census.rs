@@ -1,0 +1,199 @@
+//! The second reader: counts tables, queries and table functions in the tokens as they came
+//!
+//! It shares no code with rewriting, parsing and walking, and knows only where `FROM` stands, what
+//! parentheses hold, and where a list of tables ends. Where it differs from the walk the statement
+//! is refused.
+
+use super::keyword::Keyword;
+use super::lexer::Symbol;
+use super::mention::{Census, TABLE_FUNCTIONS};
+use super::token::{Token, TokenKind};
+
+/// Counts what stands in these tokens
+pub(super) fn count(tokens: &[Token<'_>]) -> Census {
+    let mut counter = Counter { tokens, at: 0, levels: vec![Level::default()], census: Census::default() };
+    while counter.at < tokens.len() {
+        counter.step();
+        counter.at += 1;
+    }
+    counter.census.sorted()
+}
+
+/// What is expected at a place
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// Expressions
+    #[default]
+    Elsewhere,
+    /// A table
+    Table,
+    /// What may follow a table: an alias, a join, a comma, a condition
+    AfterTable,
+}
+
+/// What is inside one pair of parentheses
+#[derive(Clone, Copy, Debug, Default)]
+struct Level {
+    place: Place,
+    /// Whether `FROM` separates arguments here (`TRIM(a FROM b)`)
+    is_words_call: bool,
+}
+
+struct Counter<'t, 'a> {
+    tokens: &'t [Token<'a>],
+    at: usize,
+    levels: Vec<Level>,
+    census: Census,
+}
+
+impl<'t, 'a> Counter<'t, 'a> {
+    fn token(&self, offset: isize) -> Option<&'t Token<'a>> {
+        self.at.checked_add_signed(offset).and_then(|at| self.tokens.get(at))
+    }
+
+    fn is(&self, offset: isize, keyword: Keyword) -> bool {
+        self.token(offset).is_some_and(|token| token.is(keyword))
+    }
+
+    fn is_symbol(&self, offset: isize, symbol: Symbol) -> bool {
+        self.token(offset).is_some_and(|token| token.is_symbol(symbol))
+    }
+
+    fn place(&self) -> Place {
+        self.levels.last().map_or(Place::Elsewhere, |level| level.place)
+    }
+
+    fn go_to(&mut self, place: Place) {
+        if let Some(level) = self.levels.last_mut() {
+            level.place = place;
+        }
+    }
+
+    fn step(&mut self) {
+        let Some(token) = self.token(0) else { return };
+        if self.is_symbol(-1, Symbol::Dot) {
+            return;
+        }
+        match &token.kind {
+            TokenKind::Symbol(symbol) => self.symbol(*symbol),
+            TokenKind::Keyword(keyword) => self.keyword(*keyword),
+            TokenKind::Word(_) | TokenKind::Name(_) => self.name(),
+            TokenKind::Text(_) | TokenKind::Number(_) | TokenKind::Bytes | TokenKind::Parameter(_) => {}
+        }
+    }
+
+    fn symbol(&mut self, symbol: Symbol) {
+        if symbol == Symbol::LeftParen {
+            self.open();
+        } else if symbol == Symbol::RightParen {
+            self.levels.pop();
+        } else if symbol == Symbol::Comma && self.place() == Place::AfterTable {
+            self.go_to(Place::Table);
+        } else if symbol == Symbol::HintBegin {
+            self.skip_hint();
+        }
+    }
+
+    fn skip_hint(&mut self) {
+        while self.token(0).is_some() && !self.is_symbol(0, Symbol::HintEnd) {
+            self.at += 1;
+        }
+    }
+
+    /// Parentheses where a table is expected hold a query, or more tables
+    fn open(&mut self) {
+        let is_query = self.begins_query(1);
+        let expects_table = self.place() == Place::Table;
+        if expects_table {
+            self.census.derived += usize::from(is_query);
+            self.go_to(Place::AfterTable);
+        }
+        let place = if expects_table && !is_query { Place::Table } else { Place::Elsewhere };
+        let is_words_call = !is_query && self.token(-1).is_some_and(takes_from);
+        self.levels.push(Level { place, is_words_call });
+    }
+
+    fn begins_query(&self, offset: isize) -> bool {
+        let words = [Keyword::Select, Keyword::With, Keyword::Values];
+        words.into_iter().any(|keyword| self.is(offset, keyword)) || self.is_explicit_table(offset)
+    }
+
+    /// `TABLE t`, not `TABLE(…)`
+    fn is_explicit_table(&self, offset: isize) -> bool {
+        self.is(offset, Keyword::Table) && !self.is_symbol(offset + 1, Symbol::LeftParen)
+    }
+
+    fn keyword(&mut self, keyword: Keyword) {
+        use Keyword as K;
+        if keyword == K::Table && self.is_explicit_table(0) {
+            self.census.selects += 1;
+            self.go_to(Place::Table);
+        } else if matches!(keyword, K::Select | K::Values) {
+            self.census.selects += 1;
+            self.go_to(Place::Elsewhere);
+        } else if keyword == K::From {
+            self.from();
+        } else if keyword == K::Join {
+            self.go_to(Place::Table);
+        } else if ends_tables(keyword) {
+            self.go_to(Place::Elsewhere);
+        } else if !(self.place() == Place::Table && matches!(keyword, K::Lateral | K::Table | K::Specific)) {
+            self.name();
+        }
+    }
+
+    fn from(&mut self) {
+        let is_distinct_from = self.is(-1, Keyword::Distinct) && (self.is(-2, Keyword::Is) || self.is(-2, Keyword::Not));
+        let is_between_arguments = self.levels.last().is_some_and(|level| level.is_words_call);
+        if !is_distinct_from && !is_between_arguments {
+            self.go_to(Place::Table);
+        }
+    }
+
+    /// A word or a quoted name: a table where one is expected, else perhaps a function
+    fn name(&mut self) {
+        if self.place() == Place::Table {
+            return self.table();
+        }
+        let is_called = self.is_symbol(1, Symbol::LeftParen) && !self.is(-1, Keyword::As) && !self.is(-1, Keyword::With);
+        let name = self.token(0).and_then(Token::name).unwrap_or_default().to_ascii_lowercase();
+        if is_called && name == "lookup" {
+            self.census.lookups += 1;
+        } else if is_called && TABLE_FUNCTIONS.contains(&name.as_str()) {
+            self.census.table_functions.push(vec![name]);
+        }
+    }
+
+    /// `a.b.c`, or `a.b.c(…)`; `TABLE(` may stand before
+    fn table(&mut self) {
+        let mut name = Vec::new();
+        while let Some(part) = self.token(0).and_then(Token::name) {
+            name.push(part.to_owned());
+            if !self.is_symbol(1, Symbol::Dot) {
+                break;
+            }
+            self.at += 2;
+        }
+        let is_function = self.is_symbol(1, Symbol::LeftParen);
+        if is_function {
+            self.census.table_functions.push(name.iter().map(|part| part.to_ascii_lowercase()).collect());
+        } else {
+            self.census.tables.push(name);
+        }
+        self.go_to(Place::AfterTable);
+    }
+}
+
+/// Functions whose arguments `FROM` may separate
+fn takes_from(token: &Token<'_>) -> bool {
+    ["EXTRACT", "TRIM", "SUBSTRING", "OVERLAY", "POSITION"].into_iter().any(|word| token.is_word(word))
+}
+
+/// Keywords with which a list of tables is over
+fn ends_tables(keyword: Keyword) -> bool {
+    use Keyword as K;
+    matches!(
+        keyword,
+        K::Where | K::Group | K::Having | K::Window | K::Qualify | K::Order | K::Union | K::Except | K::Intersect | K::Limit | K::Offset | K::Fetch
+    )
+}

@@ -1,0 +1,105 @@
+//! Reading a rewritten query with sqlparser
+
+use std::cell::Cell;
+
+use sqlparser::ast::{Array, Expr, Query};
+use sqlparser::dialect::Dialect;
+use sqlparser::keywords::Keyword as Word;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token as KernelToken, TokenWithSpan};
+
+/// The language that `rewrite` writes: names are quoted, and there is one operator
+#[derive(Debug, Default)]
+struct Kernel {
+    /// Whether the operand that comes next belongs to a chain that is being read
+    is_in_chain: Cell<bool>,
+}
+
+/// Binds tighter than nothing
+const OPERATOR: u8 = 20;
+
+impl Dialect for Kernel {
+    fn is_identifier_start(&self, _: char) -> bool {
+        false
+    }
+
+    fn is_identifier_part(&self, _: char) -> bool {
+        false
+    }
+
+    fn supports_named_fn_args_with_rarrow_operator(&self) -> bool {
+        true
+    }
+
+    fn is_column_alias(&self, word: &Word, _: &mut Parser<'_>) -> bool {
+        *word == Word::NoKeyword
+    }
+
+    fn is_select_item_alias(&self, _: bool, word: &Word, _: &mut Parser<'_>) -> bool {
+        *word == Word::NoKeyword
+    }
+
+    fn is_table_factor(&self, word: &Word, _: &mut Parser<'_>) -> bool {
+        *word == Word::NoKeyword
+    }
+
+    fn is_table_alias(&self, word: &Word, _: &mut Parser<'_>) -> bool {
+        *word == Word::NoKeyword
+    }
+
+    fn is_table_factor_alias(&self, _: bool, word: &Word, _: &mut Parser<'_>) -> bool {
+        *word == Word::NoKeyword
+    }
+
+    fn is_reserved_for_identifier(&self, word: Word) -> bool {
+        word != Word::NoKeyword
+    }
+
+    fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        let is_operator = parser.peek_token_ref().token == KernelToken::Plus;
+        Some(Ok(if is_operator { OPERATOR } else { 0 }))
+    }
+
+    /// A chain of operands becomes one flat list, so that no tree grows with its length
+    fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        if self.is_in_chain.take() {
+            return None;
+        }
+        Some(self.chain(parser))
+    }
+}
+
+impl Kernel {
+    /// One operand, or the list of them that a chain is
+    fn chain(&self, parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+        let first = self.operand(parser)?;
+        let mut operands = vec![first];
+        while parser.consume_token(&KernelToken::Plus) {
+            operands.push(self.operand(parser)?);
+        }
+        if operands.len() > 1 {
+            return Ok(Expr::Array(Array { elem: operands, named: false }));
+        }
+        operands.pop().ok_or(ParserError::RecursionLimitExceeded)
+    }
+
+    /// One operand, read as sqlparser does
+    fn operand(&self, parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+        self.is_in_chain.set(true);
+        parser.parse_subexpr(OPERATOR)
+    }
+}
+
+/// Reads one query, to the end; on failure gives the number of the source token that did not fit
+pub(super) fn read(tokens: Vec<TokenWithSpan>, nesting: usize) -> Result<Box<Query>, Option<usize>> {
+    let dialect = Kernel::default();
+    let mut parser = Parser::new(&dialect).with_recursion_limit(nesting * 8 + 64).with_tokens_with_locations(tokens);
+    let query = parser.parse_query().map_err(|_| place(&parser))?;
+    let is_at_end = parser.peek_token_ref().token == KernelToken::EOF;
+    if is_at_end { Ok(query) } else { Err(place(&parser)) }
+}
+
+fn place(parser: &Parser<'_>) -> Option<usize> {
+    let token = parser.peek_token_ref();
+    (token.token != KernelToken::EOF).then(|| usize::try_from(token.span.start.line).unwrap_or_default())
+}

@@ -1,0 +1,132 @@
+//! What Druid gets: the text as it came where it is plain, else printed from its tokens
+//!
+//! What was judged is what is sent, in forms on which no two lexers differ.
+
+use super::lexer::{Lexeme, LexemeKind};
+use super::literal;
+use super::refusal::{Position, SqlRefusal};
+use super::token::{Token, TokenKind};
+
+/// The text to send
+///
+/// # Errors
+///
+/// An identifier whose decoded value cannot be written without escapes.
+pub(super) fn print(text: &str, lexemes: &[Lexeme<'_>], tokens: &[Token<'_>]) -> Result<String, SqlRefusal> {
+    if is_plain(text, lexemes) {
+        return Ok(text.to_owned());
+    }
+    let mut printed = String::with_capacity(text.len());
+    let mut lexemes = lexemes.iter().enumerate();
+    let mut tokens = tokens.iter().peekable();
+    while let Some((at, lexeme)) = lexemes.next() {
+        match tokens.next_if(|token| token.lexemes.start == at) {
+            Some(token) => {
+                push(&mut printed, &spelling(text, token)?);
+                lexemes = skip(lexemes, token.lexemes.len().saturating_sub(1));
+            }
+            None if lexeme.kind == LexemeKind::Comment => printed.push(' '),
+            None => printed.push_str(lexeme.text),
+        }
+    }
+    Ok(printed)
+}
+
+/// Appends a spelling, apart from a quoted piece before it with which it would become one
+fn push(printed: &mut String, spelling: &str) {
+    if spelling.starts_with(['\'', '"']) && printed.ends_with(spelling.chars().next().unwrap_or_default()) {
+        printed.push(' ');
+    }
+    printed.push_str(spelling);
+}
+
+/// The iterator without its next `count` items
+fn skip<I: Iterator>(mut items: I, count: usize) -> I {
+    for _ in 0..count {
+        items.next();
+    }
+    items
+}
+
+/// Whether the text has plain lexical forms only
+fn is_plain(text: &str, lexemes: &[Lexeme<'_>]) -> bool {
+    let without_line_ends = text.replace("\r\n", "").replace(['\t', '\n'], "");
+    !without_line_ends.contains(char::is_control) && lexemes.iter().all(is_plain_lexeme)
+}
+
+fn is_plain_lexeme(lexeme: &Lexeme<'_>) -> bool {
+    match lexeme.kind {
+        LexemeKind::White | LexemeKind::Quoted | LexemeKind::Number | LexemeKind::Text | LexemeKind::Symbol(_) => true,
+        LexemeKind::Word => lexeme.text.is_ascii(),
+        LexemeKind::Comment
+        | LexemeKind::UnicodeQuoted
+        | LexemeKind::PrefixedText
+        | LexemeKind::UnicodeText
+        | LexemeKind::EscapedText
+        | LexemeKind::Bytes => false,
+    }
+}
+
+/// A token in its plain form
+fn spelling(text: &str, token: &Token<'_>) -> Result<String, SqlRefusal> {
+    match &token.kind {
+        TokenKind::Name(name) => quoted(text, token, name),
+        TokenKind::Word(word) if !word.is_ascii() => quoted(text, token, word),
+        TokenKind::Text(value) => Ok(literal::quote_text(&value.value)),
+        TokenKind::Keyword(_)
+        | TokenKind::Word(_)
+        | TokenKind::Number(_)
+        | TokenKind::Bytes
+        | TokenKind::Parameter(_)
+        | TokenKind::Symbol(_) => Ok(token.text.to_owned()),
+    }
+}
+
+fn quoted(text: &str, token: &Token<'_>, name: &str) -> Result<String, SqlRefusal> {
+    literal::quote_name(name).ok_or_else(|| SqlRefusal::Lexical {
+        what: "an identifier that cannot be written without escapes",
+        at: Position::of(text, token.start),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::SqlLimits;
+    use super::super::{lexer, token};
+    use super::*;
+
+    fn printed(text: &str) -> Result<String, SqlRefusal> {
+        let lexemes = lexer::read(text, &SqlLimits::default())?;
+        print(text, &lexemes, &token::decode(text, &lexemes)?)
+    }
+
+    #[test]
+    fn plain_statements_go_out_byte_for_byte() {
+        for text in ["SELECT 'é', \"ü\" \t\r\n FROM a", " select /*+ x */ 1 ; ", ""] {
+            assert_eq!(printed(text).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn others_are_printed_from_their_tokens() {
+        for (text, expected) in [
+            ("SELECT--x\r1/*y*/FROM a //", "SELECT \r1 FROM a  "),
+            ("SELECT N'a''b', _utf8'c', U&'!0027' /**/ UESCAPE '!'  FROM U&\"\\0073\"", "SELECT 'a''b', 'c', ''''  FROM \"s\""),
+            ("SELECT sécret, X'00', E'\\n' /*+ a(b='c') */", "SELECT \"sécret\", X'00', '\n' /*+ a(b='c') */"),
+        ] {
+            assert_eq!(printed(text).as_deref(), Ok(expected));
+            assert_eq!(printed(expected).as_deref(), Ok(expected), "a fixed point");
+        }
+    }
+
+    #[test]
+    fn two_quoted_pieces_do_not_become_one() {
+        assert_eq!(printed("SELECT 'a'N'b', \"c\"U&\"d\", é\"f\"").as_deref(), Ok("SELECT 'a' 'b', \"c\" \"d\", \"é\" \"f\""));
+    }
+
+    #[test]
+    fn an_identifier_that_needs_escapes_is_refused() {
+        assert!(printed("SELECT U&\"a\\000ab\"").is_err());
+        assert!(printed("SELECT U&'a\\000ab'").is_ok());
+    }
+}

@@ -1,0 +1,184 @@
+//! The judge of Druid SQL
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::cursor::Cursor;
+use super::limits::SqlLimits;
+use super::parameter::Parameter;
+use super::refusal::{Position, SqlRefusal};
+use super::statement::{Request, Target};
+use super::token::Token;
+use super::walk::{Findings, Objection};
+use super::{census, dialect, forwarded, lexer, needs, rewrite, statement, token, walk};
+use crate::druid::ResourceAction;
+use crate::druid::owner::is_reserved_context_key;
+use crate::resource_actions::{Needed, Rules};
+
+/// The stack of the thread on which [`judge`] is called
+///
+/// It holds the largest statement within the default limits, in a debug build.
+pub const JUDGE_STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// A statement as a request brings it
+#[derive(Clone, Copy, Debug)]
+pub struct SqlStatement<'a> {
+    /// Its text
+    pub text: &'a str,
+    /// The values of its question marks
+    pub parameters: &'a [Parameter],
+}
+
+/// What a statement needs, and what Druid gets
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What kind of statement it is
+    pub kind: StatementKind,
+    /// What it needs, all of it
+    pub needs: Needed,
+    /// The text to send in place of the one that came
+    pub forwarded: String,
+    /// The context keys that it sets, in the order of the text
+    pub set_keys: Vec<String>,
+    /// The datasource it writes
+    pub target: Option<String>,
+}
+
+/// A kind of statement
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatementKind {
+    /// A query whose rows go to the caller, `WITH`, `VALUES` and `TABLE t` among them
+    Select,
+    /// `INSERT INTO` a datasource
+    Insert,
+    /// `REPLACE INTO` a datasource
+    Replace,
+    /// `INSERT INTO EXTERN(…)`
+    Export,
+    /// `EXPLAIN PLAN FOR` one of the others
+    Explain(Box<StatementKind>),
+}
+
+impl fmt::Display for StatementKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Select => formatter.write_str("SELECT"),
+            Self::Insert => formatter.write_str("INSERT"),
+            Self::Replace => formatter.write_str("REPLACE"),
+            Self::Export => formatter.write_str("INSERT INTO EXTERN"),
+            Self::Explain(kind) => write!(formatter, "EXPLAIN of {kind}"),
+        }
+    }
+}
+
+/// Says what a statement needs under the rules, and what Druid gets (`DruidPlanner`, `SqlResourceCollectorShuttle`)
+///
+/// Call it on a thread with [`JUDGE_STACK_BYTES`] of stack.
+///
+/// # Errors
+///
+/// Whatever is not understood, not supported, too large, or could be read in two ways.
+pub fn judge(sql: &SqlStatement<'_>, rules: &Rules, limits: &SqlLimits) -> Result<Judgement, SqlRefusal> {
+    let lexemes = lexer::read(sql.text, limits)?;
+    let tokens = token::decode(sql.text, &lexemes)?;
+    let request = statement::parse(sql.text, &tokens)?;
+    refuse_reserved_keys(&request.set_keys)?;
+    let query = Query { text: sql.text, tokens: query_tokens(&request), parameters: sql.parameters, limits };
+    let findings = query.findings()?;
+    let needs = Needed::after_reading_everything(all_needs(&request, &findings, rules).ok_or_else(|| query.undecided_lookup())?);
+    let forwarded = forwarded::print(sql.text, &lexemes, &tokens)?;
+    Ok(Judgement { kind: kind(&request), needs, forwarded, target: target(&request.target), set_keys: request.set_keys })
+}
+
+fn refuse_reserved_keys(keys: &[String]) -> Result<(), SqlRefusal> {
+    let reserved = keys.iter().find(|key| is_reserved_context_key(key));
+    reserved.map_or(Ok(()), |key| Err(SqlRefusal::ReservedContextKey { key: key.clone() }))
+}
+
+fn all_needs(request: &Request<'_, '_>, findings: &Findings, rules: &Rules) -> Option<BTreeSet<ResourceAction>> {
+    let mut all: BTreeSet<_> = needs::of_target(&request.target).into_iter().collect();
+    all.extend(request.set_keys.iter().filter_map(|key| needs::of_key(key, rules)));
+    for mention in &findings.mentions {
+        all.extend(needs::of_mention(mention, rules)?);
+    }
+    Some(all)
+}
+
+fn kind(request: &Request<'_, '_>) -> StatementKind {
+    let kind = match request.target {
+        Target::Caller => StatementKind::Select,
+        Target::Insert(_) => StatementKind::Insert,
+        Target::Replace(_) => StatementKind::Replace,
+        Target::Export(_) => StatementKind::Export,
+    };
+    if request.is_explained { StatementKind::Explain(Box::new(kind)) } else { kind }
+}
+
+fn target(target: &Target) -> Option<String> {
+    match target {
+        Target::Insert(name) | Target::Replace(name) => Some(name.clone()),
+        Target::Caller | Target::Export(_) => None,
+    }
+}
+
+/// The query with the items of `CLUSTERED BY` as its `ORDER BY`: they see the names that it sees
+fn query_tokens<'a>(request: &Request<'_, 'a>) -> Vec<Token<'a>> {
+    let mut tokens = request.query.to_vec();
+    if let Some(first) = request.clustered_by.first() {
+        tokens.extend(token::order_by(first));
+        tokens.extend_from_slice(request.clustered_by);
+    }
+    tokens
+}
+
+/// A query on its way through both readers
+struct Query<'a> {
+    text: &'a str,
+    tokens: Vec<Token<'a>>,
+    parameters: &'a [Parameter],
+    limits: &'a SqlLimits,
+}
+
+impl Query<'_> {
+    fn findings(&self) -> Result<Findings, SqlRefusal> {
+        let rewritten = rewrite::rewrite(Cursor::new(self.text, &self.tokens), self.parameters)?;
+        let query = dialect::read(rewritten.tokens, self.limits.statement_nesting).map_err(|place| self.syntax(place))?;
+        let findings = walk::walk(&query).map_err(|objection| self.objection(&objection))?;
+        let mut counted = census::count(&self.tokens);
+        counted.selects += rewritten.added_selects;
+        let difference = counted.difference(&findings.census);
+        difference.map_or(Ok(findings), |what| Err(SqlRefusal::TwoReadings { what }))
+    }
+
+    fn syntax(&self, place: Option<usize>) -> SqlRefusal {
+        let token = place.and_then(|place| self.tokens.get(place));
+        token.map_or(SqlRefusal::EndsEarly, |token| SqlRefusal::Syntax {
+            near: token.text.to_owned(),
+            at: Position::of(self.text, token.start),
+        })
+    }
+
+    fn unsupported(&self, what: String) -> SqlRefusal {
+        let start = self.tokens.first().map_or(0, |token| token.start);
+        SqlRefusal::Unsupported { what, at: Position::of(self.text, start) }
+    }
+
+    fn undecided_lookup(&self) -> SqlRefusal {
+        self.unsupported("LOOKUP whose name is not a string literal, in the query".to_owned())
+    }
+
+    fn objection(&self, objection: &Objection) -> SqlRefusal {
+        match objection {
+            Objection::Node(what) => self.unsupported(format!("an unknown {what}, in the query")),
+            Objection::UnknownTable(name) => self.unsupported(format!("a table that Druid does not know, `{}`, in the query", printable(name))),
+            Objection::UnknownTableFunction(name) => {
+                self.unsupported(format!("a table function that Druid does not know, `{}`, in the query", printable(name)))
+            }
+            Objection::Undecided(what) => self.unsupported(format!("{}, in the query", printable(what))),
+        }
+    }
+}
+
+fn printable(text: &str) -> String {
+    crate::druid::resource::Printable(text).to_string()
+}

@@ -1,0 +1,87 @@
+//! The output of rewriting: sqlparser's tokens, each with the number of the token it stands for
+//!
+//! sqlparser's places (line and column) carry that number, so that an error can be told in terms of the
+//! client's text.
+
+use sqlparser::keywords::Keyword as Word;
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
+
+/// The tokens written so far
+#[derive(Debug, Default)]
+pub(super) struct Kernel {
+    tokens: Vec<TokenWithSpan>,
+    source: u64,
+}
+
+impl Kernel {
+    /// From here on tokens stand for this one of the source
+    pub(super) fn stand_for(&mut self, source: usize) {
+        self.source = source as u64;
+    }
+
+    pub(super) fn into_tokens(self) -> Vec<TokenWithSpan> {
+        self.tokens
+    }
+
+    pub(super) fn push(&mut self, token: Token) {
+        let place = Location::new(self.source, 1);
+        self.tokens.push(TokenWithSpan::new(token, Span::new(place, place)));
+    }
+
+    /// An unquoted word, which sqlparser takes as a keyword
+    pub(super) fn keyword(&mut self, word: &str) {
+        self.push(Token::make_word(word, None));
+    }
+
+    /// A name; quoted, so that sqlparser never takes it as anything else
+    pub(super) fn name(&mut self, name: &str) {
+        self.push(Token::make_word(name, Some('"')));
+    }
+
+    /// A literal whose value does not matter
+    pub(super) fn some_value(&mut self) {
+        self.push(Token::Number("0".to_owned(), false));
+    }
+
+    /// A string literal that may name something
+    pub(super) fn text(&mut self, value: &str) {
+        self.push(Token::SingleQuotedString(value.to_owned()));
+    }
+
+    /// A string literal that may name nothing
+    pub(super) fn odd_text(&mut self) {
+        self.push(Token::NationalStringLiteral(String::new()));
+    }
+
+    /// Makes the string literal just written one that may name nothing
+    pub(super) fn spoil_text(&mut self) {
+        self.tokens.pop();
+        self.odd_text();
+    }
+
+    fn last(&self) -> Option<&Token> {
+        self.tokens.last().map(|token| &token.token)
+    }
+
+    pub(super) fn ends_with(&self, token: &Token) -> bool {
+        self.last() == Some(token)
+    }
+
+    pub(super) fn ends_with_any_keyword(&self, words: &[Word]) -> bool {
+        matches!(self.last(), Some(Token::Word(word)) if words.contains(&word.keyword))
+    }
+
+    pub(super) fn ends_with_name(&self) -> bool {
+        matches!(self.last(), Some(Token::Word(word)) if word.quote_style.is_some())
+    }
+
+    pub(super) fn ends_with_text(&self) -> bool {
+        matches!(self.last(), Some(Token::SingleQuotedString(_) | Token::NationalStringLiteral(_)))
+    }
+
+    /// Whether an operand has just ended
+    pub(super) fn ends_operand(&self) -> bool {
+        let by_value = matches!(self.last(), Some(Token::Number(..) | Token::RParen | Token::Placeholder(_)));
+        by_value || self.ends_with_name() || self.ends_with_text() || self.ends_with_any_keyword(&[Word::NULL])
+    }
+}

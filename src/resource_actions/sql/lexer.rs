@@ -1,0 +1,428 @@
+//! From text to lexemes, exactly as the token manager of Druid's Calcite grammar reads it
+//!
+//! The rules are those of `Parser.jj` in the lexical state `DQID` (identifiers quoted by `"`): the longest
+//! token wins, and letters are those of its `LETTER`. Nothing is decoded and nothing is copied here;
+//! white space and comments are lexemes too, since what is forwarded is printed from them. What
+//! Calcite's token manager does not take, or takes as a token that no statement can hold, is refused.
+
+use super::limits::{Depth, SqlLimits};
+use super::refusal::{Position, SqlRefusal};
+
+/// A piece of the text; all of them together are the text
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lexeme<'a> {
+    /// What it is
+    pub(super) kind: LexemeKind,
+    /// Its text, whole
+    pub(super) text: &'a str,
+    /// The byte at which it begins
+    pub(super) start: usize,
+}
+
+/// What a lexeme is
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LexemeKind {
+    /// Space, tab, LF, CR and FF
+    White,
+    /// A comment, without the end of line that ends it
+    Comment,
+    /// An identifier or keyword without quotes
+    Word,
+    /// `"…"`
+    Quoted,
+    /// `U&"…"`
+    UnicodeQuoted,
+    /// A number, without sign
+    Number,
+    /// `'…'`
+    Text,
+    /// `N'…'` or `_charset'…'`
+    PrefixedText,
+    /// `U&'…'`
+    UnicodeText,
+    /// `E'…'`
+    EscapedText,
+    /// `X'…'`
+    Bytes,
+    /// An operator or separator
+    Symbol(Symbol),
+}
+
+/// An operator or separator
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Symbol {
+    /// `(`
+    LeftParen,
+    /// `)`
+    RightParen,
+    /// `[`
+    LeftBracket,
+    /// `]`
+    RightBracket,
+    /// `{fn`
+    FunctionBrace,
+    /// `{d`, `{t` or `{ts`
+    LiteralBrace,
+    /// `}`
+    RightBrace,
+    /// `,`
+    Comma,
+    /// `.`
+    Dot,
+    /// `;`
+    Semicolon,
+    /// `:`
+    Colon,
+    /// `?`
+    Question,
+    /// `=>`
+    NamedArgument,
+    /// `*`
+    Star,
+    /// `+` or `-`
+    Sign,
+    /// `=`
+    Equals,
+    /// Any other operator between two operands
+    Operator,
+    /// `/*+`
+    HintBegin,
+    /// `*/`, which is a token where it ends no comment
+    HintEnd,
+    /// `->`, `..`, `|` and a bare `{`: tokens for which no statement has a use here
+    Useless,
+}
+
+/// Reads the whole text
+///
+/// # Errors
+///
+/// What Calcite's token manager refuses, and what is beyond the limits.
+pub(super) fn read<'a>(text: &'a str, limits: &SqlLimits) -> Result<Vec<Lexeme<'a>>, SqlRefusal> {
+    if text.len() > limits.statement_bytes {
+        return Err(SqlRefusal::TooManyBytes { limit: limits.statement_bytes });
+    }
+    let mut lexer = Lexer { text, at: 0, no_collation_before: 0 };
+    let mut depth = Depth::new(text, limits);
+    let mut lexemes = Vec::new();
+    while let Some(lexeme) = lexer.next()? {
+        depth.count(&lexeme)?;
+        lexemes.push(lexeme);
+    }
+    Ok(lexemes)
+}
+
+/// Whether a character may begin an identifier (`LETTER` of `Parser.jj`)
+pub(super) fn is_letter(character: char) -> bool {
+    matches!(character,
+        '$' | '_' | 'A'..='Z' | 'a'..='z'
+        | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{1FFF}'
+        | '\u{3040}'..='\u{318F}' | '\u{3300}'..='\u{337F}' | '\u{3400}'..='\u{3D2D}'
+        | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}')
+}
+
+/// Every digit of `Parser.jj` beyond ASCII is a letter of it, too
+fn is_identifier_part(character: char) -> bool {
+    is_letter(character) || character.is_ascii_digit()
+}
+
+fn is_white(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r' | '\u{C}')
+}
+
+struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+    /// Up to here no collation name can end; spares a second look at the same run
+    no_collation_before: usize,
+}
+
+impl<'a> Lexer<'a> {
+    fn next(&mut self) -> Result<Option<Lexeme<'a>>, SqlRefusal> {
+        let Some(first) = self.rest().chars().next() else {
+            return Ok(None);
+        };
+        let (kind, length) = self.measure(first)?;
+        let text = self.rest().get(..length).unwrap_or_default();
+        let lexeme = Lexeme { kind, text, start: self.at };
+        self.at += length;
+        Ok(Some(lexeme))
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn refuse(&self, what: &'static str) -> SqlRefusal {
+        SqlRefusal::Lexical { what, at: Position::of(self.text, self.at) }
+    }
+
+    fn measure(&mut self, first: char) -> Result<(LexemeKind, usize), SqlRefusal> {
+        let rest = self.rest();
+        if is_white(first) {
+            return Ok((LexemeKind::White, run(rest, is_white)));
+        }
+        if let Some(comment) = self.comment()? {
+            return Ok((LexemeKind::Comment, comment));
+        }
+        match first {
+            '\'' => Ok((LexemeKind::Text, self.quoted(0, '\'')?)),
+            '"' => Ok((LexemeKind::Quoted, self.quoted(0, '"')?)),
+            '.' if rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) => Ok((LexemeKind::Number, number(rest))),
+            _ if first.is_ascii_digit() => self.without_collation(LexemeKind::Number, number(rest)),
+            _ if is_letter(first) => self.word(),
+            _ => self.symbol(),
+        }
+    }
+
+    /// The length of the comment that begins here, if one does
+    ///
+    /// `/**` and any character but `/` opens a comment and eats that character, so that `/***/` is
+    /// still open. `/*+` opens no comment but a hint.
+    fn comment(&self) -> Result<Option<usize>, SqlRefusal> {
+        let rest = self.rest();
+        if rest.starts_with("//") || rest.starts_with("--") {
+            return Ok(Some(run(rest, |character| !matches!(character, '\n' | '\r'))));
+        }
+        if !rest.starts_with("/*") || rest.starts_with("/*+") {
+            return Ok(None);
+        }
+        let eaten = rest.strip_prefix("/**").and_then(|after| after.chars().next()).filter(|next| *next != '/');
+        let body = eaten.map_or("/*".len(), |next| "/**".len() + next.len_utf8());
+        let end = rest.get(body..).and_then(|body| body.find("*/"));
+        end.map(|end| Some(body + end + "*/".len())).ok_or_else(|| self.refuse("a comment without end"))
+    }
+
+    /// The length of a quoted piece whose opening quote stands after `prefix` bytes
+    fn quoted(&self, prefix: usize, quote: char) -> Result<usize, SqlRefusal> {
+        let mut characters = self.rest().char_indices().skip_while(|(at, _)| *at <= prefix).peekable();
+        while let Some((at, character)) = characters.next() {
+            if quote == '"' && matches!(character, '\n' | '\r') {
+                return Err(self.refuse("a quoted identifier that is not closed on its line"));
+            }
+            if character != quote {
+                continue;
+            }
+            if characters.next_if(|(_, next)| *next == quote).is_some() {
+                continue;
+            }
+            if quote == '"' && at == prefix + 1 {
+                return Err(self.refuse("an empty identifier"));
+            }
+            return Ok(at + 1);
+        }
+        Err(self.refuse("a quoted piece that is not closed"))
+    }
+
+    /// The length of `E'…'`, where a backslash takes the next character with it
+    fn escaped(&self) -> Result<usize, SqlRefusal> {
+        let mut characters = self.rest().char_indices().skip(2).peekable();
+        while let Some((at, character)) = characters.next() {
+            if character == '\\' {
+                characters.next();
+            } else if character == '\'' && characters.next_if(|(_, next)| *next == '\'').is_none() {
+                return Ok(at + 1);
+            }
+        }
+        Err(self.refuse("a string that is not closed"))
+    }
+
+    /// A word, or the quoted piece whose prefix looks like one; prefixes count in either case
+    fn word(&mut self) -> Result<(LexemeKind, usize), SqlRefusal> {
+        let rest = self.rest();
+        let bytes = rest.as_bytes();
+        let second = bytes.get(1).copied();
+        match (bytes.first().map(u8::to_ascii_lowercase), second, bytes.get(2).copied()) {
+            (Some(b'n'), Some(b'\''), _) => Ok((LexemeKind::PrefixedText, self.quoted(1, '\'')?)),
+            (Some(b'x'), Some(b'\''), _) => Ok((LexemeKind::Bytes, self.quoted(1, '\'')?)),
+            (Some(b'e'), Some(b'\''), _) => Ok((LexemeKind::EscapedText, self.escaped()?)),
+            (Some(b'u'), Some(b'&'), Some(b'\'')) => Ok((LexemeKind::UnicodeText, self.quoted(2, '\'')?)),
+            (Some(b'u'), Some(b'&'), Some(b'"')) => Ok((LexemeKind::UnicodeQuoted, self.unicode_quoted()?)),
+            (Some(b'_'), Some(second), _) if second.is_ascii_alphanumeric() => self.charset_or_word(rest),
+            _ => self.without_collation(LexemeKind::Word, run(rest, is_identifier_part)),
+        }
+    }
+
+    fn unicode_quoted(&self) -> Result<usize, SqlRefusal> {
+        self.quoted(2, '"')
+    }
+
+    fn charset_or_word(&mut self, rest: &str) -> Result<(LexemeKind, usize), SqlRefusal> {
+        let charset = run(rest, |character| character.is_ascii_alphanumeric() || matches!(character, ':' | '.' | '-' | '_'));
+        if rest.as_bytes().get(charset) == Some(&b'\'') {
+            return Ok((LexemeKind::PrefixedText, self.quoted(charset, '\'')?));
+        }
+        self.without_collation(LexemeKind::Word, run(rest, is_identifier_part))
+    }
+
+    /// Refuses a longer token, `COLLATION_ID`, such as `druid.secret$x`; no statement can hold one
+    fn without_collation(&mut self, kind: LexemeKind, length: usize) -> Result<(LexemeKind, usize), SqlRefusal> {
+        let end = self.at + length;
+        if end >= self.no_collation_before {
+            let tail = self.text.get(end..).unwrap_or_default();
+            let tail_run = run(tail, |character| is_identifier_part(character) || matches!(character, ':' | '.' | '-'));
+            let candidates = tail.get(..tail_run).unwrap_or_default();
+            let mut next = candidates.split('$').skip(1);
+            if next.any(|after| after.chars().next().is_some_and(is_letter)) || candidates.contains("$$") {
+                return Err(self.refuse("a collation name, which begins like a word and goes on to a `$`"));
+            }
+            self.no_collation_before = end + tail_run;
+        }
+        Ok((kind, length))
+    }
+
+    fn symbol(&self) -> Result<(LexemeKind, usize), SqlRefusal> {
+        let rest = self.rest();
+        if rest.starts_with('{') {
+            return Ok(brace(rest));
+        }
+        let found = SYMBOLS.iter().find(|(text, _)| rest.starts_with(text));
+        found
+            .map(|(text, symbol)| (LexemeKind::Symbol(*symbol), text.len()))
+            .ok_or_else(|| self.refuse("a character that Druid SQL has no use for"))
+    }
+}
+
+/// The length of the characters at the beginning that are of this kind
+fn run(text: &str, belongs: impl Fn(char) -> bool) -> usize {
+    text.find(|character| !belongs(character)).unwrap_or(text.len())
+}
+
+/// `12`, `12.`, `1.2`, `.2`, each with an exponent or without
+fn number(text: &str) -> usize {
+    let digits = |from: usize| run(text.get(from..).unwrap_or_default(), |character| character.is_ascii_digit());
+    let whole = digits(0);
+    let mut end = if text.get(whole..).is_some_and(|after| after.starts_with('.')) {
+        whole + 1 + digits(whole + 1)
+    } else {
+        whole
+    };
+    let after = text.get(end..).unwrap_or_default();
+    if after.starts_with(['e', 'E']) {
+        let sign = usize::from(after.get(1..).is_some_and(|after| after.starts_with(['+', '-'])));
+        let exponent = digits(end + 1 + sign);
+        end += if exponent > 0 { 1 + sign + exponent } else { 0 };
+    }
+    end
+}
+
+/// `{fn`, `{d`, `{t` and `{ts`, with spaces after the brace or without
+fn brace(text: &str) -> (LexemeKind, usize) {
+    let spaces = text.chars().skip(1).take_while(|character| *character == ' ').count();
+    let word = text.get(1 + spaces..).unwrap_or_default().as_bytes();
+    let letter = |at: usize| word.get(at).map(u8::to_ascii_lowercase);
+    let (symbol, length) = match (letter(0), letter(1)) {
+        (Some(b'f'), Some(b'n')) => (Symbol::FunctionBrace, spaces + 3),
+        (Some(b't'), Some(b's')) => (Symbol::LiteralBrace, spaces + 3),
+        (Some(b't' | b'd'), _) => (Symbol::LiteralBrace, spaces + 2),
+        _ => (Symbol::Useless, 1),
+    };
+    (LexemeKind::Symbol(symbol), length)
+}
+
+/// Longer ones first
+const SYMBOLS: &[(&str, Symbol)] = &[
+    ("/*+", Symbol::HintBegin),
+    ("*/", Symbol::HintEnd),
+    ("=>", Symbol::NamedArgument),
+    ("->", Symbol::Useless),
+    ("..", Symbol::Useless),
+    ("||", Symbol::Operator),
+    ("<=", Symbol::Operator),
+    (">=", Symbol::Operator),
+    ("<>", Symbol::Operator),
+    ("!=", Symbol::Operator),
+    ("(", Symbol::LeftParen),
+    (")", Symbol::RightParen),
+    ("[", Symbol::LeftBracket),
+    ("]", Symbol::RightBracket),
+    ("}", Symbol::RightBrace),
+    (",", Symbol::Comma),
+    (".", Symbol::Dot),
+    (";", Symbol::Semicolon),
+    (":", Symbol::Colon),
+    ("?", Symbol::Question),
+    ("=", Symbol::Equals),
+    ("<", Symbol::Operator),
+    (">", Symbol::Operator),
+    ("*", Symbol::Star),
+    ("+", Symbol::Sign),
+    ("-", Symbol::Sign),
+    ("/", Symbol::Operator),
+    ("%", Symbol::Operator),
+    ("^", Symbol::Operator),
+    ("|", Symbol::Useless),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(text: &str) -> Vec<&str> {
+        let lexemes = read(text, &SqlLimits::default()).unwrap();
+        assert_eq!(lexemes.iter().map(|lexeme| lexeme.text).collect::<String>(), text);
+        lexemes.into_iter().filter(|lexeme| lexeme.kind != LexemeKind::White).map(|lexeme| lexeme.text).collect()
+    }
+
+    fn is_refused(text: &str) -> bool {
+        read(text, &SqlLimits::default()).is_err()
+    }
+
+    #[test]
+    fn line_comments_end_at_lf_or_cr_and_at_no_other_character() {
+        assert_eq!(pieces("a --b\rc"), ["a", "--b", "c"]);
+        assert_eq!(pieces("a //b\nc"), ["a", "//b", "c"]);
+        assert_eq!(pieces("a --b\u{85}c\u{2028}d"), ["a", "--b\u{85}c\u{2028}d"]);
+    }
+
+    #[test]
+    fn block_comments_do_not_nest_and_a_formal_one_eats_a_character() {
+        assert_eq!(pieces("a/* /* */b"), ["a", "/* /* */", "b"]);
+        assert_eq!(pieces("a/**/b"), ["a", "/**/", "b"]);
+        assert_eq!(pieces("a/***/b/**/c"), ["a", "/***/b/**/", "c"]);
+        assert_eq!(pieces("/*!a*/b"), ["/*!a*/", "b"]);
+        assert_eq!(pieces("a/*+b*/"), ["a", "/*+", "b", "*/"]);
+        assert!(is_refused("a/***/b"));
+        assert!(is_refused("a/*"));
+    }
+
+    #[test]
+    fn a_dollar_is_a_letter_unless_it_makes_a_collation_name() {
+        assert_eq!(pieces("$a$ b$1 $$ a$b$1"), ["$a$", "b$1", "$$", "a$b$1"]);
+        for text in ["druid.secret$x", "a-b$c", "1$a", "a:b$c", "a.b$$c", "a-b-c-d$e"] {
+            assert!(is_refused(text), "{text}");
+        }
+        assert_eq!(pieces("a-b-$1"), ["a", "-", "b", "-", "$1"]);
+    }
+
+    #[test]
+    fn letters_are_calcites() {
+        assert_eq!(pieces("sécret a\u{1680}b ſelect 表"), ["sécret", "a\u{1680}b", "ſelect", "表"]);
+        for text in ["\u{FF53}ecret", "a\u{200B}b", "a\u{3000}b", "a\u{A0}b", "a\0b", "\u{FEFF}a", "a`b", "a@b", "#", "~", "\\", "a\u{7}", "!"] {
+            assert!(is_refused(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn strings_take_a_backslash_as_it_is_but_after_an_e() {
+        assert_eq!(pieces(r"'a\' b"), [r"'a\'", "b"]);
+        assert_eq!(pieces(r"E'a\'b' c"), [r"E'a\'b'", "c"]);
+        assert_eq!(pieces("n'a''b' _utf-8'c' x'00' u&'d' U&\"e\" _d"), ["n'a''b'", "_utf-8'c'", "x'00'", "u&'d'", "U&\"e\"", "_d"]);
+        for text in ["'a", "\"a", "\"a\nb\"", "\"\"", "e'\\'", "U&\"\"", "N'a"] {
+            assert!(is_refused(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_symbols_are_the_longest_that_fit() {
+        assert_eq!(pieces("1.5e-3x 1..2 .5 1e t.a"), ["1.5e-3", "x", "1.", ".2", ".5", "1", "e", "t", ".", "a"]);
+        assert_eq!(pieces("a<=b<>c!=d=>e||f"), ["a", "<=", "b", "<>", "c", "!=", "d", "=>", "e", "||", "f"]);
+        assert_eq!(pieces("{fn a()} { ts 'x'} {d'y'}"), ["{fn", "a", "(", ")", "}", "{ ts", "'x'", "}", "{d", "'y'", "}"]);
+    }
+
+    #[test]
+    fn a_long_run_that_could_become_a_collation_name_is_read_in_linear_time() {
+        let text = "a-".repeat(20_000) + "a";
+        assert_eq!(pieces(&text).len(), 40_001);
+    }
+}

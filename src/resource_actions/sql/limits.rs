@@ -1,0 +1,123 @@
+//! How large a statement may be, measured before any parser sees it
+
+use super::lexer::{Lexeme, LexemeKind, Symbol};
+use super::refusal::{Position, SqlRefusal};
+
+/// How large a statement may be (`[limits]` of proxy.toml)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqlLimits {
+    /// Its length
+    pub statement_bytes: usize,
+    /// Its tokens, white space and comments not counted
+    pub statement_tokens: usize,
+    /// How deeply parentheses, brackets, braces, `CASE`s and prefix operators may nest
+    pub statement_nesting: usize,
+}
+
+impl Default for SqlLimits {
+    fn default() -> Self {
+        Self { statement_bytes: 262_144, statement_tokens: 50_000, statement_nesting: 100 }
+    }
+}
+
+/// Counts tokens and levels while a statement is read
+pub(super) struct Depth<'a> {
+    text: &'a str,
+    limits: SqlLimits,
+    tokens: usize,
+    levels: usize,
+    prefixes: usize,
+}
+
+impl<'a> Depth<'a> {
+    pub(super) fn new(text: &'a str, limits: &SqlLimits) -> Self {
+        Self { text, limits: *limits, tokens: 0, levels: 0, prefixes: 0 }
+    }
+
+    /// Counts one more lexeme
+    pub(super) fn count(&mut self, lexeme: &Lexeme<'_>) -> Result<(), SqlRefusal> {
+        if matches!(lexeme.kind, LexemeKind::White | LexemeKind::Comment) {
+            return Ok(());
+        }
+        self.tokens += 1;
+        if self.tokens > self.limits.statement_tokens {
+            return Err(SqlRefusal::TooManyTokens { limit: self.limits.statement_tokens });
+        }
+        match step(lexeme) {
+            Step::Down => self.levels += 1,
+            Step::Up => self.levels = self.levels.saturating_sub(1),
+            Step::Prefix | Step::Level => {}
+        }
+        self.prefixes = if step(lexeme) == Step::Prefix { self.prefixes + 1 } else { 0 };
+        if self.levels + self.prefixes > self.limits.statement_nesting {
+            let at = Position::of(self.text, lexeme.start);
+            return Err(SqlRefusal::TooDeep { limit: self.limits.statement_nesting, at });
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Down,
+    Up,
+    /// An operator that may stand before its operand; a run of them nests
+    Prefix,
+    Level,
+}
+
+fn step(lexeme: &Lexeme<'_>) -> Step {
+    const DOWN: [LexemeKind; 5] = [
+        LexemeKind::Symbol(Symbol::LeftParen),
+        LexemeKind::Symbol(Symbol::LeftBracket),
+        LexemeKind::Symbol(Symbol::FunctionBrace),
+        LexemeKind::Symbol(Symbol::LiteralBrace),
+        LexemeKind::Symbol(Symbol::HintBegin),
+    ];
+    const UP: [LexemeKind; 4] = [
+        LexemeKind::Symbol(Symbol::RightParen),
+        LexemeKind::Symbol(Symbol::RightBracket),
+        LexemeKind::Symbol(Symbol::RightBrace),
+        LexemeKind::Symbol(Symbol::HintEnd),
+    ];
+    let word = |word: &str| lexeme.kind == LexemeKind::Word && lexeme.text.eq_ignore_ascii_case(word);
+    if DOWN.contains(&lexeme.kind) || word("CASE") {
+        Step::Down
+    } else if UP.contains(&lexeme.kind) || word("END") {
+        Step::Up
+    } else if lexeme.kind == LexemeKind::Symbol(Symbol::Sign) || word("NOT") {
+        Step::Prefix
+    } else {
+        Step::Level
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lexer::read;
+    use super::*;
+
+    fn refusal(text: &str) -> Option<SqlRefusal> {
+        read(text, &SqlLimits::default()).err()
+    }
+
+    #[test]
+    fn ninety_levels_are_read_and_a_hundred_and_one_are_not() {
+        for (open, close) in [("(", ")"), ("[", "]"), ("CASE x ", " END"), ("NOT ", ""), ("- ", "")] {
+            assert_eq!(refusal(&(open.repeat(90) + "1" + &close.repeat(90))), None, "{open}");
+            let refused = refusal(&(open.repeat(101) + "1" + &close.repeat(101)));
+            assert!(matches!(refused, Some(SqlRefusal::TooDeep { limit: 100, .. })), "{open}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn the_limits_themselves_are_allowed_and_one_more_is_not() {
+        let limits = SqlLimits::default();
+        assert_eq!(refusal(&"a ".repeat(limits.statement_tokens)), None);
+        let refused = refusal(&"a ".repeat(limits.statement_tokens + 1));
+        assert_eq!(refused, Some(SqlRefusal::TooManyTokens { limit: limits.statement_tokens }));
+        assert_eq!(refusal(&" ".repeat(limits.statement_bytes)), None);
+        let refused = refusal(&" ".repeat(limits.statement_bytes + 1));
+        assert_eq!(refused, Some(SqlRefusal::TooManyBytes { limit: limits.statement_bytes }));
+    }
+}

@@ -1,0 +1,73 @@
+//! From what a statement mentions to what it needs, under the rules
+
+use std::collections::BTreeSet;
+
+use super::mention::Mention;
+use super::statement::Target;
+use crate::druid::{ResourceAction, ResourceType};
+use crate::resource_actions::rules::{ContextKeys, InputSources, Lookups, Metadata, Rules, SystemTables};
+
+/// The name under which all external input goes where it is not told apart by type
+const EXTERNAL: &str = "EXTERNAL";
+
+/// Tables of `INFORMATION_SCHEMA` that tell of nothing but Druid itself
+const HARMLESS: [&str; 2] = ["ROUTINES", "SCHEMATA"];
+
+/// Keys that Druid lets anybody set (`QueryContexts`, `DruidSqlConfig`: the built-in unsecured ones)
+const UNSECURED_KEYS: [&str; 3] = ["sqlQueryId", "sqlStringifyArrays", "dartQueryId"];
+
+/// What a mention needs; `None` where it cannot be told and the rules ask for it
+pub(super) fn of_mention(mention: &Mention, rules: &Rules) -> Option<BTreeSet<ResourceAction>> {
+    let read = |kind, name: &str| Some(BTreeSet::from([ResourceAction::read(kind, name)]));
+    match mention {
+        Mention::Datasource(name) => read(ResourceType::Datasource, name),
+        Mention::View(name) => read(ResourceType::View, name),
+        Mention::Lookup(name) => match rules.lookups {
+            Lookups::Granted => read(ResourceType::Lookup, name),
+            Lookups::Open => Some(BTreeSet::new()),
+        },
+        Mention::UndecidedLookup => match rules.lookups {
+            Lookups::Granted => None,
+            Lookups::Open => Some(BTreeSet::new()),
+        },
+        Mention::External(kind) => match rules.input_sources {
+            InputSources::Together => read(ResourceType::External, EXTERNAL),
+            InputSources::ByType => read(ResourceType::External, kind),
+        },
+        Mention::SystemTable(name) => Some(of_system_table(name, rules)),
+        Mention::InformationSchema(name) => Some(of_metadata(HARMLESS.contains(&name.as_str()), rules)),
+    }
+}
+
+fn of_system_table(name: &str, rules: &Rules) -> BTreeSet<ResourceAction> {
+    let mut needs = of_metadata(false, rules);
+    match rules.system_tables {
+        SystemTables::Authorized => needs.extend([ResourceAction::read(ResourceType::SystemTable, name)]),
+        SystemTables::Open => {}
+    }
+    needs
+}
+
+fn of_metadata(is_harmless: bool, rules: &Rules) -> BTreeSet<ResourceAction> {
+    match rules.metadata {
+        Metadata::State if !is_harmless => BTreeSet::from([ResourceAction::state(crate::druid::Action::Read)]),
+        Metadata::State | Metadata::Open => BTreeSet::new(),
+    }
+}
+
+/// What a target needs; an export goes by its type whatever the rules say
+pub(super) fn of_target(target: &Target) -> Option<ResourceAction> {
+    match target {
+        Target::Caller => None,
+        Target::Insert(name) | Target::Replace(name) => Some(ResourceAction::write(ResourceType::Datasource, name)),
+        Target::Export(kind) => Some(ResourceAction::write(ResourceType::External, kind)),
+    }
+}
+
+/// What a key of `SET` needs
+pub(super) fn of_key(key: &str, rules: &Rules) -> Option<ResourceAction> {
+    match rules.context_keys {
+        ContextKeys::Authorized if !UNSECURED_KEYS.contains(&key) => Some(ResourceAction::write(ResourceType::QueryContext, key)),
+        ContextKeys::Authorized | ContextKeys::Open => None,
+    }
+}

@@ -1,0 +1,394 @@
+//! From the tokens of a query to a small language that sqlparser reads in one way only
+//!
+//! What a query needs depends on its tables, its subqueries and the functions that name something. So
+//! everything else is made uniform here, before sqlparser sees it, and its own special forms (and
+//! what differs in them from Calcite's) never come into play:
+//!
+//! * every name is quoted, and only the keywords that shape a query stay keywords;
+//! * every operator between two operands becomes `+`, operators before or after one go away;
+//! * `CASE` becomes a group in parentheses, `OVER`, `FILTER` and `WITHIN GROUP` become operands;
+//! * special forms of functions (`TRIM(BOTH a FROM b)`) become calls with commas;
+//! * `VALUES` becomes `SELECT`, `TABLE t` becomes `SELECT * FROM t`, `TABLE(f(…))` becomes `f(…)`;
+//! * literals with a prefix word, types, hints, limits, frames, `PIVOT` and its like are cut.
+//!
+//! None of this can hide a table: the census counts them in the tokens as they came.
+
+use sqlparser::keywords::Keyword as Word;
+use sqlparser::tokenizer::{Token as KernelToken, TokenWithSpan};
+
+mod expression;
+mod query;
+
+use crate::resource_actions::sql::cursor::Cursor;
+use crate::resource_actions::sql::form::Form;
+use crate::resource_actions::sql::kernel::Kernel;
+use crate::resource_actions::sql::keyword::Keyword;
+use crate::resource_actions::sql::lexer::Symbol;
+use crate::resource_actions::sql::parameter::{Parameter, ParameterValue};
+use crate::resource_actions::sql::refusal::SqlRefusal;
+use crate::resource_actions::sql::token::{Token, TokenKind};
+
+/// A rewritten query
+#[derive(Debug)]
+pub(super) struct Rewritten {
+    /// Its tokens
+    pub(super) tokens: Vec<TokenWithSpan>,
+    /// How many `SELECT`s were put in that the source does not have
+    pub(super) added_selects: usize,
+}
+
+/// Rewrites the tokens of a query
+///
+/// # Errors
+///
+/// Tokens that have no place in a query of Druid SQL.
+pub(super) fn rewrite(cursor: Cursor<'_, '_, '_>, parameters: &[Parameter]) -> Result<Rewritten, SqlRefusal> {
+    let whole = Open::new(Group::Plain, None);
+    let mut rewriter = Rewriter { cursor, parameters, kernel: Kernel::default(), open: vec![whole], added_selects: 0 };
+    while let Some(token) = rewriter.cursor.next() {
+        rewriter.kernel.stand_for(rewriter.cursor.index() - 1);
+        rewriter.token(token)?;
+    }
+    if rewriter.open.len() > 1 {
+        return Err(SqlRefusal::EndsEarly);
+    }
+    Ok(Rewritten { tokens: rewriter.kernel.into_tokens(), added_selects: rewriter.added_selects })
+}
+
+/// Something that was opened and is to be closed
+#[derive(Clone, Copy)]
+struct Open {
+    group: Group,
+    /// What closes it; `None` for the query as a whole
+    closer: Option<Closer>,
+    /// Whether a `(` was written for it that needs its `)`
+    is_written: bool,
+    /// Whether a second one was, before a query that is an argument
+    is_wrapped: bool,
+    /// Whether a unit of time follows it (`INTERVAL (x) DAY`)
+    has_unit: bool,
+    /// Whether the `WINDOW` clause of the query inside it has been reached
+    in_windows: bool,
+}
+
+impl Open {
+    fn new(group: Group, closer: Option<Closer>) -> Self {
+        let is_written = !matches!(group, Group::TableFunction | Group::Braces);
+        Self { group, closer, is_written, is_wrapped: false, has_unit: false, in_windows: false }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closer {
+    Symbol(Symbol),
+    End,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// An expression, a query, a join or a list of names
+    Plain,
+    /// The arguments of a function
+    Call(Form),
+    /// What stands in `OVER (…)` or `WITHIN GROUP (…)`
+    Over,
+    /// What stands in `WINDOW w AS (…)`
+    Window,
+    /// `CASE … END`
+    Case,
+    /// What stands in `TABLE(…)`
+    TableFunction,
+    /// `{fn …}` or `{d …}`
+    Braces,
+}
+
+struct Rewriter<'t, 'a, 'x> {
+    cursor: Cursor<'t, 'a, 'x>,
+    parameters: &'x [Parameter],
+    kernel: Kernel,
+    open: Vec<Open>,
+    added_selects: usize,
+}
+
+impl<'t, 'a> Rewriter<'t, 'a, '_> {
+    fn token(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
+        if self.kernel.ends_with(&KernelToken::Period) {
+            return self.after_dot(token);
+        }
+        match &token.kind {
+            TokenKind::Keyword(keyword) => self.keyword(*keyword, token),
+            TokenKind::Word(_) | TokenKind::Name(_) => self.name(token),
+            TokenKind::Text(text) if self.kernel.ends_with_text() && self.previous_is_text() => {
+                let _ = text;
+                self.done(Kernel::spoil_text)
+            }
+            TokenKind::Text(text) if text.may_name => self.done(|kernel| kernel.text(&text.value)),
+            TokenKind::Text(_) | TokenKind::Bytes => self.done(Kernel::odd_text),
+            TokenKind::Number(_) => self.done(Kernel::some_value),
+            TokenKind::Parameter(number) => self.parameter(*number),
+            TokenKind::Symbol(symbol) => self.symbol(*symbol, token),
+        }
+    }
+
+    /// Writes, and has nothing to refuse
+    fn done(&mut self, write: impl FnOnce(&mut Kernel)) -> Result<(), SqlRefusal> {
+        write(&mut self.kernel);
+        Ok(())
+    }
+
+    fn unexpected(&self, token: &Token<'_>) -> Result<(), SqlRefusal> {
+        Err(self.cursor.unexpected(token))
+    }
+
+    /// The token before the one just read
+    fn previous(&self) -> Option<&'t Token<'a>> {
+        self.cursor.before_last()
+    }
+
+    fn previous_is_text(&self) -> bool {
+        self.previous().is_some_and(|token| matches!(token.kind, TokenKind::Text(_) | TokenKind::Bytes))
+    }
+
+    fn name(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
+        match token.name() {
+            Some(name) => self.done(|kernel| kernel.name(name)),
+            None => self.unexpected(token),
+        }
+    }
+
+    /// After a dot any word is a name
+    fn after_dot(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
+        if token.is_symbol(Symbol::Star) {
+            return self.done(|kernel| kernel.push(KernelToken::Mul));
+        }
+        self.name(token)
+    }
+
+    /// A question mark, bound where the request has a value for it
+    fn parameter(&mut self, number: usize) -> Result<(), SqlRefusal> {
+        let parameter = self.parameters.get(number);
+        match parameter.map(|parameter| (parameter.text(), &parameter.value)) {
+            Some((Some(text), _)) => self.done(|kernel| kernel.text(text)),
+            Some((None, ParameterValue::Number(_) | ParameterValue::Boolean(_) | ParameterValue::Null)) => {
+                self.done(Kernel::some_value)
+            }
+            Some((None, ParameterValue::Text(_) | ParameterValue::Other)) => self.done(Kernel::odd_text),
+            None => self.done(|kernel| kernel.push(KernelToken::Placeholder("?".to_owned()))),
+        }
+    }
+
+    fn symbol(&mut self, symbol: Symbol, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
+        match symbol {
+            Symbol::LeftParen => self.open_paren(),
+            Symbol::LeftBracket => self.open_bracket(token),
+            Symbol::FunctionBrace | Symbol::LiteralBrace => self.done_opening(Group::Braces, Symbol::RightBrace),
+            Symbol::RightParen | Symbol::RightBracket | Symbol::RightBrace => self.close(Closer::Symbol(symbol), token),
+            Symbol::Comma => self.done(|kernel| kernel.push(KernelToken::Comma)),
+            Symbol::Dot if self.kernel.ends_with(&KernelToken::RParen) => self.operator(),
+            Symbol::Dot => self.done(|kernel| kernel.push(KernelToken::Period)),
+            Symbol::Colon if self.is_in_call(Form::Json) => self.done(|kernel| kernel.push(KernelToken::Comma)),
+            Symbol::NamedArgument => self.done(|kernel| kernel.push(KernelToken::RArrow)),
+            Symbol::Star if !self.kernel.ends_operand() => self.done(|kernel| kernel.push(KernelToken::Mul)),
+            Symbol::Sign if !self.kernel.ends_operand() => Ok(()),
+            Symbol::Star | Symbol::Sign | Symbol::Equals | Symbol::Operator => self.operator(),
+            Symbol::HintBegin => self.hint(token),
+            Symbol::Colon | Symbol::Semicolon | Symbol::Question | Symbol::HintEnd | Symbol::Useless => {
+                self.unexpected(token)
+            }
+        }
+    }
+
+    fn operator(&mut self) -> Result<(), SqlRefusal> {
+        self.done(|kernel| kernel.push(KernelToken::Plus))
+    }
+
+    /// A hint stands after `SELECT` or after the name of a table
+    fn hint(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
+        if !self.previous().is_some_and(|token| token.is(Keyword::Select) || token.name().is_some()) {
+            return self.unexpected(token);
+        }
+        self.cursor.back();
+        self.cursor.skip_hint()
+    }
+}
+
+/// Groups
+impl<'t, 'a> Rewriter<'t, 'a, '_> {
+    fn group(&self) -> Group {
+        self.open.last().map_or(Group::Plain, |open| open.group)
+    }
+
+    fn is_in_call(&self, form: Form) -> bool {
+        self.group() == Group::Call(form)
+    }
+
+    fn done_opening(&mut self, group: Group, closer: Symbol) -> Result<(), SqlRefusal> {
+        let open = Open::new(group, Some(Closer::Symbol(closer)));
+        if open.is_written {
+            self.kernel.push(KernelToken::LParen);
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn open_paren(&mut self) -> Result<(), SqlRefusal> {
+        let form = self.previous().and_then(Form::of);
+        let is_call = self.kernel.ends_with_name();
+        let is_window = self.kernel.ends_with_any_keyword(&[Word::AS]) && self.open.last().is_some_and(|open| open.in_windows);
+        let is_body = self.kernel.ends_with_any_keyword(&[Word::AS]);
+        let group = match form {
+            _ if is_window => Group::Window,
+            Some(form) if is_call => Group::Call(form),
+            Some(_) | None => Group::Plain,
+        };
+        self.done_opening(group, Symbol::RightParen)?;
+        if group == Group::Plain && self.cursor.next_is_symbol(Symbol::RightParen) {
+            self.kernel.some_value();
+        } else if !is_body && self.cursor.begins_with_parenthesised_query() {
+            self.put_query_first();
+        }
+        Ok(())
+    }
+
+    /// `((SELECT 1) UNION …)` gets a query in front, by which sqlparser knows it as a query
+    fn put_query_first(&mut self) {
+        self.begin_query();
+        self.kernel.keyword("SELECT");
+        self.kernel.some_value();
+        self.kernel.keyword("UNION");
+        self.added_selects += 1;
+    }
+
+    /// `ARRAY[…]`, `MULTISET[…]` and `MAP[…]` are calls; else it is an element of what stands before
+    fn open_bracket(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
+        const COLLECTIONS: [Keyword; 3] = [Keyword::Array, Keyword::Multiset, Keyword::Map];
+        let is_call = self.previous().is_some_and(|token| COLLECTIONS.iter().any(|keyword| token.is(*keyword)));
+        if is_call {
+            return self.done_opening(Group::Call(Form::Plain), Symbol::RightBracket);
+        }
+        if !self.kernel.ends_operand() {
+            return self.unexpected(token);
+        }
+        self.operator()?;
+        self.done_opening(Group::Plain, Symbol::RightBracket)
+    }
+
+    fn close(&mut self, closer: Closer, token: &Token<'_>) -> Result<(), SqlRefusal> {
+        let Some(open) = self.open.pop_if(|open| open.closer == Some(closer)) else {
+            return self.unexpected(token);
+        };
+        for _ in 0..usize::from(open.is_written) + usize::from(open.is_wrapped) {
+            self.kernel.push(KernelToken::RParen);
+        }
+        if open.has_unit {
+            self.skip_unit();
+        }
+        if open.group == Group::TableFunction {
+            return self.skip_extension();
+        }
+        Ok(())
+    }
+
+    /// Opens a query that stands as an argument without parentheses of its own
+    fn begin_query(&mut self) {
+        let is_first = [KernelToken::LParen, KernelToken::Comma, KernelToken::RArrow].iter().any(|token| self.kernel.ends_with(token));
+        if let Some(open) = self.open.last_mut() {
+            if is_first && matches!(open.group, Group::Call(_)) {
+                open.group = Group::Plain;
+                open.is_wrapped = true;
+                self.kernel.push(KernelToken::LParen);
+            }
+        }
+    }
+
+    /// Cuts what is left of the innermost group
+    fn cut(&mut self) -> Result<(), SqlRefusal> {
+        while !self.cursor.next_is_symbol(Symbol::RightParen) {
+            if self.cursor.peek().is_none() {
+                return Err(SqlRefusal::EndsEarly);
+            }
+            self.cursor.skip_group();
+        }
+        Ok(())
+    }
+
+    /// Cuts a whole group in parentheses
+    fn cut_group(&mut self) -> Result<(), SqlRefusal> {
+        if !self.cursor.next_is_symbol(Symbol::LeftParen) {
+            return Err(self.cursor.unexpected_here());
+        }
+        self.cursor.skip_group();
+        Ok(())
+    }
+
+    /// Cuts `[EXTEND] (column type, …)` behind `TABLE(…)`
+    fn skip_extension(&mut self) -> Result<(), SqlRefusal> {
+        if self.cursor.eat(Keyword::Extend) || self.cursor.next_is_symbol(Symbol::LeftParen) {
+            return self.cut_group();
+        }
+        Ok(())
+    }
+}
+
+/// Keywords
+impl<'t, 'a> Rewriter<'t, 'a, '_> {
+    #[expect(clippy::too_many_lines, reason = "one table: what becomes of each keyword")]
+    fn keyword(&mut self, keyword: Keyword, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
+        use Keyword as K;
+        if self.is_json_tail(keyword) {
+            return self.cut();
+        }
+        match keyword {
+            K::Select | K::Values => self.select(),
+            K::Table => self.table(token),
+            K::With => self.with(),
+            K::Recursive => self.only_after(&[Word::WITH], keyword, token),
+            K::From | K::For | K::To | K::Using | K::Placing if self.is_in_call(Form::Words) => self.comma_between(),
+            K::From | K::Using | K::Where | K::Group | K::Having | K::Union | K::Except | K::Intersect | K::Join | K::On => {
+                self.clause(keyword)
+            }
+            K::Window | K::Qualify => self.window_or_qualify(keyword),
+            K::By => self.only_after(&[Word::GROUP, Word::ORDER, Word::PARTITION], keyword, token),
+            K::Order | K::Partition => self.order_or_partition(keyword),
+            K::As if self.is_in_call(Form::Cast) => self.cut(),
+            K::As | K::Null => self.done(|kernel| kernel.keyword(keyword.word())),
+            K::Limit | K::Offset | K::Fetch => self.limit(keyword, token),
+            K::Distinct | K::All => self.quantifier(token),
+            K::Any | K::Some => self.quantified(token),
+            K::Natural | K::Inner | K::Left | K::Right | K::Full | K::Outer | K::Cross => self.join(token),
+            K::Lateral => self.lateral(),
+            K::Case => self.case(),
+            K::When | K::Then | K::Else => self.case_part(token),
+            K::End => self.close(Closer::End, token),
+            K::Not => Ok(()),
+            K::Exists | K::Unique => self.exists(token),
+            K::And | K::Or | K::In | K::Like | K::Ilike | K::Rlike | K::Escape => self.operator(),
+            K::Between | K::Similar => self.long_operator(),
+            K::Is => self.is(),
+            K::Multiset | K::Member | K::Submultiset => self.multiset(token),
+            K::Overlaps | K::Contains | K::Equals | K::Precedes | K::Succeeds | K::Immediately => self.period(keyword, token),
+            K::True | K::False | K::Unknown => self.done(Kernel::some_value),
+            K::Interval => self.interval(token),
+            K::Date | K::Time | K::Timestamp => self.typed_literal(token),
+            K::Over => self.over(),
+            K::Filter => self.filter(token),
+            K::Within => self.within(token),
+            K::Rows | K::Range => self.frame(token),
+            K::Asc | K::Desc if self.kernel.ends_operand() => Ok(()),
+            K::Nulls | K::Ignore | K::Respect => self.nulls(token),
+            K::Both | K::Leading | K::Trailing => self.trimmed_side(token),
+            K::Key | K::Value | K::Format => self.json_word(keyword, token),
+            K::Separator if self.is_in_some_call() && self.kernel.ends_operand() => self.comma_between(),
+            K::Grouping if self.cursor.eat(K::Sets) => self.done(|kernel| kernel.name("GROUPING SETS")),
+            K::Tablesample => self.sample(),
+            K::Pivot | K::Unpivot | K::MatchRecognize => self.reshaped(keyword, token),
+            K::Absent | K::Array | K::Asc | K::Desc | K::Call | K::Default | K::Empty | K::Error | K::Exclude | K::Explain
+            | K::Extern | K::First | K::Grouping | K::Include | K::Json | K::Last | K::Local | K::Map | K::Next | K::Only
+            | K::Ordinality | K::Overwrite | K::Passing | K::Placing | K::Plan | K::Repeatable | K::Replace
+            | K::Returning | K::Row | K::Separator | K::Session | K::Sets | K::Show | K::System | K::Unnest | K::Zone => self.name(token),
+            K::Alter | K::Asymmetric | K::Clustered | K::Create | K::Delete | K::Describe | K::Drop | K::Extend
+            | K::For | K::Insert | K::Into | K::Merge | K::Minus | K::Of | K::Partitioned | K::Reset | K::Set | K::Specific
+            | K::Symmetric | K::To | K::Uescape | K::Update | K::Upsert | K::Without => self.unexpected(token),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The judge against statements whose needs Druid itself has told
+//!
+//! The corpora lie beside the project, not in it; without them there is nothing to test, except where
+//! `CI` is `true`, where they have to be there.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use msq_gate::resource_actions::Rules;
+use msq_gate::resource_actions::rules::InputSources;
+use serde_json::Value;
+
+use crate::support;
+
+#[test]
+fn statements_from_druid_need_what_druid_asks() {
+    let Some(tally) = tally("druid-sql.jsonl") else { return };
+    assert!(tally.short.is_empty(), "short: {:#?}", tally.short);
+    assert!(tally.exact * 100 >= tally.accepted() * 99, "{} of {} are exact", tally.exact, tally.accepted());
+}
+
+#[test]
+fn hostile_statements_need_what_druid_asks_or_are_refused_where_they_may_be() {
+    let Some(tally) = tally("adversarial.jsonl") else { return };
+    assert!(tally.short.is_empty(), "short: {:#?}", tally.short);
+    assert!(tally.excess.is_empty(), "in excess: {:#?}", tally.excess);
+    let exact_only: Vec<_> = tally.refused.iter().filter(|(policy, _)| policy != "exact-or-deny").collect();
+    assert!(exact_only.is_empty(), "refused: {exact_only:#?}");
+}
+
+/// How the rows of a corpus came out that Druid accepts
+#[derive(Default)]
+struct Tally {
+    exact: usize,
+    short: Vec<String>,
+    excess: Vec<String>,
+    refused: Vec<(String, String)>,
+}
+
+impl Tally {
+    fn accepted(&self) -> usize {
+        self.exact + self.short.len() + self.excess.len() + self.refused.len()
+    }
+}
+
+fn tally(file: &str) -> Option<Tally> {
+    let rows = rows(file)?;
+    let tally = support::with_judges_stack(|| {
+        let mut tally = Tally::default();
+        rows.iter().filter(|row| row["accepted"] == true).for_each(|row| count(row, &mut tally));
+        tally
+    });
+    let Tally { exact, short, excess, refused } = &tally;
+    println!("{file}: {exact} exact, {} short, {} in excess, {} refused", short.len(), excess.len(), refused.len());
+    for line in short.iter().chain(excess).chain(refused.iter().map(|(_, line)| line)) {
+        println!("  {line}");
+    }
+    Some(tally)
+}
+
+fn rows(file: &str) -> Option<Vec<Value>> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus").join(file);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{} is missing", path.display());
+        println!("{} is not there: nothing is tested", path.display());
+        return None;
+    };
+    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+fn count(row: &Value, tally: &mut Tally) {
+    let sql = row["sql"].as_str().unwrap();
+    let parameters: Vec<_> = strings(&row["params"]).iter().map(|value| support::varchar(value)).collect();
+    let by_type = support::exacting();
+    let together = Rules { input_sources: InputSources::Together, ..by_type.clone() };
+    let mut missing = Vec::new();
+    let mut extra = Vec::new();
+    for (rules, by_type) in [(&together, false), (&by_type, true)] {
+        let is_undecided = by_type && strings(&row["external_types"]).iter().any(|kind| kind.ends_with('?'));
+        let judged = support::judged(sql, &parameters, rules);
+        match judged {
+            Ok(judgement) if !is_undecided => {
+                let found = support::sentences(&judgement);
+                let wanted = wanted(row, by_type);
+                missing.extend(wanted.difference(&found).cloned());
+                extra.extend(found.difference(&wanted).cloned());
+            }
+            Ok(_) => missing.push("a refusal".to_owned()),
+            Err(_) if is_undecided => {}
+            Err(refusal) => {
+                let policy = row["policy"].as_str().unwrap_or_default().to_owned();
+                return tally.refused.push((policy, format!("refused: {refusal}: {sql:?}")));
+            }
+        }
+    }
+    if !missing.is_empty() {
+        tally.short.push(format!("missing {missing:?}: {sql:?}"));
+    } else if !extra.is_empty() {
+        tally.excess.push(format!("extra {extra:?}: {sql:?}"));
+    } else {
+        tally.exact += 1;
+    }
+}
+
+/// What a row needs, and, beyond Druid, what the gate asks: the datasource of an input source of type `druid`
+fn wanted(row: &Value, by_type: bool) -> BTreeSet<String> {
+    let list = |key: &str, prefix: &str| strings(&row[key]).into_iter().map(|name| format!("{prefix} {name}")).collect::<Vec<_>>();
+    let external = strings(&row["external_types"]);
+    let external = external.iter().filter_map(|both| both.split_once(' ')).map(|(action, kind)| match (action, by_type) {
+        ("READ", false) => "READ EXTERNAL EXTERNAL".to_owned(),
+        _ => format!("{action} EXTERNAL {kind}"),
+    });
+    [
+        list("reads", "READ DATASOURCE"),
+        list("writes", "WRITE DATASOURCE"),
+        list("views", "READ VIEW"),
+        list("sys", "READ SYSTEM_TABLE"),
+        list("lookups", "READ LOOKUP"),
+        list("set_keys", "WRITE QUERY_CONTEXT"),
+        external.collect(),
+        if row["sql"].as_str().unwrap().contains(r#""type":"druid","dataSource":"secret""#) { vec!["READ DATASOURCE secret".to_owned()] } else { vec![] },
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    value.as_array().map(|items| items.iter().map(|item| item.as_str().unwrap().to_owned()).collect()).unwrap_or_default()
+}
