@@ -1,5 +1,12 @@
 //! What statements need: cases of the project's own, properties that hold for all of them, and the corpora
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should say so loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should say so loudly, and the corpora tell how they came out"
+)]
 
 mod corpora;
+mod properties;
+mod size;
+mod sql;
 mod support;

@@ -143,7 +143,8 @@ impl<'t, 'a> Counter<'t, 'a> {
     }
 
     fn from(&mut self) {
-        let is_distinct_from = self.is(-1, Keyword::Distinct) && (self.is(-2, Keyword::Is) || self.is(-2, Keyword::Not));
+        let is_distinct_from =
+            self.is(-1, Keyword::Distinct) && (self.is(-2, Keyword::Is) || self.is(-2, Keyword::Not));
         let is_between_arguments = self.levels.last().is_some_and(|level| level.is_words_call);
         if !is_distinct_from && !is_between_arguments {
             self.go_to(Place::Table);
@@ -155,8 +156,9 @@ impl<'t, 'a> Counter<'t, 'a> {
         if self.place() == Place::Table {
             return self.table();
         }
-        let is_called = self.is_symbol(1, Symbol::LeftParen) && !self.is(-1, Keyword::As) && !self.is(-1, Keyword::With);
-        let name = self.token(0).and_then(Token::name).unwrap_or_default().to_ascii_lowercase();
+        let is_called =
+            self.is_symbol(1, Symbol::LeftParen) && !self.is(-1, Keyword::As) && !self.is(-1, Keyword::With);
+        let name = self.token(0).and_then(Token::name).unwrap_or_default().to_lowercase();
         if is_called && name == "lookup" {
             self.census.lookups += 1;
         } else if is_called && TABLE_FUNCTIONS.contains(&name.as_str()) {
@@ -176,7 +178,7 @@ impl<'t, 'a> Counter<'t, 'a> {
         }
         let is_function = self.is_symbol(1, Symbol::LeftParen);
         if is_function {
-            self.census.table_functions.push(name.iter().map(|part| part.to_ascii_lowercase()).collect());
+            self.census.table_functions.push(name.iter().map(|part| part.to_lowercase()).collect());
         } else {
             self.census.tables.push(name);
         }
@@ -194,6 +196,17 @@ fn ends_tables(keyword: Keyword) -> bool {
     use Keyword as K;
     matches!(
         keyword,
-        K::Where | K::Group | K::Having | K::Window | K::Qualify | K::Order | K::Union | K::Except | K::Intersect | K::Limit | K::Offset | K::Fetch
+        K::Where
+            | K::Group
+            | K::Having
+            | K::Window
+            | K::Qualify
+            | K::Order
+            | K::Union
+            | K::Except
+            | K::Intersect
+            | K::Limit
+            | K::Offset
+            | K::Fetch
     )
 }

@@ -163,7 +163,8 @@ impl<'t, 'a, 'x> Cursor<'t, 'a, 'x> {
     pub(super) fn begins_query(&self) -> bool {
         let first = self.rest().iter().position(|token| !token.is_symbol(Symbol::LeftParen));
         first.is_some_and(|first| {
-            let is_explicit_table = self.nth_is(first, Keyword::Table) && !self.nth_is_symbol(first + 1, Symbol::LeftParen);
+            let is_explicit_table =
+                self.nth_is(first, Keyword::Table) && !self.nth_is_symbol(first + 1, Symbol::LeftParen);
             is_explicit_table || self.nth(first).and_then(Token::keyword).is_some_and(Keyword::begins_query)
         })
     }
@@ -187,7 +188,8 @@ impl<'t, 'a, 'x> Cursor<'t, 'a, 'x> {
 
     /// Refuses tokens among which a query stands
     pub(super) fn without_query(&self, tokens: &[Token<'_>]) -> Result<(), SqlRefusal> {
-        const WORDS: [Keyword; 5] = [Keyword::Select, Keyword::Table, Keyword::Values, Keyword::With, Keyword::Value];
+        const WORDS: [Keyword; 5] =
+            [Keyword::Select, Keyword::Table, Keyword::Values, Keyword::With, Keyword::Value];
         let found = tokens.iter().find(|token| WORDS.iter().any(|keyword| token.is(*keyword)));
         found.map_or(Ok(()), |token| Err(self.unexpected(token)))
     }
@@ -219,17 +221,27 @@ impl<'t, 'a, 'x> Cursor<'t, 'a, 'x> {
     /// The refusal of what can be read here and is not let through
     pub(super) fn unsupported(&self, what: String) -> SqlRefusal {
         let start = self.peek().or_else(|| self.last()).map_or(0, |token| token.start);
-        SqlRefusal::Unsupported { what: format!("{what} is not supported"), at: Position::of(self.text, start) }
+        SqlRefusal::Unsupported {
+            what: format!("{what} is not supported"),
+            at: Position::of(self.text, start),
+        }
     }
 }
 
 fn may_stand_in_hint(token: &Token<'_>) -> bool {
     match &token.kind {
-        TokenKind::Word(_) | TokenKind::Name(_) | TokenKind::Text(_) | TokenKind::Number(_) | TokenKind::Bytes => true,
+        TokenKind::Word(_)
+        | TokenKind::Name(_)
+        | TokenKind::Text(_)
+        | TokenKind::Number(_)
+        | TokenKind::Bytes => true,
         TokenKind::Keyword(keyword) => !keyword.shapes_queries(),
         TokenKind::Parameter(_) => false,
         TokenKind::Symbol(symbol) => {
-            matches!(symbol, Symbol::LeftParen | Symbol::RightParen | Symbol::Comma | Symbol::Equals | Symbol::Sign)
+            matches!(
+                symbol,
+                Symbol::LeftParen | Symbol::RightParen | Symbol::Comma | Symbol::Equals | Symbol::Sign
+            )
         }
     }
 }

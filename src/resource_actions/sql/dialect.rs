@@ -93,7 +93,8 @@ impl Kernel {
 /// Reads one query, to the end; on failure gives the number of the source token that did not fit
 pub(super) fn read(tokens: Vec<TokenWithSpan>, nesting: usize) -> Result<Box<Query>, Option<usize>> {
     let dialect = Kernel::default();
-    let mut parser = Parser::new(&dialect).with_recursion_limit(nesting * 8 + 64).with_tokens_with_locations(tokens);
+    let mut parser =
+        Parser::new(&dialect).with_recursion_limit(nesting * 8 + 64).with_tokens_with_locations(tokens);
     let query = parser.parse_query().map_err(|_| place(&parser))?;
     let is_at_end = parser.peek_token_ref().token == KernelToken::EOF;
     if is_at_end { Ok(query) } else { Err(place(&parser)) }

@@ -21,7 +21,12 @@ impl Form {
         let is_unquoted = matches!(token.kind, TokenKind::Word(_) | TokenKind::Keyword(_));
         let name = token.name()?.to_ascii_uppercase();
         Some(match name.as_str() {
-            "CEIL" | "CEILING" | "CONVERT" | "EXTRACT" | "FLOOR" | "OVERLAY" | "POSITION" | "SUBSTRING" | "TRANSLATE" | "TRIM" if is_unquoted => Self::Words,
+            "CEIL" | "CEILING" | "CONVERT" | "EXTRACT" | "FLOOR" | "OVERLAY" | "POSITION" | "SUBSTRING"
+            | "TRANSLATE" | "TRIM"
+                if is_unquoted =>
+            {
+                Self::Words
+            }
             "CAST" | "SAFE_CAST" | "TRY_CAST" if is_unquoted => Self::Cast,
             _ if is_unquoted && name.starts_with("JSON_") => Self::Json,
             _ => Self::Plain,

@@ -56,7 +56,11 @@ fn is_plain(text: &str, lexemes: &[Lexeme<'_>]) -> bool {
 
 fn is_plain_lexeme(lexeme: &Lexeme<'_>) -> bool {
     match lexeme.kind {
-        LexemeKind::White | LexemeKind::Quoted | LexemeKind::Number | LexemeKind::Text | LexemeKind::Symbol(_) => true,
+        LexemeKind::White
+        | LexemeKind::Quoted
+        | LexemeKind::Number
+        | LexemeKind::Text
+        | LexemeKind::Symbol(_) => true,
         LexemeKind::Word => lexeme.text.is_ascii(),
         LexemeKind::Comment
         | LexemeKind::UnicodeQuoted
@@ -111,8 +115,14 @@ mod tests {
     fn others_are_printed_from_their_tokens() {
         for (text, expected) in [
             ("SELECT--x\r1/*y*/FROM a //", "SELECT \r1 FROM a  "),
-            ("SELECT N'a''b', _utf8'c', U&'!0027' /**/ UESCAPE '!'  FROM U&\"\\0073\"", "SELECT 'a''b', 'c', ''''  FROM \"s\""),
-            ("SELECT sécret, X'00', E'\\n' /*+ a(b='c') */", "SELECT \"sécret\", X'00', '\n' /*+ a(b='c') */"),
+            (
+                "SELECT N'a''b', _utf8'c', U&'!0027' /**/ UESCAPE '!'  FROM U&\"\\0073\"",
+                "SELECT 'a''b', 'c', ''''  FROM \"s\"",
+            ),
+            (
+                "SELECT sécret, X'00', E'\\n' /*+ a(b='c') */",
+                "SELECT \"sécret\", X'00', '\n' /*+ a(b='c') */",
+            ),
         ] {
             assert_eq!(printed(text).as_deref(), Ok(expected));
             assert_eq!(printed(expected).as_deref(), Ok(expected), "a fixed point");
@@ -121,7 +131,10 @@ mod tests {
 
     #[test]
     fn two_quoted_pieces_do_not_become_one() {
-        assert_eq!(printed("SELECT 'a'N'b', \"c\"U&\"d\", é\"f\"").as_deref(), Ok("SELECT 'a' 'b', \"c\" \"d\", \"é\" \"f\""));
+        assert_eq!(
+            printed("SELECT 'a'N'b', \"c\"U&\"d\", é\"f\"").as_deref(),
+            Ok("SELECT 'a' 'b', \"c\" \"d\", \"é\" \"f\"")
+        );
     }
 
     #[test]

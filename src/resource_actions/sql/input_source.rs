@@ -22,7 +22,20 @@ pub(super) enum Fault {
 }
 
 /// The types of an input source, those of its delegates if it combines others, and the datasources it reads
+///
+/// A text that Druid refuses, too, may come without any type, as long as no reader could find a datasource in it.
 pub(super) fn mentions(text: &str) -> Result<Vec<Mention>, Fault> {
+    read(text).or_else(|fault| {
+        if may_name_datasource(text) { Err(fault) } else { Ok(vec![Mention::UndecidedExternal]) }
+    })
+}
+
+/// Whether the word `druid` could be read in this text by any reader of JSON
+fn may_name_datasource(text: &str) -> bool {
+    text.contains("\\u") || text.to_ascii_lowercase().contains("druid")
+}
+
+fn read(text: &str) -> Result<Vec<Mention>, Fault> {
     let source = json::parse(text.as_bytes(), DEPTH)?;
     let mut mentions = Vec::new();
     types(&source, &mut mentions)?;
@@ -37,7 +50,8 @@ fn types(source: &Value, mentions: &mut Vec<Mention>) -> Result<(), Fault> {
         mentions.push(Mention::External(kind.to_owned()));
         return Ok(());
     }
-    let delegates = source.get("delegates").and_then(Value::as_array).filter(|delegates| !delegates.is_empty());
+    let delegates =
+        source.get("delegates").and_then(Value::as_array).filter(|delegates| !delegates.is_empty());
     delegates.ok_or(Fault::NoDelegates)?.iter().try_for_each(|delegate| types(delegate, mentions))
 }
 
@@ -80,20 +94,48 @@ mod tests {
     #[test]
     fn a_druid_source_reads_its_datasource_wherever_it_stands() {
         let secret = Mention::Datasource("secret".to_owned());
-        assert_eq!(mentions(r#"{"type":"druid","dataSource":"secret"}"#).unwrap(), [external("druid"), secret.clone()]);
+        assert_eq!(
+            mentions(r#"{"type":"druid","dataSource":"secret"}"#).unwrap(),
+            [external("druid"), secret.clone()]
+        );
         let text = r#"{"type":"combining","delegates":[{"type":"druid","dataSource":"secret"}]}"#;
         assert_eq!(mentions(text).unwrap(), [external("druid"), secret.clone()]);
-        assert_eq!(mentions(r#"{"type":"x","inner":[{"type":"druid","dataSource":"secret"}]}"#).unwrap(), [external("x"), secret]);
+        assert_eq!(
+            mentions(r#"{"type":"x","inner":[{"type":"druid","dataSource":"secret"}]}"#).unwrap(),
+            [external("x"), secret]
+        );
     }
 
     #[test]
-    fn what_could_be_read_in_two_ways_is_refused() {
+    fn what_could_be_read_in_two_ways_is_refused_where_a_datasource_could_be_in_it() {
         for text in [
-            "", "[]", "1", "{}", r#"{"type":1}"#, r#"{"type":"inline","type":"http"}"#, r#"{"type":"inline"} {"type":"http"}"#,
-            r#"{"type":"combining"}"#, r#"{"type":"combining","delegates":[]}"#, r#"{"type":"combining","delegates":[{}]}"#,
-            r#"{"type":"druid"}"#, r#"{"type":"druid","dataSource":1}"#,
+            r#"{"type":"druid"}"#,
+            r#"{"type":"druid","dataSource":1}"#,
+            r#"{"type":"inline"} {"type":"druid","dataSource":"a"}"#,
+            r#"{"type":"druid","dataSource":"a"} {}"#,
+            r#"{"type":"inline","type":"druid","dataSource":"a"}"#,
+            r#"{"type":"\u0064ruid","dataSource":"a"} {}"#,
+            "{\"type\":\"druid\",\"dataSource\":\"a\",\"x\":\"\\ud800\"}",
         ] {
             assert!(mentions(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_no_type_is_external_all_the_same() {
+        for text in [
+            "",
+            "[]",
+            "1",
+            "{}",
+            r#"{"type":1}"#,
+            r#"{"type":"inline","type":"http"}"#,
+            r#"{"type":"inline"} {"type":"http"}"#,
+            r#"{"type":"combining"}"#,
+            r#"{"type":"combining","delegates":[]}"#,
+            r#"{"type":"combining","delegates":[{}]}"#,
+        ] {
+            assert_eq!(mentions(text).unwrap(), [Mention::UndecidedExternal], "{text}");
         }
     }
 }

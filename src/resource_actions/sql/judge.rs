@@ -85,9 +85,17 @@ pub fn judge(sql: &SqlStatement<'_>, rules: &Rules, limits: &SqlLimits) -> Resul
     refuse_reserved_keys(&request.set_keys)?;
     let query = Query { text: sql.text, tokens: query_tokens(&request), parameters: sql.parameters, limits };
     let findings = query.findings()?;
-    let needs = Needed::after_reading_everything(all_needs(&request, &findings, rules).ok_or_else(|| query.undecided_lookup())?);
+    let needs = Needed::after_reading_everything(
+        all_needs(&request, &findings, rules).ok_or_else(|| query.undecided())?,
+    );
     let forwarded = forwarded::print(sql.text, &lexemes, &tokens)?;
-    Ok(Judgement { kind: kind(&request), needs, forwarded, target: target(&request.target), set_keys: request.set_keys })
+    Ok(Judgement {
+        kind: kind(&request),
+        needs,
+        forwarded,
+        target: target(&request.target),
+        set_keys: request.set_keys,
+    })
 }
 
 fn refuse_reserved_keys(keys: &[String]) -> Result<(), SqlRefusal> {
@@ -95,7 +103,11 @@ fn refuse_reserved_keys(keys: &[String]) -> Result<(), SqlRefusal> {
     reserved.map_or(Ok(()), |key| Err(SqlRefusal::ReservedContextKey { key: key.clone() }))
 }
 
-fn all_needs(request: &Request<'_, '_>, findings: &Findings, rules: &Rules) -> Option<BTreeSet<ResourceAction>> {
+fn all_needs(
+    request: &Request<'_, '_>,
+    findings: &Findings,
+    rules: &Rules,
+) -> Option<BTreeSet<ResourceAction>> {
     let mut all: BTreeSet<_> = needs::of_target(&request.target).into_iter().collect();
     all.extend(request.set_keys.iter().filter_map(|key| needs::of_key(key, rules)));
     for mention in &findings.mentions {
@@ -142,7 +154,8 @@ struct Query<'a> {
 impl Query<'_> {
     fn findings(&self) -> Result<Findings, SqlRefusal> {
         let rewritten = rewrite::rewrite(Cursor::new(self.text, &self.tokens), self.parameters)?;
-        let query = dialect::read(rewritten.tokens, self.limits.statement_nesting).map_err(|place| self.syntax(place))?;
+        let query = dialect::read(rewritten.tokens, self.limits.statement_nesting)
+            .map_err(|place| self.syntax(place))?;
         let findings = walk::walk(&query).map_err(|objection| self.objection(&objection))?;
         let mut counted = census::count(&self.tokens);
         counted.selects += rewritten.added_selects;
@@ -163,17 +176,23 @@ impl Query<'_> {
         SqlRefusal::Unsupported { what, at: Position::of(self.text, start) }
     }
 
-    fn undecided_lookup(&self) -> SqlRefusal {
-        self.unsupported("LOOKUP whose name is not a string literal, in the query".to_owned())
+    fn undecided(&self) -> SqlRefusal {
+        self.unsupported(
+            "LOOKUP without a name or EXTERN without a type that can be told, in the query".to_owned(),
+        )
     }
 
     fn objection(&self, objection: &Objection) -> SqlRefusal {
         match objection {
             Objection::Node(what) => self.unsupported(format!("an unknown {what}, in the query")),
-            Objection::UnknownTable(name) => self.unsupported(format!("a table that Druid does not know, `{}`, in the query", printable(name))),
-            Objection::UnknownTableFunction(name) => {
-                self.unsupported(format!("a table function that Druid does not know, `{}`, in the query", printable(name)))
-            }
+            Objection::UnknownTable(name) => self.unsupported(format!(
+                "a table that Druid does not know, `{}`, in the query",
+                printable(name)
+            )),
+            Objection::UnknownTableFunction(name) => self.unsupported(format!(
+                "a table function that Druid does not know, `{}`, in the query",
+                printable(name)
+            )),
             Objection::Undecided(what) => self.unsupported(format!("{}, in the query", printable(what))),
         }
     }

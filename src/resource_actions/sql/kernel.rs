@@ -82,6 +82,9 @@ impl Kernel {
     /// Whether an operand has just ended
     pub(super) fn ends_operand(&self) -> bool {
         let by_value = matches!(self.last(), Some(Token::Number(..) | Token::RParen | Token::Placeholder(_)));
-        by_value || self.ends_with_name() || self.ends_with_text() || self.ends_with_any_keyword(&[Word::NULL])
+        by_value
+            || self.ends_with_name()
+            || self.ends_with_text()
+            || self.ends_with_any_keyword(&[Word::NULL])
     }
 }

@@ -58,14 +58,23 @@ impl Keyword {
 
     /// Whether it may tell a reader where a table, a query or a function's table stands
     pub(super) fn shapes_queries(self) -> bool {
-        self.begins_query() || self.continues_query() || matches!(self, Self::From | Self::Join | Self::Table | Self::Where)
+        self.begins_query()
+            || self.continues_query()
+            || matches!(self, Self::From | Self::Join | Self::Table | Self::Where)
     }
 
     /// Whether a query goes on with it after a parenthesised query
     pub(super) fn continues_query(self) -> bool {
         matches!(
             self,
-            Self::Union | Self::Except | Self::Intersect | Self::Minus | Self::Order | Self::Limit | Self::Offset | Self::Fetch
+            Self::Union
+                | Self::Except
+                | Self::Intersect
+                | Self::Minus
+                | Self::Order
+                | Self::Limit
+                | Self::Offset
+                | Self::Fetch
         )
     }
 }

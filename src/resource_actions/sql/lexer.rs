@@ -168,7 +168,9 @@ impl<'a> Lexer<'a> {
         match first {
             '\'' => Ok((LexemeKind::Text, self.quoted(0, '\'')?)),
             '"' => Ok((LexemeKind::Quoted, self.quoted(0, '"')?)),
-            '.' if rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) => Ok((LexemeKind::Number, number(rest))),
+            '.' if rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) => {
+                Ok((LexemeKind::Number, number(rest)))
+            }
             _ if first.is_ascii_digit() => self.without_collation(LexemeKind::Number, number(rest)),
             _ if is_letter(first) => self.word(),
             _ => self.symbol(),
@@ -187,7 +189,8 @@ impl<'a> Lexer<'a> {
         if !rest.starts_with("/*") || rest.starts_with("/*+") {
             return Ok(None);
         }
-        let eaten = rest.strip_prefix("/**").and_then(|after| after.chars().next()).filter(|next| *next != '/');
+        let eaten =
+            rest.strip_prefix("/**").and_then(|after| after.chars().next()).filter(|next| *next != '/');
         let body = eaten.map_or("/*".len(), |next| "/**".len() + next.len_utf8());
         let end = rest.get(body..).and_then(|body| body.find("*/"));
         end.map(|end| Some(body + end + "*/".len())).ok_or_else(|| self.refuse("a comment without end"))
@@ -248,7 +251,9 @@ impl<'a> Lexer<'a> {
     }
 
     fn charset_or_word(&mut self, rest: &str) -> Result<(LexemeKind, usize), SqlRefusal> {
-        let charset = run(rest, |character| character.is_ascii_alphanumeric() || matches!(character, ':' | '.' | '-' | '_'));
+        let charset = run(rest, |character| {
+            character.is_ascii_alphanumeric() || matches!(character, ':' | '.' | '-' | '_')
+        });
         if rest.as_bytes().get(charset) == Some(&b'\'') {
             return Ok((LexemeKind::PrefixedText, self.quoted(charset, '\'')?));
         }
@@ -256,11 +261,16 @@ impl<'a> Lexer<'a> {
     }
 
     /// Refuses a longer token, `COLLATION_ID`, such as `druid.secret$x`; no statement can hold one
-    fn without_collation(&mut self, kind: LexemeKind, length: usize) -> Result<(LexemeKind, usize), SqlRefusal> {
+    fn without_collation(
+        &mut self,
+        kind: LexemeKind,
+        length: usize,
+    ) -> Result<(LexemeKind, usize), SqlRefusal> {
         let end = self.at + length;
         if end >= self.no_collation_before {
             let tail = self.text.get(end..).unwrap_or_default();
-            let tail_run = run(tail, |character| is_identifier_part(character) || matches!(character, ':' | '.' | '-'));
+            let tail_run =
+                run(tail, |character| is_identifier_part(character) || matches!(character, ':' | '.' | '-'));
             let candidates = tail.get(..tail_run).unwrap_or_default();
             let mut next = candidates.split('$').skip(1);
             if next.any(|after| after.chars().next().is_some_and(is_letter)) || candidates.contains("$$") {
@@ -290,7 +300,8 @@ fn run(text: &str, belongs: impl Fn(char) -> bool) -> usize {
 
 /// `12`, `12.`, `1.2`, `.2`, each with an exponent or without
 fn number(text: &str) -> usize {
-    let digits = |from: usize| run(text.get(from..).unwrap_or_default(), |character| character.is_ascii_digit());
+    let digits =
+        |from: usize| run(text.get(from..).unwrap_or_default(), |character| character.is_ascii_digit());
     let whole = digits(0);
     let mut end = if text.get(whole..).is_some_and(|after| after.starts_with('.')) {
         whole + 1 + digits(whole + 1)
@@ -361,7 +372,11 @@ mod tests {
     fn pieces(text: &str) -> Vec<&str> {
         let lexemes = read(text, &SqlLimits::default()).unwrap();
         assert_eq!(lexemes.iter().map(|lexeme| lexeme.text).collect::<String>(), text);
-        lexemes.into_iter().filter(|lexeme| lexeme.kind != LexemeKind::White).map(|lexeme| lexeme.text).collect()
+        lexemes
+            .into_iter()
+            .filter(|lexeme| lexeme.kind != LexemeKind::White)
+            .map(|lexeme| lexeme.text)
+            .collect()
     }
 
     fn is_refused(text: &str) -> bool {
@@ -398,7 +413,21 @@ mod tests {
     #[test]
     fn letters_are_calcites() {
         assert_eq!(pieces("sécret a\u{1680}b ſelect 表"), ["sécret", "a\u{1680}b", "ſelect", "表"]);
-        for text in ["\u{FF53}ecret", "a\u{200B}b", "a\u{3000}b", "a\u{A0}b", "a\0b", "\u{FEFF}a", "a`b", "a@b", "#", "~", "\\", "a\u{7}", "!"] {
+        for text in [
+            "\u{FF53}ecret",
+            "a\u{200B}b",
+            "a\u{3000}b",
+            "a\u{A0}b",
+            "a\0b",
+            "\u{FEFF}a",
+            "a`b",
+            "a@b",
+            "#",
+            "~",
+            "\\",
+            "a\u{7}",
+            "!",
+        ] {
             assert!(is_refused(text), "{text:?}");
         }
     }
@@ -407,7 +436,10 @@ mod tests {
     fn strings_take_a_backslash_as_it_is_but_after_an_e() {
         assert_eq!(pieces(r"'a\' b"), [r"'a\'", "b"]);
         assert_eq!(pieces(r"E'a\'b' c"), [r"E'a\'b'", "c"]);
-        assert_eq!(pieces("n'a''b' _utf-8'c' x'00' u&'d' U&\"e\" _d"), ["n'a''b'", "_utf-8'c'", "x'00'", "u&'d'", "U&\"e\"", "_d"]);
+        assert_eq!(
+            pieces("n'a''b' _utf-8'c' x'00' u&'d' U&\"e\" _d"),
+            ["n'a''b'", "_utf-8'c'", "x'00'", "u&'d'", "U&\"e\"", "_d"]
+        );
         for text in ["'a", "\"a", "\"a\nb\"", "\"\"", "e'\\'", "U&\"\"", "N'a"] {
             assert!(is_refused(text), "{text}");
         }
@@ -415,9 +447,15 @@ mod tests {
 
     #[test]
     fn numbers_and_symbols_are_the_longest_that_fit() {
-        assert_eq!(pieces("1.5e-3x 1..2 .5 1e t.a"), ["1.5e-3", "x", "1.", ".2", ".5", "1", "e", "t", ".", "a"]);
+        assert_eq!(
+            pieces("1.5e-3x 1..2 .5 1e t.a"),
+            ["1.5e-3", "x", "1.", ".2", ".5", "1", "e", "t", ".", "a"]
+        );
         assert_eq!(pieces("a<=b<>c!=d=>e||f"), ["a", "<=", "b", "<>", "c", "!=", "d", "=>", "e", "||", "f"]);
-        assert_eq!(pieces("{fn a()} { ts 'x'} {d'y'}"), ["{fn", "a", "(", ")", "}", "{ ts", "'x'", "}", "{d", "'y'", "}"]);
+        assert_eq!(
+            pieces("{fn a()} { ts 'x'} {d'y'}"),
+            ["{fn", "a", "(", ")", "}", "{ ts", "'x'", "}", "{d", "'y'", "}"]
+        );
     }
 
     #[test]

@@ -4,6 +4,8 @@ use super::lexer::{Lexeme, LexemeKind, Symbol};
 use super::refusal::{Position, SqlRefusal};
 
 /// How large a statement may be (`[limits]` of proxy.toml)
+///
+/// More than 100,000 tokens or 200 levels count as so many: the judge's stack holds no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqlLimits {
     /// Its length
@@ -14,11 +16,28 @@ pub struct SqlLimits {
     pub statement_nesting: usize,
 }
 
+impl SqlLimits {
+    /// These limits, or less where the judge's stack would not hold as much
+    pub(super) fn on_judges_stack(&self) -> Self {
+        Self {
+            statement_tokens: self.statement_tokens.min(MOST_TOKENS),
+            statement_nesting: self.statement_nesting.min(MOST_LEVELS),
+            ..*self
+        }
+    }
+}
+
 impl Default for SqlLimits {
     fn default() -> Self {
         Self { statement_bytes: 262_144, statement_tokens: 50_000, statement_nesting: 100 }
     }
 }
+
+/// Tokens that the judge's stack holds at their worst, in a chain of UNIONs
+const MOST_TOKENS: usize = 100_000;
+
+/// Levels that it holds in a debug build
+const MOST_LEVELS: usize = 200;
 
 /// Counts tokens and levels while a statement is read
 pub(super) struct Depth<'a> {
@@ -31,7 +50,7 @@ pub(super) struct Depth<'a> {
 
 impl<'a> Depth<'a> {
     pub(super) fn new(text: &'a str, limits: &SqlLimits) -> Self {
-        Self { text, limits: *limits, tokens: 0, levels: 0, prefixes: 0 }
+        Self { text, limits: limits.on_judges_stack(), tokens: 0, levels: 0, prefixes: 0 }
     }
 
     /// Counts one more lexeme

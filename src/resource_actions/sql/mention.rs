@@ -15,6 +15,8 @@ pub(super) enum Mention {
     InformationSchema(String),
     /// External input of this type
     External(String),
+    /// External input of a type that cannot be told
+    UndecidedExternal,
     /// The `LOOKUP` function with a name that cannot be told
     UndecidedLookup,
 }

@@ -34,6 +34,10 @@ pub(super) fn of_mention(mention: &Mention, rules: &Rules) -> Option<BTreeSet<Re
             InputSources::Together => read(ResourceType::External, EXTERNAL),
             InputSources::ByType => read(ResourceType::External, kind),
         },
+        Mention::UndecidedExternal => match rules.input_sources {
+            InputSources::Together => read(ResourceType::External, EXTERNAL),
+            InputSources::ByType => None,
+        },
         Mention::SystemTable(name) => Some(of_system_table(name, rules)),
         Mention::InformationSchema(name) => Some(of_metadata(HARMLESS.contains(&name.as_str()), rules)),
     }
@@ -50,7 +54,9 @@ fn of_system_table(name: &str, rules: &Rules) -> BTreeSet<ResourceAction> {
 
 fn of_metadata(is_harmless: bool, rules: &Rules) -> BTreeSet<ResourceAction> {
     match rules.metadata {
-        Metadata::State if !is_harmless => BTreeSet::from([ResourceAction::state(crate::druid::Action::Read)]),
+        Metadata::State if !is_harmless => {
+            BTreeSet::from([ResourceAction::state(crate::druid::Action::Read)])
+        }
         Metadata::State | Metadata::Open => BTreeSet::new(),
     }
 }
@@ -59,7 +65,9 @@ fn of_metadata(is_harmless: bool, rules: &Rules) -> BTreeSet<ResourceAction> {
 pub(super) fn of_target(target: &Target) -> Option<ResourceAction> {
     match target {
         Target::Caller => None,
-        Target::Insert(name) | Target::Replace(name) => Some(ResourceAction::write(ResourceType::Datasource, name)),
+        Target::Insert(name) | Target::Replace(name) => {
+            Some(ResourceAction::write(ResourceType::Datasource, name))
+        }
         Target::Export(kind) => Some(ResourceAction::write(ResourceType::External, kind)),
     }
 }
@@ -67,7 +75,9 @@ pub(super) fn of_target(target: &Target) -> Option<ResourceAction> {
 /// What a key of `SET` needs
 pub(super) fn of_key(key: &str, rules: &Rules) -> Option<ResourceAction> {
     match rules.context_keys {
-        ContextKeys::Authorized if !UNSECURED_KEYS.contains(&key) => Some(ResourceAction::write(ResourceType::QueryContext, key)),
+        ContextKeys::Authorized if !UNSECURED_KEYS.contains(&key) => {
+            Some(ResourceAction::write(ResourceType::QueryContext, key))
+        }
         ContextKeys::Authorized | ContextKeys::Open => None,
     }
 }

@@ -110,7 +110,9 @@ impl SqlRefusal {
     /// What kind of answer it deserves
     pub fn class(&self) -> SqlRefusalClass {
         match self {
-            Self::TooManyBytes { .. } | Self::TooManyTokens { .. } | Self::TooDeep { .. } => SqlRefusalClass::TooLarge,
+            Self::TooManyBytes { .. } | Self::TooManyTokens { .. } | Self::TooDeep { .. } => {
+                SqlRefusalClass::TooLarge
+            }
             Self::Lexical { .. } | Self::Syntax { .. } | Self::EndsEarly | Self::TwoReadings { .. } => {
                 SqlRefusalClass::Unreadable
             }

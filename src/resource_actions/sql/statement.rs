@@ -50,17 +50,22 @@ pub(super) fn parse<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Result<Reque
     let Some((main, settings)) = statements.split_last() else {
         return Err(SqlRefusal::EndsEarly);
     };
-    let set_keys = settings.iter().map(|setting| set_key(&whole.within(setting))).collect::<Result<_, _>>()?;
+    let set_keys =
+        settings.iter().map(|setting| set_key(&whole.within(setting))).collect::<Result<_, _>>()?;
     let mut main = whole.within(main);
     let is_explained = main.eat(Keyword::Explain) && explain_head(&mut main)?;
     let request = match main.peek_keyword() {
         Some(Keyword::Insert) => insert(&mut main)?,
         Some(Keyword::Replace) => replace(&mut main)?,
-        Some(keyword) if is_refused_statement(keyword) => return Err(main.unsupported(format!("a {} statement", keyword.word()))),
+        Some(keyword) if is_refused_statement(keyword) => {
+            return Err(main.unsupported(format!("a {} statement", keyword.word())));
+        }
         Some(_) | None => Parts { target: Target::Caller, query: main.rest(), clustered_by: &[] },
     };
     if request.target != Target::Caller && semicolons_at_end > 0 {
-        return Err(main.unsupported("a semicolon after an INSERT or REPLACE, which Druid refuses".to_owned()));
+        return Err(
+            main.unsupported("a semicolon after an INSERT or REPLACE, which Druid refuses".to_owned())
+        );
     }
     let Parts { target, query, clustered_by } = request;
     Ok(Request { set_keys, is_explained, target, query, clustered_by })
@@ -68,8 +73,11 @@ pub(super) fn parse<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Result<Reque
 
 /// Kinds of statements that Druid's grammar does not know or its planner refuses
 fn is_refused_statement(keyword: Keyword) -> bool {
-    use Keyword::{Alter, Call, Create, Delete, Describe, Drop, Explain, Merge, Reset, Set, Show, Update, Upsert};
-    [Alter, Call, Create, Delete, Describe, Drop, Explain, Merge, Reset, Set, Show, Update, Upsert].contains(&keyword)
+    use Keyword::{
+        Alter, Call, Create, Delete, Describe, Drop, Explain, Merge, Reset, Set, Show, Update, Upsert,
+    };
+    [Alter, Call, Create, Delete, Describe, Drop, Explain, Merge, Reset, Set, Show, Update, Upsert]
+        .contains(&keyword)
 }
 
 struct Parts<'t, 'a> {
@@ -100,14 +108,17 @@ fn set_key(setting: &Cursor<'_, '_, '_>) -> Result<String, SqlRefusal> {
 /// A literal (`Literal()` of `Parser.jj`, but for intervals)
 fn literal(setting: &mut Cursor<'_, '_, '_>) -> Result<(), SqlRefusal> {
     let has_sign = setting.eat_symbol(Symbol::Sign);
-    let has_type = !has_sign && [Keyword::Date, Keyword::Time, Keyword::Timestamp].into_iter().any(|keyword| setting.eat(keyword));
+    let has_type = !has_sign
+        && [Keyword::Date, Keyword::Time, Keyword::Timestamp].into_iter().any(|keyword| setting.eat(keyword));
     let value = setting.next().ok_or(SqlRefusal::EndsEarly)?;
     let is_literal = match &value.kind {
         TokenKind::Number(_) => !has_type,
         TokenKind::Text(_) | TokenKind::Bytes => !has_sign,
-        TokenKind::Keyword(Keyword::True | Keyword::False | Keyword::Null | Keyword::Unknown) => !has_sign && !has_type,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "refuses: what is no literal is no value of SET")]
-        TokenKind::Keyword(_) => false,
+        TokenKind::Keyword(keyword) => {
+            let is_constant =
+                matches!(keyword, Keyword::True | Keyword::False | Keyword::Null | Keyword::Unknown);
+            is_constant && !has_sign && !has_type
+        }
         TokenKind::Word(_) | TokenKind::Name(_) | TokenKind::Parameter(_) | TokenKind::Symbol(_) => false,
     };
     if is_literal { Ok(()) } else { Err(setting.unexpected(value)) }
@@ -184,9 +195,20 @@ fn overwrite_condition(main: &mut Cursor<'_, '_, '_>) -> Result<(), SqlRefusal> 
 
 /// Whether an operand may end with this token
 fn ends_operand(token: &Token<'_>) -> bool {
-    let by_symbol = [Symbol::RightParen, Symbol::RightBracket, Symbol::RightBrace].into_iter().any(|symbol| token.is_symbol(symbol));
-    let by_value = matches!(token.kind, TokenKind::Word(_) | TokenKind::Name(_) | TokenKind::Text(_) | TokenKind::Number(_) | TokenKind::Parameter(_));
-    let by_word = [Keyword::Null, Keyword::True, Keyword::False, Keyword::Unknown, Keyword::End].into_iter().any(|keyword| token.is(keyword));
+    let by_symbol = [Symbol::RightParen, Symbol::RightBracket, Symbol::RightBrace]
+        .into_iter()
+        .any(|symbol| token.is_symbol(symbol));
+    let by_value = matches!(
+        token.kind,
+        TokenKind::Word(_)
+            | TokenKind::Name(_)
+            | TokenKind::Text(_)
+            | TokenKind::Number(_)
+            | TokenKind::Parameter(_)
+    );
+    let by_word = [Keyword::Null, Keyword::True, Keyword::False, Keyword::Unknown, Keyword::End]
+        .into_iter()
+        .any(|keyword| token.is(keyword));
     by_symbol || by_value || by_word
 }
 
@@ -242,6 +264,7 @@ fn typed_columns(main: &mut Cursor<'_, '_, '_>) -> Result<(), SqlRefusal> {
     if inside.split(|token| token.is_symbol(Symbol::Comma)).any(|column| column.len() < 2) {
         return Err(main.unsupported("a column list after the target".to_owned()));
     }
+    main.without_query(inside)?;
     main.skip_group();
     Ok(())
 }
@@ -277,7 +300,8 @@ fn granularity(main: &mut Cursor<'_, '_, '_>) -> Result<(), SqlRefusal> {
     if tokens.is_empty() {
         return Err(main.unexpected_here());
     }
-    let is_call = ["FLOOR", "TIME_FLOOR"].into_iter().any(|word| before.next_is_word(word)) && before.nth_is_symbol(1, Symbol::LeftParen);
+    let is_call = ["FLOOR", "TIME_FLOOR"].into_iter().any(|word| before.next_is_word(word))
+        && before.nth_is_symbol(1, Symbol::LeftParen);
     let is_all_time = before.next_is(Keyword::All) && tokens.len() <= 2;
     if is_call || is_all_time || tokens.len() == 1 {
         return before.without_query(tokens);
@@ -307,14 +331,49 @@ mod tests {
         let export = |kind: &str| Target::Export(kind.to_owned());
         for (text, target, query, clustered) in [
             ("SELECT 1;;", Target::Caller, "SELECT 1", ""),
-            ("EXPLAIN PLAN INCLUDING ALL ATTRIBUTES WITH TYPE AS XML FOR SELECT 1", Target::Caller, "SELECT 1", ""),
-            ("insert into druid.dst (SELECT 1) PARTITIONED BY 'P1D' CLUSTERED BY a, (SELECT 2)", insert("dst"), "( SELECT 1 )", "a , ( SELECT 2 )"),
-            ("INSERT INTO \"dst\" /*+ x */ EXTEND (a VARCHAR) SELECT 1 PARTITIONED BY ALL TIME", insert("dst"), "SELECT 1", ""),
-            ("INSERT INTO EXTERN SELECT 1 PARTITIONED BY FLOOR(__time TO DAY)", insert("EXTERN"), "SELECT 1", ""),
-            ("REPLACE INTO dst OVERWRITE ALL WITH a AS (SELECT 1) SELECT 2 PARTITIONED BY DAY", replace("dst"), "WITH a AS ( SELECT 1 ) SELECT 2", ""),
-            ("REPLACE INTO dst OVERWRITE WHERE (a < 1 AND (b)) (SELECT 1) PARTITIONED BY DAY", replace("dst"), "( SELECT 1 )", ""),
+            (
+                "EXPLAIN PLAN INCLUDING ALL ATTRIBUTES WITH TYPE AS XML FOR SELECT 1",
+                Target::Caller,
+                "SELECT 1",
+                "",
+            ),
+            (
+                "insert into druid.dst (SELECT 1) PARTITIONED BY 'P1D' CLUSTERED BY a, (SELECT 2)",
+                insert("dst"),
+                "( SELECT 1 )",
+                "a , ( SELECT 2 )",
+            ),
+            (
+                "INSERT INTO \"dst\" /*+ x */ EXTEND (a VARCHAR) SELECT 1 PARTITIONED BY ALL TIME",
+                insert("dst"),
+                "SELECT 1",
+                "",
+            ),
+            (
+                "INSERT INTO EXTERN SELECT 1 PARTITIONED BY FLOOR(__time TO DAY)",
+                insert("EXTERN"),
+                "SELECT 1",
+                "",
+            ),
+            (
+                "REPLACE INTO dst OVERWRITE ALL WITH a AS (SELECT 1) SELECT 2 PARTITIONED BY DAY",
+                replace("dst"),
+                "WITH a AS ( SELECT 1 ) SELECT 2",
+                "",
+            ),
+            (
+                "REPLACE INTO dst OVERWRITE WHERE (a < 1 AND (b)) (SELECT 1) PARTITIONED BY DAY",
+                replace("dst"),
+                "( SELECT 1 )",
+                "",
+            ),
             ("INSERT INTO EXTERN(LOCAL) AS CSV SELECT 1", export("local"), "SELECT 1", ""),
-            ("INSERT INTO EXTERN(\"LOCAL\"(a => 'b', \"c\" => 'd')) AS CSV SELECT 1", export("LOCAL"), "SELECT 1", ""),
+            (
+                "INSERT INTO EXTERN(\"LOCAL\"(a => 'b', \"c\" => 'd')) AS CSV SELECT 1",
+                export("LOCAL"),
+                "SELECT 1",
+                "",
+            ),
         ] {
             assert_eq!(parts(text), Ok((target, query.to_owned(), clustered.to_owned())), "{text}");
         }
@@ -323,14 +382,34 @@ mod tests {
     #[test]
     fn what_druid_refuses_is_refused() {
         for text in [
-            "", ";", "; SELECT 1", "SET a = 1", "SELECT 1; SELECT 2", "SET a = 1;; SELECT 1", "SELECT 1; SET a = 1",
-            "INSERT INTO dst SELECT 1 PARTITIONED BY ALL;", "INSERT dst SELECT 1", "INSERT INTO dst (a) SELECT 1 PARTITIONED BY ALL",
-            "INSERT INTO a.b.c SELECT 1", "INSERT INTO druid.a.b SELECT 1", "INSERT INTO sys.a SELECT 1", "INSERT INTO view.a SELECT 1",
-            "REPLACE INTO dst SELECT 1", "REPLACE INTO dst OVERWRITE SELECT 1", "REPLACE INTO dst OVERWRITE WHERE a IN (SELECT 1) SELECT 2",
-            "REPLACE INTO EXTERN(s3()) AS CSV OVERWRITE ALL SELECT 1", "INSERT INTO EXTERN(s3()) SELECT 1",
-            "INSERT INTO EXTERN(s3(a => ?)) AS CSV SELECT 1", "INSERT INTO EXTERN(s3()) AS CSV SELECT 1 PARTITIONED BY ALL",
-            "INSERT INTO dst SELECT 1 PARTITIONED BY (SELECT 1)", "INSERT INTO dst SELECT 1 PARTITIONED BY FLOOR((SELECT 1) TO DAY)",
-            "DELETE FROM a", "CALL a()", "EXPLAIN SELECT 1", "EXPLAIN PLAN FOR EXPLAIN PLAN FOR SELECT 1", "EXPLAIN PLAN FOR SET a = 1",
+            "",
+            ";",
+            "; SELECT 1",
+            "SET a = 1",
+            "SELECT 1; SELECT 2",
+            "SET a = 1;; SELECT 1",
+            "SELECT 1; SET a = 1",
+            "INSERT INTO dst SELECT 1 PARTITIONED BY ALL;",
+            "INSERT dst SELECT 1",
+            "INSERT INTO dst (a) SELECT 1 PARTITIONED BY ALL",
+            "INSERT INTO a.b.c SELECT 1",
+            "INSERT INTO druid.a.b SELECT 1",
+            "INSERT INTO sys.a SELECT 1",
+            "INSERT INTO view.a SELECT 1",
+            "REPLACE INTO dst SELECT 1",
+            "REPLACE INTO dst OVERWRITE SELECT 1",
+            "REPLACE INTO dst OVERWRITE WHERE a IN (SELECT 1) SELECT 2",
+            "REPLACE INTO EXTERN(s3()) AS CSV OVERWRITE ALL SELECT 1",
+            "INSERT INTO EXTERN(s3()) SELECT 1",
+            "INSERT INTO EXTERN(s3(a => ?)) AS CSV SELECT 1",
+            "INSERT INTO EXTERN(s3()) AS CSV SELECT 1 PARTITIONED BY ALL",
+            "INSERT INTO dst SELECT 1 PARTITIONED BY (SELECT 1)",
+            "INSERT INTO dst SELECT 1 PARTITIONED BY FLOOR((SELECT 1) TO DAY)",
+            "DELETE FROM a",
+            "CALL a()",
+            "EXPLAIN SELECT 1",
+            "EXPLAIN PLAN FOR EXPLAIN PLAN FOR SELECT 1",
+            "EXPLAIN PLAN FOR SET a = 1",
             "ALTER SESSION RESET a; SELECT 1",
         ] {
             assert!(parts(text).is_err(), "{text}");
@@ -346,7 +425,14 @@ mod tests {
         };
         let text = "SET a = 'x'; set \"b c\" = -1; ALTER SYSTEM SET U&\"\\0064\" = DATE '2000-01-01'; ALTER SESSION SET e = NULL; SELECT 1";
         assert_eq!(keys(text).unwrap(), ["a", "b c", "d", "e"]);
-        for text in ["SET a.b = 1; SELECT 1", "SET a = (SELECT 1); SELECT 1", "SET a = ON; SELECT 1", "SET a = ?; SELECT 1", "SET a = 1 + 1; SELECT 1", "RESET a; SELECT 1"] {
+        for text in [
+            "SET a.b = 1; SELECT 1",
+            "SET a = (SELECT 1); SELECT 1",
+            "SET a = ON; SELECT 1",
+            "SET a = ?; SELECT 1",
+            "SET a = 1 + 1; SELECT 1",
+            "RESET a; SELECT 1",
+        ] {
             assert!(keys(text).is_err(), "{text}");
         }
     }

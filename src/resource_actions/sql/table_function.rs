@@ -11,10 +11,10 @@ use super::walk::Objection;
 ///
 /// # Errors
 ///
-/// A function that Druid does not have, or arguments from which it cannot be told what it reads.
+/// A function that Druid does not have (`DruidOperatorTable` lower-cases names as Unicode does), or arguments from which it cannot be told what it reads.
 pub(super) fn mentions(name: &[&str], arguments: &[FunctionArg]) -> Result<Vec<Mention>, Objection> {
     match name {
-        [name] => known(&name.to_ascii_lowercase(), arguments),
+        [name] => known(&name.to_lowercase(), arguments),
         // `ViewSchema` holds views as functions without arguments; Druid's collector does not see such a call.
         ["view", view] => Ok(vec![Mention::View((*view).to_owned())]),
         _ => Err(Objection::UnknownTableFunction(name.join("."))),
@@ -41,14 +41,23 @@ fn append(arguments: &[FunctionArg]) -> Result<Vec<Mention>, Objection> {
         name.map(|name| Mention::Datasource(name.to_owned()))
     });
     let names: Option<Vec<_>> = names.collect();
-    names.filter(|names| !names.is_empty()).ok_or_else(|| Objection::Undecided("APPEND takes the names of tables as string literals".to_owned()))
+    names
+        .ok_or_else(|| Objection::Undecided("APPEND takes the names of tables as string literals".to_owned()))
 }
 
 /// `EXTERN(inputSource, inputFormat [, signature])` (`ExternalOperatorConversion`)
+///
+/// A column cannot be one, and Druid says so.
 fn external(arguments: &[FunctionArg]) -> Result<Vec<Mention>, Objection> {
-    let source = argument(arguments, "inputSource").and_then(value::text);
-    let source = source.ok_or_else(|| Objection::Undecided("EXTERN takes its input source as a string literal".to_owned()))?;
-    input_source::mentions(source).map_err(|fault| Objection::Undecided(format!("the input source of EXTERN cannot be told: {fault}")))
+    let source = argument(arguments, "inputSource");
+    if source.is_some_and(value::is_column) {
+        return Ok(vec![Mention::UndecidedExternal]);
+    }
+    let source = source.and_then(value::text).ok_or_else(|| {
+        Objection::Undecided("EXTERN takes its input source as a string literal".to_owned())
+    })?;
+    input_source::mentions(source)
+        .map_err(|fault| Objection::Undecided(format!("the input source of EXTERN cannot be told: {fault}")))
 }
 
 /// The argument of this name, or the first where none has a name
@@ -56,7 +65,9 @@ fn argument<'f>(arguments: &'f [FunctionArg], wanted: &str) -> Option<&'f Functi
     if arguments.iter().all(|argument| value::name(argument).is_none()) {
         return arguments.first();
     }
-    let mut named = arguments.iter().filter(|argument| value::name(argument).is_none_or(|name| name.eq_ignore_ascii_case(wanted)));
+    let mut named = arguments
+        .iter()
+        .filter(|argument| value::name(argument).is_none_or(|name| name.eq_ignore_ascii_case(wanted)));
     let only = named.next();
     only.filter(|argument| named.next().is_none() && value::name(argument).is_some())
 }

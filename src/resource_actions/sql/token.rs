@@ -83,7 +83,8 @@ impl<'a> Token<'a> {
 
     /// Whether it is an unquoted word of this spelling
     pub(super) fn is_word(&self, word: &str) -> bool {
-        matches!(self.kind, TokenKind::Keyword(_) | TokenKind::Word(_)) && self.text.eq_ignore_ascii_case(word)
+        matches!(self.kind, TokenKind::Keyword(_) | TokenKind::Word(_))
+            && self.text.eq_ignore_ascii_case(word)
     }
 }
 
@@ -97,7 +98,13 @@ pub(super) fn decode<'a>(text: &str, lexemes: &[Lexeme<'a>]) -> Result<Vec<Token
     let mut tokens = Vec::new();
     while let Some((at, lexeme)) = decoder.next() {
         let kind = decoder.kind(&lexeme)?;
-        tokens.push(Token { kind, text: lexeme.text, start: lexeme.start, lexemes: at..decoder.at, inside: 0 });
+        tokens.push(Token {
+            kind,
+            text: lexeme.text,
+            start: lexeme.start,
+            lexemes: at..decoder.at,
+            inside: 0,
+        });
     }
     pair(&mut tokens);
     Ok(tokens)
@@ -105,7 +112,12 @@ pub(super) fn decode<'a>(text: &str, lexemes: &[Lexeme<'a>]) -> Result<Vec<Token
 
 /// `ORDER BY`, as if it stood before this token
 pub(super) fn order_by<'a>(before: &Token<'a>) -> [Token<'a>; 2] {
-    [Keyword::Order, Keyword::By].map(|keyword| Token { kind: TokenKind::Keyword(keyword), text: keyword.word(), inside: 0, ..before.clone() })
+    [Keyword::Order, Keyword::By].map(|keyword| Token {
+        kind: TokenKind::Keyword(keyword),
+        text: keyword.word(),
+        inside: 0,
+        ..before.clone()
+    })
 }
 
 /// Notes with each `(` how far its `)` is; one that is never closed holds all that follows
@@ -159,7 +171,9 @@ impl<'a> Decoder<'_, 'a> {
             LexemeKind::UnicodeText => {
                 TokenKind::Text(Text { value: Cow::Owned(self.unicode(lexeme, '\'')?), may_name: true })
             }
-            LexemeKind::EscapedText => TokenKind::Text(Text { value: Cow::Owned(self.c_style(lexeme)?), may_name: false }),
+            LexemeKind::EscapedText => {
+                TokenKind::Text(Text { value: Cow::Owned(self.c_style(lexeme)?), may_name: false })
+            }
             LexemeKind::Bytes => TokenKind::Bytes,
             LexemeKind::Symbol(Symbol::Question) => {
                 self.parameters += 1;
@@ -175,7 +189,8 @@ impl<'a> Decoder<'_, 'a> {
     }
 
     fn c_style(&self, lexeme: &Lexeme<'_>) -> Result<String, SqlRefusal> {
-        literal::unescape_c_style(lexeme.text).ok_or_else(|| self.refuse(lexeme, "an escape in `E'…'` that is not understood"))
+        literal::unescape_c_style(lexeme.text)
+            .ok_or_else(|| self.refuse(lexeme, "an escape in `E'…'` that is not understood"))
     }
 
     /// Decodes `U&'…'` or `U&"…"`, with the `UESCAPE` clause that may follow
@@ -213,20 +228,34 @@ mod tests {
 
     #[test]
     fn identifiers_and_strings_are_decoded_in_every_spelling() {
-        for (text, name) in [("secret", "secret"), ("\"secret\"", "secret"), ("u&\"\\0073ecret\"", "secret"), ("U&\"!0073ecret\" /**/ UESCAPE '!'", "secret")] {
+        for (text, name) in [
+            ("secret", "secret"),
+            ("\"secret\"", "secret"),
+            ("u&\"\\0073ecret\"", "secret"),
+            ("U&\"!0073ecret\" /**/ UESCAPE '!'", "secret"),
+        ] {
             let read = tokens(text).unwrap();
             assert_eq!(read.len(), 1, "{text}");
             assert_eq!(read[0].name(), Some(name), "{text}");
         }
         for text in ["'a'", "N'a'", "_utf8'a'", "U&'\\0061'"] {
-            assert_eq!(tokens(text).unwrap()[0].kind, TokenKind::Text(Text { value: "a".into(), may_name: true }), "{text}");
+            assert_eq!(
+                tokens(text).unwrap()[0].kind,
+                TokenKind::Text(Text { value: "a".into(), may_name: true }),
+                "{text}"
+            );
         }
-        assert_eq!(tokens("E'a'").unwrap()[0].kind, TokenKind::Text(Text { value: "a".into(), may_name: false }));
+        assert_eq!(
+            tokens("E'a'").unwrap()[0].kind,
+            TokenKind::Text(Text { value: "a".into(), may_name: false })
+        );
     }
 
     #[test]
     fn malformed_escapes_are_refused() {
-        for text in ["U&'\\00'", "U&\"\\d800\"", "U&'a' UESCAPE 'a'", "U&'a' UESCAPE", "U&'a' UESCAPE 1", "E'\\q'"] {
+        for text in
+            ["U&'\\00'", "U&\"\\d800\"", "U&'a' UESCAPE 'a'", "U&'a' UESCAPE", "U&'a' UESCAPE 1", "E'\\q'"]
+        {
             assert!(tokens(text).is_err(), "{text}");
         }
     }

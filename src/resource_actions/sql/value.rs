@@ -7,7 +7,18 @@ pub(super) fn text(argument: &FunctionArg) -> Option<&str> {
     let (FunctionArg::Named { arg, .. } | FunctionArg::Unnamed(arg)) = argument else {
         return None;
     };
-    let FunctionArgExpr::Expr(Expr::Value(value)) = arg else {
+    let FunctionArgExpr::Expr(expression) = arg else {
+        return None;
+    };
+    literal(expression)
+}
+
+/// Parentheses around a literal are nothing to Calcite
+fn literal(mut expression: &Expr) -> Option<&str> {
+    while let Expr::Nested(inner) = expression {
+        expression = inner;
+    }
+    let Expr::Value(value) = expression else {
         return None;
     };
     if let Value::SingleQuotedString(text) = &value.value { Some(text) } else { None }
@@ -16,4 +27,13 @@ pub(super) fn text(argument: &FunctionArg) -> Option<&str> {
 /// The name before `=>`, if there is one
 pub(super) fn name(argument: &FunctionArg) -> Option<&str> {
     if let FunctionArg::Named { name, .. } = argument { Some(&name.value) } else { None }
+}
+
+/// Whether this argument is the name of a column
+pub(super) fn is_column(argument: &FunctionArg) -> bool {
+    matches!(
+        argument,
+        FunctionArg::Named { arg: FunctionArgExpr::Expr(Expr::Identifier(_)), .. }
+            | FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(_)))
+    )
 }

@@ -5,10 +5,11 @@
 //! of node is named; a kind that rewriting does not write is refused.
 
 use sqlparser::ast::{
-    Cte, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Join, JoinConstraint,
-    JoinOperator, NamedWindowDefinition, NamedWindowExpr, ObjectName, ObjectNamePart, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query,
-    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableFunctionArgs, TableWithJoins,
-    WildcardAdditionalOptions, WindowSpec, With,
+    Cte, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
+    Ident, Join, JoinConstraint, JoinOperator, NamedWindowDefinition, NamedWindowExpr, ObjectName,
+    ObjectNamePart, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectFlavor,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, TableAlias, TableFactor,
+    TableFunctionArgs, TableWithJoins, WildcardAdditionalOptions, WindowSpec, With,
 };
 
 use super::mention::{Census, Mention};
@@ -64,7 +65,18 @@ struct QueryParts<'q> {
 }
 
 fn parts(query: &Query) -> Result<QueryParts<'_>, Objection> {
-    let Query { with, body, order_by, limit_clause, fetch, locks, for_clause, settings, format_clause, pipe_operators } = query;
+    let Query {
+        with,
+        body,
+        order_by,
+        limit_clause,
+        fetch,
+        locks,
+        for_clause,
+        settings,
+        format_clause,
+        pipe_operators,
+    } = query;
     absent(limit_clause.is_none() && fetch.is_none() && locks.is_empty() && for_clause.is_none(), "limit")?;
     absent(settings.is_none() && format_clause.is_none() && pipe_operators.is_empty(), "settings")?;
     Ok(QueryParts { with: with.as_ref(), body, order_by: order_by.as_ref() })
@@ -88,16 +100,20 @@ impl Walker {
             let Cte { alias, query, from, materialized, closing_paren_token: _ } = item;
             absent(from.is_none() && materialized.is_none(), "common table expression")?;
             let name = alias_name(alias)?;
-            if *recursive { self.recursive_item(name, query)? } else { self.query(query)? }
+            if *recursive {
+                self.recursive_item(name, query)?
+            } else {
+                self.query(query)?
+            }
             self.scope.push(name);
         }
         Ok(())
     }
 
-    /// Under RECURSIVE, only the right branch of a set operation at the top sees the item itself
+    /// Under RECURSIVE, only the right branch of a union at the top sees the item itself (`SqlValidatorImpl.registerSetop`)
     fn recursive_item(&mut self, name: &str, query: &Query) -> Walked {
         let QueryParts { with, body, order_by } = parts(query)?;
-        let SetExpr::SetOperation { left, op: _, set_quantifier: _, right } = body else {
+        let SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier: _, right } = body else {
             return self.query(query);
         };
         if with.is_some() || order_by.is_some() {
@@ -139,31 +155,63 @@ impl Walker {
 
     fn select(&mut self, select: &Select) -> Walked {
         let Select {
-            select_token: _, optimizer_hints, distinct, select_modifiers, top, top_before_distinct: _, projection, exclude, into, from,
-            lateral_views, prewhere, selection, connect_by, group_by, cluster_by, distribute_by, sort_by, having, named_window, qualify,
-            window_before_qualify: _, value_table_mode, flavor,
+            select_token: _,
+            optimizer_hints,
+            distinct,
+            select_modifiers,
+            top,
+            top_before_distinct: _,
+            projection,
+            exclude,
+            into,
+            from,
+            lateral_views,
+            prewhere,
+            selection,
+            connect_by,
+            group_by,
+            cluster_by,
+            distribute_by,
+            sort_by,
+            having,
+            named_window,
+            qualify,
+            window_before_qualify: _,
+            value_table_mode,
+            flavor,
         } = select;
-        absent(optimizer_hints.is_empty() && distinct.is_none() && select_modifiers.is_none() && top.is_none(), "SELECT modifier")?;
-        absent(exclude.is_none() && into.is_none() && lateral_views.is_empty() && prewhere.is_none(), "SELECT clause")?;
-        absent(connect_by.is_empty() && cluster_by.is_empty() && distribute_by.is_empty() && sort_by.is_empty(), "SELECT clause")?;
+        absent(
+            optimizer_hints.is_empty() && distinct.is_none() && select_modifiers.is_none() && top.is_none(),
+            "SELECT modifier",
+        )?;
+        absent(
+            exclude.is_none() && into.is_none() && lateral_views.is_empty() && prewhere.is_none(),
+            "SELECT clause",
+        )?;
+        absent(
+            connect_by.is_empty() && cluster_by.is_empty() && distribute_by.is_empty() && sort_by.is_empty(),
+            "SELECT clause",
+        )?;
         absent(value_table_mode.is_none() && *flavor == SelectFlavor::Standard, "SELECT clause")?;
         self.findings.census.selects += 1;
         from.iter().try_for_each(|table| self.table_with_joins(table))?;
         projection.iter().try_for_each(|item| self.select_item(item))?;
-        [selection, having, qualify].into_iter().flatten().try_for_each(|condition| self.expression(condition))?;
+        [selection, having, qualify]
+            .into_iter()
+            .flatten()
+            .try_for_each(|condition| self.expression(condition))?;
         self.group_by(group_by)?;
         named_window.iter().try_for_each(|window| self.named_window(window))
     }
 
     fn select_item(&mut self, item: &SelectItem) -> Walked {
         match item {
-            SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, alias: _ } => self.expression(expression),
-            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), options) | SelectItem::Wildcard(options) => {
-                plain_wildcard(options)
-            }
-            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _) | SelectItem::ExprWithAliases { .. } => {
-                Err(Objection::Node("select item"))
-            }
+            SelectItem::UnnamedExpr(expression)
+            | SelectItem::ExprWithAlias { expr: expression, alias: _ } => self.expression(expression),
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), options)
+            | SelectItem::Wildcard(options) => plain_wildcard(options),
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _)
+            | SelectItem::ExprWithAliases { .. } => Err(Objection::Node("select item")),
         }
     }
 
@@ -196,7 +244,12 @@ impl Walker {
         let NamedWindowDefinition(_, definition) = window;
         match definition {
             NamedWindowExpr::NamedWindow(_) => Ok(()),
-            NamedWindowExpr::WindowSpec(WindowSpec { window_name: _, partition_by, order_by, window_frame }) => {
+            NamedWindowExpr::WindowSpec(WindowSpec {
+                window_name: _,
+                partition_by,
+                order_by,
+                window_frame,
+            }) => {
                 absent(window_frame.is_none(), "window frame")?;
                 partition_by.iter().try_for_each(|expression| self.expression(expression))?;
                 order_by.iter().try_for_each(|item| self.order_by_item(item))
@@ -246,8 +299,22 @@ impl Walker {
 
     fn table(&mut self, table: &TableFactor) -> Walked {
         match table {
-            TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } => {
-                absent(with_hints.is_empty() && version.is_none() && !with_ordinality && partitions.is_empty(), "table modifier")?;
+            TableFactor::Table {
+                name,
+                alias,
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+            } => {
+                absent(
+                    with_hints.is_empty() && version.is_none() && !with_ordinality && partitions.is_empty(),
+                    "table modifier",
+                )?;
                 absent(json_path.is_none() && sample.is_none() && index_hints.is_empty(), "table modifier")?;
                 alias.as_ref().map_or(Ok(""), alias_name)?;
                 let name = object_name(name)?;
@@ -300,7 +367,7 @@ impl Walker {
     fn table_function(&mut self, name: &[&str], args: &TableFunctionArgs) -> Walked {
         let TableFunctionArgs { args, settings } = args;
         absent(settings.is_none(), "settings")?;
-        self.findings.census.table_functions.push(name.iter().map(|part| part.to_ascii_lowercase()).collect());
+        self.findings.census.table_functions.push(name.iter().map(|part| part.to_lowercase()).collect());
         let mentions = table_function::mentions(name, args)?;
         self.findings.mentions.extend(mentions);
         args.iter().try_for_each(|argument| self.argument(argument))
@@ -323,35 +390,83 @@ impl Walker {
             Expr::Array(operands) => self.expressions(&operands.elem),
             Expr::Subquery(query) => self.query(query),
             Expr::Function(function) => self.function(function),
-            Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } | Expr::IsFalse(_) | Expr::IsNotFalse(_) | Expr::IsTrue(_)
-            | Expr::IsNotTrue(_) | Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::IsUnknown(_) | Expr::IsNotUnknown(_)
-            | Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..) | Expr::IsJson { .. } | Expr::IsNormalized { .. } | Expr::InList { .. }
-            | Expr::InSubquery { .. } | Expr::InUnnest { .. } | Expr::Between { .. } | Expr::BinaryOp { .. } | Expr::Like { .. }
-            | Expr::ILike { .. } | Expr::SimilarTo { .. } | Expr::RLike { .. } | Expr::AnyOp { .. } | Expr::AllOp { .. }
-            | Expr::UnaryOp { .. } | Expr::Convert { .. } | Expr::Cast { .. } | Expr::AtTimeZone { .. } | Expr::Extract { .. }
-            | Expr::Ceil { .. } | Expr::Floor { .. } | Expr::Position { .. } | Expr::Substring { .. } | Expr::Trim { .. }
-            | Expr::Overlay { .. } | Expr::Collate { .. } | Expr::Prefixed { .. } | Expr::TypedString(_) | Expr::Case { .. }
-            | Expr::Exists { .. } | Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) | Expr::Struct { .. } | Expr::Named { .. }
-            | Expr::Dictionary(_) | Expr::Map(_) | Expr::Interval(_) | Expr::MatchAgainst { .. } | Expr::Wildcard(_)
-            | Expr::QualifiedWildcard(..) | Expr::OuterJoin(_) | Expr::Prior(_) | Expr::Lambda(_) | Expr::MemberOf(_) => {
-                Err(Objection::Node("kind of expression"))
-            }
+            Expr::CompoundFieldAccess { .. }
+            | Expr::JsonAccess { .. }
+            | Expr::IsFalse(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsTrue(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::IsDistinctFrom(..)
+            | Expr::IsNotDistinctFrom(..)
+            | Expr::IsJson { .. }
+            | Expr::IsNormalized { .. }
+            | Expr::InList { .. }
+            | Expr::InSubquery { .. }
+            | Expr::InUnnest { .. }
+            | Expr::Between { .. }
+            | Expr::BinaryOp { .. }
+            | Expr::Like { .. }
+            | Expr::ILike { .. }
+            | Expr::SimilarTo { .. }
+            | Expr::RLike { .. }
+            | Expr::AnyOp { .. }
+            | Expr::AllOp { .. }
+            | Expr::UnaryOp { .. }
+            | Expr::Convert { .. }
+            | Expr::Cast { .. }
+            | Expr::AtTimeZone { .. }
+            | Expr::Extract { .. }
+            | Expr::Ceil { .. }
+            | Expr::Floor { .. }
+            | Expr::Position { .. }
+            | Expr::Substring { .. }
+            | Expr::Trim { .. }
+            | Expr::Overlay { .. }
+            | Expr::Collate { .. }
+            | Expr::Prefixed { .. }
+            | Expr::TypedString(_)
+            | Expr::Case { .. }
+            | Expr::Exists { .. }
+            | Expr::GroupingSets(_)
+            | Expr::Cube(_)
+            | Expr::Rollup(_)
+            | Expr::Struct { .. }
+            | Expr::Named { .. }
+            | Expr::Dictionary(_)
+            | Expr::Map(_)
+            | Expr::Interval(_)
+            | Expr::MatchAgainst { .. }
+            | Expr::Wildcard(_)
+            | Expr::QualifiedWildcard(..)
+            | Expr::OuterJoin(_)
+            | Expr::Prior(_)
+            | Expr::Lambda(_)
+            | Expr::MemberOf(_) => Err(Objection::Node("kind of expression")),
         }
     }
 
     fn function(&mut self, function: &Function) -> Walked {
-        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = function;
+        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } =
+            function;
         absent(!uses_odbc_syntax && within_group.is_empty() && filter.is_none(), "function modifier")?;
-        absent(null_treatment.is_none() && over.is_none() && *parameters == FunctionArguments::None, "function modifier")?;
+        absent(
+            null_treatment.is_none() && over.is_none() && *parameters == FunctionArguments::None,
+            "function modifier",
+        )?;
         let name = object_name(name)?;
         let [name] = name.as_slice() else {
             return Err(Objection::Node("function with a name of several parts"));
         };
-        let FunctionArguments::List(FunctionArgumentList { duplicate_treatment, args, clauses }) = args else {
+        let FunctionArguments::List(FunctionArgumentList { duplicate_treatment, args, clauses }) = args
+        else {
             return Err(Objection::Node("kind of arguments"));
         };
         absent(duplicate_treatment.is_none() && clauses.is_empty(), "function modifier")?;
-        if name.eq_ignore_ascii_case("lookup") {
+        if name.to_lowercase() == "lookup" {
             self.lookup(args);
         }
         args.iter().try_for_each(|argument| self.argument(argument))
@@ -361,7 +476,9 @@ impl Walker {
     fn lookup(&mut self, args: &[FunctionArg]) {
         self.findings.census.lookups += 1;
         let name = args.get(1).and_then(value::text);
-        self.findings.mentions.push(name.map_or(Mention::UndecidedLookup, |name| Mention::Lookup(name.to_owned())));
+        self.findings
+            .mentions
+            .push(name.map_or(Mention::UndecidedLookup, |name| Mention::Lookup(name.to_owned())));
     }
 
     fn argument(&mut self, argument: &FunctionArg) -> Walked {
@@ -400,7 +517,15 @@ fn alias_name(alias: &TableAlias) -> Result<&str, Objection> {
 }
 
 fn plain_wildcard(options: &WildcardAdditionalOptions) -> Walked {
-    let WildcardAdditionalOptions { wildcard_token: _, opt_ilike, opt_exclude, opt_except, opt_replace, opt_rename, opt_alias } = options;
+    let WildcardAdditionalOptions {
+        wildcard_token: _,
+        opt_ilike,
+        opt_exclude,
+        opt_except,
+        opt_replace,
+        opt_rename,
+        opt_alias,
+    } = options;
     absent(opt_ilike.is_none() && opt_exclude.is_none() && opt_except.is_none(), "wildcard")?;
     absent(opt_replace.is_none() && opt_rename.is_none() && opt_alias.is_none(), "wildcard")
 }

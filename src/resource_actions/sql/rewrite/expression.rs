@@ -23,34 +23,47 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// Whether what is left of the call says what to return, and what on errors (`JsonValueFunctionCall()` and others)
     pub(super) fn is_json_tail(&self, keyword: Keyword) -> bool {
-        use Keyword::{Absent, Default, Empty, Error, False, Null, Passing, Returning, True, Unknown, With, Without};
-        let words = [Absent, Default, Empty, Error, False, Null, Passing, Returning, True, Unknown, With, Without];
+        use Keyword::{
+            Absent, Default, Empty, Error, False, Null, Passing, Returning, True, Unknown, With, Without,
+        };
+        let words =
+            [Absent, Default, Empty, Error, False, Null, Passing, Returning, True, Unknown, With, Without];
         self.is_in_call(Form::Json) && self.kernel.ends_operand() && words.contains(&keyword)
     }
 
-    /// `KEY`, `VALUE` and `FORMAT JSON` in a call of a JSON function
-    pub(super) fn json_word(&mut self, keyword: Keyword, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        let is_json = self.is_in_call(Form::Json);
-        let has_operand = self.kernel.ends_operand();
-        match keyword {
-            Keyword::Value if is_json && has_operand => self.comma_between(),
-            Keyword::Value => self.unexpected(token),
-            Keyword::Format if is_json && has_operand && self.cursor.eat(Keyword::Json) => {
-                let has_encoding = self.cursor.eat_word("ENCODING");
-                self.cursor.skip(usize::from(has_encoding));
-                Ok(())
-            }
-            Keyword::Key if is_json && !has_operand && self.key_follows() => Ok(()),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "refuses: the walk knows a name by its place only")]
-            _ => self.name(token),
+    /// `VALUE` between a key and its value
+    pub(super) fn json_value(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
+        if self.is_in_call(Form::Json) && self.kernel.ends_operand() {
+            self.comma_between()
+        } else {
+            self.unexpected(token)
         }
+    }
+
+    /// `FORMAT JSON [ENCODING e]` behind an operand goes away
+    pub(super) fn json_format(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
+        let is_in_place = self.is_in_call(Form::Json) && self.kernel.ends_operand();
+        if !is_in_place || !self.cursor.eat(Keyword::Json) {
+            return self.name(token);
+        }
+        let has_encoding = self.cursor.eat_word("ENCODING");
+        self.cursor.skip(usize::from(has_encoding));
+        Ok(())
+    }
+
+    /// `KEY` before a key goes away
+    pub(super) fn json_key(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
+        let is_in_place = self.is_in_call(Form::Json) && !self.kernel.ends_operand();
+        if is_in_place && self.key_follows() { Ok(()) } else { self.name(token) }
     }
 
     /// Whether `KEY` is a word before a key rather than the key itself
     fn key_follows(&self) -> bool {
         let is_key = |symbol| self.cursor.next_is_symbol(symbol);
         !self.cursor.next_is(Keyword::Value)
-            && ![Symbol::Colon, Symbol::Comma, Symbol::Dot, Symbol::RightParen, Symbol::LeftParen].into_iter().any(is_key)
+            && ![Symbol::Colon, Symbol::Comma, Symbol::Dot, Symbol::RightParen, Symbol::LeftParen]
+                .into_iter()
+                .any(is_key)
     }
 
     /// `ANY` and `SOME` before a compared query go away; else they are functions
@@ -68,7 +81,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `BETWEEN [A]SYMMETRIC` and `SIMILAR TO`
     pub(super) fn long_operator(&mut self) -> Result<(), SqlRefusal> {
-        let _ = self.cursor.eat(Keyword::Symmetric) || self.cursor.eat(Keyword::Asymmetric) || self.cursor.eat(Keyword::To);
+        let _ = self.cursor.eat(Keyword::Symmetric)
+            || self.cursor.eat(Keyword::Asymmetric)
+            || self.cursor.eat(Keyword::To);
         self.operator()
     }
 
@@ -106,7 +121,10 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         if !self.kernel.ends_operand() {
             return self.name(token);
         }
-        if keyword == Keyword::Immediately && !self.cursor.eat(Keyword::Precedes) && !self.cursor.eat(Keyword::Succeeds) {
+        if keyword == Keyword::Immediately
+            && !self.cursor.eat(Keyword::Precedes)
+            && !self.cursor.eat(Keyword::Succeeds)
+        {
             return self.name(token);
         }
         self.operator()
@@ -175,7 +193,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `NULLS FIRST`, `NULLS LAST`, `IGNORE NULLS` and `RESPECT NULLS` behind an operand go away
     pub(super) fn nulls(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        let words = if token.is(Keyword::Nulls) { [Keyword::First, Keyword::Last] } else { [Keyword::Nulls; 2] };
+        let words =
+            if token.is(Keyword::Nulls) { [Keyword::First, Keyword::Last] } else { [Keyword::Nulls; 2] };
         if self.kernel.ends_operand() && words.into_iter().any(|word| self.cursor.eat(word)) {
             return Ok(());
         }
@@ -191,6 +210,24 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
 /// The units of time of `IntervalQualifier()`
 const UNITS: [&str; 20] = [
-    "YEAR", "YEARS", "QUARTER", "QUARTERS", "MONTH", "MONTHS", "WEEK", "WEEKS", "DAY", "DAYS", "HOUR", "HOURS", "MINUTE", "MINUTES", "SECOND",
-    "SECONDS", "MILLISECOND", "MICROSECOND", "NANOSECOND", "DECADE",
+    "YEAR",
+    "YEARS",
+    "QUARTER",
+    "QUARTERS",
+    "MONTH",
+    "MONTHS",
+    "WEEK",
+    "WEEKS",
+    "DAY",
+    "DAYS",
+    "HOUR",
+    "HOURS",
+    "MINUTE",
+    "MINUTES",
+    "SECOND",
+    "SECONDS",
+    "MILLISECOND",
+    "MICROSECOND",
+    "NANOSECOND",
+    "DECADE",
 ];

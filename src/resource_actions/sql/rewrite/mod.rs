@@ -44,7 +44,8 @@ pub(super) struct Rewritten {
 /// Tokens that have no place in a query of Druid SQL.
 pub(super) fn rewrite(cursor: Cursor<'_, '_, '_>, parameters: &[Parameter]) -> Result<Rewritten, SqlRefusal> {
     let whole = Open::new(Group::Plain, None);
-    let mut rewriter = Rewriter { cursor, parameters, kernel: Kernel::default(), open: vec![whole], added_selects: 0 };
+    let mut rewriter =
+        Rewriter { cursor, parameters, kernel: Kernel::default(), open: vec![whole], added_selects: 0 };
     while let Some(token) = rewriter.cursor.next() {
         rewriter.kernel.stand_for(rewriter.cursor.index() - 1);
         rewriter.token(token)?;
@@ -69,12 +70,22 @@ struct Open {
     has_unit: bool,
     /// Whether the `WINDOW` clause of the query inside it has been reached
     in_windows: bool,
+    /// Whether it has an `ORDER BY`
+    is_ordered: bool,
 }
 
 impl Open {
     fn new(group: Group, closer: Option<Closer>) -> Self {
         let is_written = !matches!(group, Group::TableFunction | Group::Braces);
-        Self { group, closer, is_written, is_wrapped: false, has_unit: false, in_windows: false }
+        Self {
+            group,
+            closer,
+            is_written,
+            is_wrapped: false,
+            has_unit: false,
+            in_windows: false,
+            is_ordered: false,
+        }
     }
 }
 
@@ -181,12 +192,18 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         match symbol {
             Symbol::LeftParen => self.open_paren(),
             Symbol::LeftBracket => self.open_bracket(token),
-            Symbol::FunctionBrace | Symbol::LiteralBrace => self.done_opening(Group::Braces, Symbol::RightBrace),
-            Symbol::RightParen | Symbol::RightBracket | Symbol::RightBrace => self.close(Closer::Symbol(symbol), token),
+            Symbol::FunctionBrace | Symbol::LiteralBrace => {
+                self.done_opening(Group::Braces, Symbol::RightBrace)
+            }
+            Symbol::RightParen | Symbol::RightBracket | Symbol::RightBrace => {
+                self.close(Closer::Symbol(symbol), token)
+            }
             Symbol::Comma => self.done(|kernel| kernel.push(KernelToken::Comma)),
             Symbol::Dot if self.kernel.ends_with(&KernelToken::RParen) => self.operator(),
             Symbol::Dot => self.done(|kernel| kernel.push(KernelToken::Period)),
-            Symbol::Colon if self.is_in_call(Form::Json) => self.done(|kernel| kernel.push(KernelToken::Comma)),
+            Symbol::Colon if self.is_in_call(Form::Json) => {
+                self.done(|kernel| kernel.push(KernelToken::Comma))
+            }
             Symbol::NamedArgument => self.done(|kernel| kernel.push(KernelToken::RArrow)),
             Symbol::Star if !self.kernel.ends_operand() => self.done(|kernel| kernel.push(KernelToken::Mul)),
             Symbol::Sign if !self.kernel.ends_operand() => Ok(()),
@@ -234,7 +251,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     fn open_paren(&mut self) -> Result<(), SqlRefusal> {
         let form = self.previous().and_then(Form::of);
         let is_call = self.kernel.ends_with_name();
-        let is_window = self.kernel.ends_with_any_keyword(&[Word::AS]) && self.open.last().is_some_and(|open| open.in_windows);
+        let is_window = self.kernel.ends_with_any_keyword(&[Word::AS])
+            && self.open.last().is_some_and(|open| open.in_windows);
         let is_body = self.kernel.ends_with_any_keyword(&[Word::AS]);
         let group = match form {
             _ if is_window => Group::Window,
@@ -262,7 +280,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     /// `ARRAY[…]`, `MULTISET[…]` and `MAP[…]` are calls; else it is an element of what stands before
     fn open_bracket(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
         const COLLECTIONS: [Keyword; 3] = [Keyword::Array, Keyword::Multiset, Keyword::Map];
-        let is_call = self.previous().is_some_and(|token| COLLECTIONS.iter().any(|keyword| token.is(*keyword)));
+        let is_call =
+            self.previous().is_some_and(|token| COLLECTIONS.iter().any(|keyword| token.is(*keyword)));
         if is_call {
             return self.done_opening(Group::Call(Form::Plain), Symbol::RightBracket);
         }
@@ -291,13 +310,14 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// Opens a query that stands as an argument without parentheses of its own
     fn begin_query(&mut self) {
-        let is_first = [KernelToken::LParen, KernelToken::Comma, KernelToken::RArrow].iter().any(|token| self.kernel.ends_with(token));
-        if let Some(open) = self.open.last_mut() {
-            if is_first && matches!(open.group, Group::Call(_)) {
-                open.group = Group::Plain;
-                open.is_wrapped = true;
-                self.kernel.push(KernelToken::LParen);
-            }
+        let is_first = [KernelToken::LParen, KernelToken::Comma, KernelToken::RArrow]
+            .iter()
+            .any(|token| self.kernel.ends_with(token));
+        let call = self.open.last_mut().filter(|open| is_first && matches!(open.group, Group::Call(_)));
+        if let Some(open) = call {
+            open.group = Group::Plain;
+            open.is_wrapped = true;
+            self.kernel.push(KernelToken::LParen);
         }
     }
 
@@ -343,10 +363,19 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             K::Table => self.table(token),
             K::With => self.with(),
             K::Recursive => self.only_after(&[Word::WITH], keyword, token),
-            K::From | K::For | K::To | K::Using | K::Placing if self.is_in_call(Form::Words) => self.comma_between(),
-            K::From | K::Using | K::Where | K::Group | K::Having | K::Union | K::Except | K::Intersect | K::Join | K::On => {
-                self.clause(keyword)
+            K::From | K::For | K::To | K::Using | K::Placing if self.is_in_call(Form::Words) => {
+                self.comma_between()
             }
+            K::From
+            | K::Using
+            | K::Where
+            | K::Group
+            | K::Having
+            | K::Union
+            | K::Except
+            | K::Intersect
+            | K::Join
+            | K::On => self.clause(keyword),
             K::Window | K::Qualify => self.window_or_qualify(keyword),
             K::By => self.only_after(&[Word::GROUP, Word::ORDER, Word::PARTITION], keyword, token),
             K::Order | K::Partition => self.order_or_partition(keyword),
@@ -366,7 +395,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             K::Between | K::Similar => self.long_operator(),
             K::Is => self.is(),
             K::Multiset | K::Member | K::Submultiset => self.multiset(token),
-            K::Overlaps | K::Contains | K::Equals | K::Precedes | K::Succeeds | K::Immediately => self.period(keyword, token),
+            K::Overlaps | K::Contains | K::Equals | K::Precedes | K::Succeeds | K::Immediately => {
+                self.period(keyword, token)
+            }
             K::True | K::False | K::Unknown => self.done(Kernel::some_value),
             K::Interval => self.interval(token),
             K::Date | K::Time | K::Timestamp => self.typed_literal(token),
@@ -377,18 +408,73 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             K::Asc | K::Desc if self.kernel.ends_operand() => Ok(()),
             K::Nulls | K::Ignore | K::Respect => self.nulls(token),
             K::Both | K::Leading | K::Trailing => self.trimmed_side(token),
-            K::Key | K::Value | K::Format => self.json_word(keyword, token),
+            K::Key => self.json_key(token),
+            K::Value => self.json_value(token),
+            K::Format => self.json_format(token),
             K::Separator if self.is_in_some_call() && self.kernel.ends_operand() => self.comma_between(),
             K::Grouping if self.cursor.eat(K::Sets) => self.done(|kernel| kernel.name("GROUPING SETS")),
             K::Tablesample => self.sample(),
             K::Pivot | K::Unpivot | K::MatchRecognize => self.reshaped(keyword, token),
-            K::Absent | K::Array | K::Asc | K::Desc | K::Call | K::Default | K::Empty | K::Error | K::Exclude | K::Explain
-            | K::Extern | K::First | K::Grouping | K::Include | K::Json | K::Last | K::Local | K::Map | K::Next | K::Only
-            | K::Ordinality | K::Overwrite | K::Passing | K::Placing | K::Plan | K::Repeatable | K::Replace
-            | K::Returning | K::Row | K::Separator | K::Session | K::Sets | K::Show | K::System | K::Unnest | K::Zone => self.name(token),
-            K::Alter | K::Asymmetric | K::Clustered | K::Create | K::Delete | K::Describe | K::Drop | K::Extend
-            | K::For | K::Insert | K::Into | K::Merge | K::Minus | K::Of | K::Partitioned | K::Reset | K::Set | K::Specific
-            | K::Symmetric | K::To | K::Uescape | K::Update | K::Upsert | K::Without => self.unexpected(token),
+            K::Absent
+            | K::Array
+            | K::Asc
+            | K::Desc
+            | K::Call
+            | K::Default
+            | K::Empty
+            | K::Error
+            | K::Exclude
+            | K::Explain
+            | K::Extern
+            | K::First
+            | K::Grouping
+            | K::Include
+            | K::Json
+            | K::Last
+            | K::Local
+            | K::Map
+            | K::Next
+            | K::Only
+            | K::Ordinality
+            | K::Overwrite
+            | K::Passing
+            | K::Placing
+            | K::Plan
+            | K::Repeatable
+            | K::Replace
+            | K::Returning
+            | K::Row
+            | K::Separator
+            | K::Session
+            | K::Sets
+            | K::Show
+            | K::System
+            | K::Unnest
+            | K::Zone => self.name(token),
+            K::Alter
+            | K::Asymmetric
+            | K::Clustered
+            | K::Create
+            | K::Delete
+            | K::Describe
+            | K::Drop
+            | K::Extend
+            | K::For
+            | K::Insert
+            | K::Into
+            | K::Merge
+            | K::Minus
+            | K::Of
+            | K::Partitioned
+            | K::Reset
+            | K::Set
+            | K::Specific
+            | K::Symmetric
+            | K::To
+            | K::Uescape
+            | K::Update
+            | K::Upsert
+            | K::Without => self.unexpected(token),
         }
     }
 }

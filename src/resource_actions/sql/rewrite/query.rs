@@ -40,13 +40,17 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     /// `TABLE([SPECIFIC] f(…))`, and nothing else in the parentheses
     fn table_function(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
         let inside = self.cursor.group();
-        let call = inside.split_first().filter(|(first, _)| first.is(Keyword::Specific)).map_or(inside, |(_, call)| call);
+        let call = inside
+            .split_first()
+            .filter(|(first, _)| first.is(Keyword::Specific))
+            .map_or(inside, |(_, call)| call);
         let opener = call.iter().position(|token| token.is_symbol(Symbol::LeftParen));
         let is_one_call = opener.is_some_and(|opener| {
             let arguments = call.get(opener).map_or(0, |token| token.inside);
             opener > 0 && opener + arguments + 2 == call.len()
         });
-        let is_table = self.kernel.ends_with_any_keyword(&[Word::FROM, Word::JOIN]) || !self.kernel.ends_operand();
+        let is_table =
+            self.kernel.ends_with_any_keyword(&[Word::FROM, Word::JOIN]) || !self.kernel.ends_operand();
         if !is_one_call || !is_table {
             return self.unexpected(token);
         }
@@ -73,7 +77,12 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     }
 
     /// A keyword that may stand behind certain others only
-    pub(super) fn only_after(&mut self, words: &[Word], keyword: Keyword, token: &Token<'_>) -> Result<(), SqlRefusal> {
+    pub(super) fn only_after(
+        &mut self,
+        words: &[Word],
+        keyword: Keyword,
+        token: &Token<'_>,
+    ) -> Result<(), SqlRefusal> {
         if !self.kernel.ends_with_any_keyword(words) {
             return self.unexpected(token);
         }
@@ -84,8 +93,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     pub(super) fn order_or_partition(&mut self, keyword: Keyword) -> Result<(), SqlRefusal> {
         let is_list = self.group() == Group::Over || self.is_in_some_call();
         if !is_list || !self.cursor.next_is(Keyword::By) {
-            if self.group() != Group::Window {
-                self.leave_windows();
+            if let Some(open) = self.open.last_mut().filter(|open| open.group != Group::Window) {
+                open.in_windows = false;
+                open.is_ordered = true;
             }
             return self.done(|kernel| kernel.keyword(keyword.word()));
         }
@@ -94,10 +104,14 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     }
 
     /// `LIMIT`, `OFFSET` and `FETCH` with a number are cut; `OFFSET(…)` is a function
+    ///
+    /// In parentheses something to order by is left of them: a union with a limit is none to Calcite (`SqlOrderBy`
+    /// stands around it), which matters to recursive common table expressions.
     pub(super) fn limit(&mut self, keyword: Keyword, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
         if self.cursor.next_is_symbol(Symbol::LeftParen) {
             return if keyword == Keyword::Offset { self.name(token) } else { self.unexpected(token) };
         }
+        self.leave_order();
         if keyword == Keyword::Fetch {
             return self.fetch();
         }
@@ -110,6 +124,17 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         }
         let _ = self.cursor.eat(Keyword::Row) || self.cursor.eat(Keyword::Rows);
         Ok(())
+    }
+
+    fn leave_order(&mut self) {
+        let is_inner = self.open.len() > 1 && self.group() == Group::Plain;
+        let is_ordered =
+            self.open.last_mut().is_none_or(|open| std::mem::replace(&mut open.is_ordered, true));
+        if is_inner && !is_ordered {
+            self.kernel.keyword("ORDER");
+            self.kernel.keyword("BY");
+            self.kernel.some_value();
+        }
     }
 
     fn fetch(&mut self) -> Result<(), SqlRefusal> {
@@ -126,7 +151,10 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     }
 
     fn count(&mut self) -> Result<(), SqlRefusal> {
-        let is_count = self.cursor.peek().is_some_and(|token| matches!(token.kind, TokenKind::Number(_) | TokenKind::Parameter(_)));
+        let is_count = self
+            .cursor
+            .peek()
+            .is_some_and(|token| matches!(token.kind, TokenKind::Number(_) | TokenKind::Parameter(_)));
         if !is_count {
             return Err(self.cursor.unexpected_here());
         }
@@ -136,8 +164,15 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `DISTINCT` and `ALL` go away where they may stand; so does `ALL` before a compared query
     pub(super) fn quantifier(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
-        let after_word = self.kernel.ends_with_any_keyword(&[Word::SELECT, Word::UNION, Word::EXCEPT, Word::INTERSECT, Word::BY]);
-        let after_symbol = [KernelToken::LParen, KernelToken::Plus].iter().any(|token| self.kernel.ends_with(token));
+        let after_word = self.kernel.ends_with_any_keyword(&[
+            Word::SELECT,
+            Word::UNION,
+            Word::EXCEPT,
+            Word::INTERSECT,
+            Word::BY,
+        ]);
+        let after_symbol =
+            [KernelToken::LParen, KernelToken::Plus].iter().any(|token| self.kernel.ends_with(token));
         if after_word || after_symbol { Ok(()) } else { self.unexpected(token) }
     }
 
@@ -147,7 +182,10 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         if self.cursor.next_is_symbol(Symbol::LeftParen) && (token.is(Left) || token.is(Right)) {
             return self.name(token);
         }
-        while [Cross, Full, Inner, Left, Natural, Outer, Right].into_iter().any(|keyword| self.cursor.eat(keyword)) {}
+        while [Cross, Full, Inner, Left, Natural, Outer, Right]
+            .into_iter()
+            .any(|keyword| self.cursor.eat(keyword))
+        {}
         self.cursor.expect(Keyword::Join)?;
         self.clause(Keyword::Join)
     }
@@ -172,7 +210,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         if !self.kernel.ends_operand() {
             return self.unexpected(token);
         }
-        let has_nulls = keyword == Keyword::Unpivot && (self.cursor.eat(Keyword::Include) || self.cursor.eat(Keyword::Exclude));
+        let has_nulls = keyword == Keyword::Unpivot
+            && (self.cursor.eat(Keyword::Include) || self.cursor.eat(Keyword::Exclude));
         if has_nulls {
             self.cursor.expect(Keyword::Nulls)?;
         }
@@ -217,7 +256,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     pub(super) fn frame(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
         match self.group() {
             Group::Over | Group::Window => self.cut(),
-            Group::Plain | Group::Call(_) | Group::Case | Group::TableFunction | Group::Braces => self.unexpected(token),
+            Group::Plain | Group::Call(_) | Group::Case | Group::TableFunction | Group::Braces => {
+                self.unexpected(token)
+            }
         }
     }
 
