@@ -85,7 +85,9 @@ impl<'t, 'a> Counter<'t, 'a> {
     fn symbol(&mut self, symbol: Symbol) {
         if symbol == Symbol::LeftParen {
             self.open();
-        } else if symbol == Symbol::RightParen {
+        } else if symbol == Symbol::LeftBracket {
+            self.levels.push(Level::default());
+        } else if matches!(symbol, Symbol::RightParen | Symbol::RightBracket) {
             self.levels.pop();
         } else if symbol == Symbol::Comma && self.place() == Place::AfterTable {
             self.go_to(Place::Table);
@@ -135,6 +137,10 @@ impl<'t, 'a> Counter<'t, 'a> {
             self.from();
         } else if keyword == K::Join {
             self.go_to(Place::Table);
+        } else if keyword == K::Case {
+            self.levels.push(Level::default());
+        } else if keyword == K::End {
+            self.levels.pop();
         } else if ends_tables(keyword) {
             self.go_to(Place::Elsewhere);
         } else if !(self.place() == Place::Table && matches!(keyword, K::Lateral | K::Table | K::Specific)) {
@@ -156,14 +162,27 @@ impl<'t, 'a> Counter<'t, 'a> {
         if self.place() == Place::Table {
             return self.table();
         }
-        let is_called =
-            self.is_symbol(1, Symbol::LeftParen) && !self.is(-1, Keyword::As) && !self.is(-1, Keyword::With);
+        let is_called = self.is_symbol(1, Symbol::LeftParen) && !self.is_alias();
         let name = self.token(0).and_then(Token::name).unwrap_or_default().to_lowercase();
         if is_called && name == "lookup" {
             self.census.lookups += 1;
         } else if is_called && TABLE_FUNCTIONS.contains(&name.as_str()) {
             self.census.table_functions.push(vec![name]);
         }
+    }
+
+    /// Whether the name that stands here is one that is given, with a list of columns
+    fn is_alias(&self) -> bool {
+        let after_table = self.place() == Place::AfterTable
+            && self.token(-1).is_some_and(|token| {
+                let is_name = matches!(token.kind, TokenKind::Word(_) | TokenKind::Name(_));
+                is_name || token.is_symbol(Symbol::RightParen)
+            });
+        let columns = self.token(1).map_or(0, |token| token.inside);
+        let after = isize::try_from(columns).unwrap_or(isize::MAX).saturating_add(3);
+        let is_body =
+            self.is(after, Keyword::As) && self.is_symbol(after.saturating_add(1), Symbol::LeftParen);
+        after_table || is_body || self.is(-1, Keyword::As) || self.is(-1, Keyword::With)
     }
 
     /// `a.b.c`, or `a.b.c(…)`; `TABLE(` may stand before
@@ -209,4 +228,44 @@ fn ends_tables(keyword: Keyword) -> bool {
             | K::Offset
             | K::Fetch
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::SqlLimits;
+    use super::super::{lexer, token};
+    use super::*;
+
+    fn counted(text: &str) -> Census {
+        let lexemes = lexer::read(text, &SqlLimits::default()).unwrap();
+        count(&token::decode(text, &lexemes).unwrap())
+    }
+
+    /// The tables, or the table functions, that are found
+    fn names(names: &[Vec<String>]) -> Vec<String> {
+        names.iter().map(|parts| parts.join(".")).collect()
+    }
+
+    #[test]
+    fn tables_are_found_wherever_they_stand() {
+        for (text, tables) in [
+            ("SELECT 1 FROM a JOIN b ON x[1, 2] = CASE WHEN 1, 2 THEN 3 END, c.d", vec!["a", "b", "c.d"]),
+            ("SELECT TRIM(x FROM y), x IS DISTINCT FROM z FROM a", vec!["a"]),
+            ("SELECT 1 FROM ((a JOIN b ON 1) JOIN (SELECT 1 FROM c, d) e ON 1)", vec!["a", "b", "c", "d"]),
+            ("SELECT f(a, TRIM((SELECT x FROM b) FROM y)) FROM c ORDER BY x, y", vec!["b", "c"]),
+            ("TABLE a UNION TABLE b", vec!["a", "b"]),
+            ("SELECT 1 FROM a /*+ h(x, y) */, b", vec!["a", "b"]),
+        ] {
+            assert_eq!(names(&counted(text).tables), tables, "{text}");
+        }
+    }
+
+    #[test]
+    fn functions_are_told_from_names_with_columns() {
+        let text = "WITH lookup(a) AS (SELECT 1) SELECT LOOKUP(x, 'y') FROM \"Extern\"('z') AS append(b), TABLE(f(1)), t inline(c)";
+        let census = counted(text);
+        assert_eq!(names(&census.table_functions), ["extern", "f"]);
+        assert_eq!((census.lookups, census.selects, census.derived), (1, 2, 0));
+        assert_eq!(names(&counted("SELECT \"EXTERN\"('a')").table_functions), ["extern"]);
+    }
 }

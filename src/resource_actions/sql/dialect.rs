@@ -104,3 +104,43 @@ fn place(parser: &Parser<'_>) -> Option<usize> {
     let token = parser.peek_token_ref();
     (token.token != KernelToken::EOF).then(|| usize::try_from(token.span.start.line).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::ast::{SelectItem, SetExpr};
+    use sqlparser::tokenizer::{Location, Span};
+
+    use super::*;
+
+    /// Tokens that carry their own number, `+` and words apart
+    fn tokens(text: &str) -> Vec<TokenWithSpan> {
+        let token = |word: &str| match word {
+            "+" => KernelToken::Plus,
+            "(" => KernelToken::LParen,
+            ")" => KernelToken::RParen,
+            "SELECT" => KernelToken::make_word(word, None),
+            _ => KernelToken::make_word(word, Some('"')),
+        };
+        let place = |number: usize| Location::new(number as u64, 1);
+        let numbered = text.split(' ').enumerate();
+        numbered
+            .map(|(number, word)| TokenWithSpan::new(token(word), Span::new(place(number), place(number))))
+            .collect()
+    }
+
+    #[test]
+    fn a_chain_is_one_flat_list() {
+        let query = read(tokens("SELECT a + ( b + c ) + d"), 100).unwrap();
+        let SetExpr::Select(select) = query.body.as_ref() else { panic!("no SELECT") };
+        let [SelectItem::UnnamedExpr(Expr::Array(operands))] = select.projection.as_slice() else {
+            panic!("no list")
+        };
+        assert_eq!(operands.elem.len(), 3);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_by_its_number() {
+        assert_eq!(read(tokens("SELECT a b c"), 100), Err(Some(3)));
+        assert_eq!(read(tokens("SELECT a +"), 100), Err(None));
+    }
+}

@@ -33,3 +33,23 @@ impl Form {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::SqlLimits;
+    use super::super::{lexer, token};
+    use super::*;
+
+    #[test]
+    fn only_unquoted_names_have_special_forms() {
+        let form = |text: &str| {
+            let lexemes = lexer::read(text, &SqlLimits::default()).unwrap();
+            Form::of(&token::decode(text, &lexemes).unwrap()[0])
+        };
+        assert_eq!(form("trim"), Some(Form::Words));
+        assert_eq!(form("Cast"), Some(Form::Cast));
+        assert_eq!(form("JSON_VALUE"), Some(Form::Json));
+        assert_eq!(form("\"TRIM\""), Some(Form::Plain));
+        assert_eq!(form("1"), None);
+    }
+}

@@ -201,3 +201,79 @@ impl Query<'_> {
 fn printable(text: &str) -> String {
     crate::druid::resource::Printable(text).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::SqlRefusalClass;
+    use super::*;
+
+    fn judged(text: &str) -> Result<Judgement, SqlRefusal> {
+        judge(&SqlStatement { text, parameters: &[] }, &Rules::default(), &SqlLimits::default())
+    }
+
+    #[test]
+    fn a_judgement_tells_the_kind_the_target_and_the_keys() {
+        let judgement =
+            judged("SET a = 1; EXPLAIN PLAN FOR REPLACE INTO b OVERWRITE ALL SELECT 1 PARTITIONED BY ALL")
+                .unwrap();
+        assert_eq!(judgement.kind.to_string(), "EXPLAIN of REPLACE");
+        assert_eq!(judgement.target.as_deref(), Some("b"));
+        assert_eq!(judgement.set_keys, ["a"]);
+        assert_eq!(
+            judged("INSERT INTO EXTERN(s3()) AS CSV SELECT 1").unwrap().kind.to_string(),
+            "INSERT INTO EXTERN"
+        );
+        assert_eq!(judged("TABLE a").unwrap().kind.to_string(), "SELECT");
+    }
+
+    #[test]
+    fn a_statement_that_reads_nothing_is_for_any_caller() {
+        assert_eq!(judged("SELECT 1").unwrap().needs, Needed::Authenticated);
+    }
+
+    #[test]
+    fn refusals_say_what_and_where() {
+        for (text, message, class) in [
+            (
+                "SELECT 1 FROM a WHERE",
+                "the statement ends where more is expected",
+                SqlRefusalClass::Unreadable,
+            ),
+            (
+                "SELECT 1\nFROM a b c",
+                "syntax error near `c` at line 2 column 10",
+                SqlRefusalClass::Unreadable,
+            ),
+            (
+                "SELECT `a`",
+                "a character that Druid SQL has no use for at line 1 column 8",
+                SqlRefusalClass::Unreadable,
+            ),
+            (
+                "DELETE FROM a",
+                "a DELETE statement is not supported at line 1 column 1",
+                SqlRefusalClass::Unsupported,
+            ),
+            (
+                "SELECT 1; SELECT 2",
+                "more than one statement is not supported at line 1 column 1",
+                SqlRefusalClass::Unsupported,
+            ),
+            (
+                "SET \"__user\" = 1; SELECT 1",
+                "the context key `__user` may not be set",
+                SqlRefusalClass::ReservedContextKey,
+            ),
+        ] {
+            let refusal = judged(text).unwrap_err();
+            assert_eq!((refusal.to_string().as_str(), refusal.class()), (message, class), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_function_of_tables_elsewhere_than_in_from_is_refused() {
+        for text in ["SELECT EXTERN('{}')", "SELECT f(APPEND('a')) FROM b", "SELECT {fn INLINE(1)} FROM b"] {
+            assert!(matches!(judged(text), Err(SqlRefusal::TwoReadings { .. })), "{text}");
+        }
+    }
+}

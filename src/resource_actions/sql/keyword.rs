@@ -28,7 +28,7 @@ macro_rules! keywords {
 
 keywords! {
     Absent "ABSENT", All "ALL", Alter "ALTER", And "AND", Any "ANY", Array "ARRAY", As "AS", Asc "ASC",
-    Asymmetric "ASYMMETRIC", Between "BETWEEN", Both "BOTH", By "BY", Call "CALL", Case "CASE", Clustered "CLUSTERED",
+    Asof "ASOF", Asymmetric "ASYMMETRIC", Between "BETWEEN", Both "BOTH", By "BY", Call "CALL", Case "CASE", Clustered "CLUSTERED",
     Contains "CONTAINS", Create "CREATE", Cross "CROSS", Date "DATE", Default "DEFAULT", Delete "DELETE", Desc "DESC",
     Describe "DESCRIBE", Distinct "DISTINCT", Drop "DROP", Else "ELSE", Empty "EMPTY", End "END", Equals "EQUALS",
     Error "ERROR", Escape "ESCAPE", Except "EXCEPT", Exclude "EXCLUDE", Exists "EXISTS", Explain "EXPLAIN", Extend "EXTEND",
@@ -36,7 +36,7 @@ keywords! {
     Group "GROUP", Grouping "GROUPING", Having "HAVING", Ignore "IGNORE", Ilike "ILIKE", Immediately "IMMEDIATELY", In "IN",
     Include "INCLUDE", Inner "INNER", Insert "INSERT", Intersect "INTERSECT", Interval "INTERVAL", Into "INTO", Is "IS",
     Join "JOIN", Json "JSON", Key "KEY", Last "LAST", Lateral "LATERAL", Leading "LEADING", Left "LEFT", Like "LIKE", Limit "LIMIT",
-    Local "LOCAL", MatchRecognize "MATCH_RECOGNIZE", Member "MEMBER", Merge "MERGE", Minus "MINUS", Multiset "MULTISET", Map "MAP",
+    Local "LOCAL", MatchCondition "MATCH_CONDITION", MatchRecognize "MATCH_RECOGNIZE", Member "MEMBER", Merge "MERGE", Minus "MINUS", Multiset "MULTISET", Map "MAP",
     Natural "NATURAL", Next "NEXT", Not "NOT", Null "NULL", Nulls "NULLS", Of "OF", Offset "OFFSET", On "ON", Only "ONLY", Or "OR",
     Order "ORDER", Ordinality "ORDINALITY", Outer "OUTER", Over "OVER", Overlaps "OVERLAPS", Overwrite "OVERWRITE", Partition "PARTITION",
     Partitioned "PARTITIONED", Passing "PASSING", Pivot "PIVOT", Placing "PLACING", Plan "PLAN", Precedes "PRECEDES",

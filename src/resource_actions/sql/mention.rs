@@ -60,3 +60,19 @@ impl Census {
 
 /// Functions that stand for tables or lookups; elsewhere than in FROM their names must not be called
 pub(super) const TABLE_FUNCTIONS: [&str; 5] = ["append", "extern", "http", "inline", "localfiles"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_counts_differ_in_any_of_their_parts() {
+        let one = Census { tables: vec![vec!["a".to_owned()]], selects: 1, ..Census::default() };
+        assert_eq!(one.difference(&one.clone()), None);
+        assert_eq!(one.difference(&Census { selects: 2, ..one.clone() }), Some("how many queries it has"));
+        assert_eq!(
+            one.difference(&Census { tables: Vec::new(), ..one.clone() }),
+            Some("which tables it reads")
+        );
+    }
+}

@@ -81,3 +81,50 @@ pub(super) fn of_key(key: &str, rules: &Rules) -> Option<ResourceAction> {
         ContextKeys::Authorized | ContextKeys::Open => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentences(mention: &Mention, rules: &Rules) -> Option<Vec<String>> {
+        of_mention(mention, rules).map(|needs| needs.iter().map(ResourceAction::sentence).collect())
+    }
+
+    #[test]
+    fn system_tables_ask_for_the_state_and_for_themselves_where_the_rules_say_so() {
+        let table = Mention::SystemTable("segments".to_owned());
+        let state = Rules::default();
+        let open = Rules { metadata: Metadata::Open, ..state.clone() };
+        let both = Rules { system_tables: SystemTables::Authorized, ..state.clone() };
+        assert_eq!(sentences(&table, &state).unwrap(), ["READ STATE STATE"]);
+        assert!(sentences(&table, &open).unwrap().is_empty());
+        assert_eq!(sentences(&table, &both).unwrap(), ["READ STATE STATE", "READ SYSTEM_TABLE segments"]);
+        let schemata = Mention::InformationSchema("SCHEMATA".to_owned());
+        assert!(sentences(&schemata, &state).unwrap().is_empty());
+        assert_eq!(
+            sentences(&Mention::InformationSchema("TABLES".to_owned()), &state).unwrap(),
+            ["READ STATE STATE"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_refused_only_where_it_matters() {
+        let exact =
+            Rules { lookups: Lookups::Granted, input_sources: InputSources::ByType, ..Rules::default() };
+        assert!(sentences(&Mention::UndecidedLookup, &Rules::default()).unwrap().is_empty());
+        assert_eq!(sentences(&Mention::UndecidedLookup, &exact), None);
+        assert_eq!(
+            sentences(&Mention::UndecidedExternal, &Rules::default()).unwrap(),
+            ["READ EXTERNAL EXTERNAL"]
+        );
+        assert_eq!(sentences(&Mention::UndecidedExternal, &exact), None);
+    }
+
+    #[test]
+    fn keys_ask_where_the_rules_say_so_but_for_those_anybody_may_set() {
+        let authorized = Rules { context_keys: ContextKeys::Authorized, ..Rules::default() };
+        assert_eq!(of_key("timeout", &Rules::default()), None);
+        assert_eq!(of_key("timeout", &authorized).unwrap().sentence(), "WRITE QUERY_CONTEXT timeout");
+        assert_eq!(of_key("sqlQueryId", &authorized), None);
+    }
+}

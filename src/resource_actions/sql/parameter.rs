@@ -41,3 +41,20 @@ impl Parameter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_of_a_character_type_names_something() {
+        let text = |kind: &str, value: ParameterValue| {
+            Parameter { kind: kind.to_owned(), value }.text().map(str::to_owned)
+        };
+        assert_eq!(text("varchar", ParameterValue::Text("a".to_owned())).as_deref(), Some("a"));
+        assert_eq!(text("CHAR", ParameterValue::Text("a".to_owned())).as_deref(), Some("a"));
+        assert_eq!(text("DATE", ParameterValue::Text("2000-01-01".to_owned())), None);
+        assert_eq!(text("VARCHAR", ParameterValue::Number("1".to_owned())), None);
+        assert_eq!(text("VARCHAR", ParameterValue::Other), None);
+    }
+}

@@ -71,3 +71,68 @@ fn argument<'f>(arguments: &'f [FunctionArg], wanted: &str) -> Option<&'f Functi
     let only = named.next();
     only.filter(|argument| named.next().is_none() && value::name(argument).is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SqlLimits, SqlStatement, judge};
+    use crate::resource_actions::Rules;
+    use crate::resource_actions::rules::InputSources;
+
+    /// What a call in FROM needs, with external input by type
+    fn needs(call: &str) -> Option<Vec<String>> {
+        let rules = Rules { input_sources: InputSources::ByType, ..Rules::default() };
+        let text = format!("SELECT * FROM TABLE({call})");
+        let judged =
+            judge(&SqlStatement { text: &text, parameters: &[] }, &rules, &SqlLimits::default()).ok()?;
+        Some(judged.needs.resource_actions().into_iter().map(|action| action.sentence()).collect())
+    }
+
+    #[test]
+    fn append_reads_what_its_strings_name() {
+        assert_eq!(needs("APPEND('a', ('b'))").unwrap(), ["READ DATASOURCE a", "READ DATASOURCE b"]);
+        for call in [
+            "APPEND('a', b)",
+            "APPEND('a' || 'b')",
+            "APPEND(x => 'a')",
+            "APPEND(1)",
+            "APPEND(?)",
+            "APPEND((SELECT 'a'))",
+        ] {
+            assert_eq!(needs(call), None, "{call}");
+        }
+    }
+
+    #[test]
+    fn the_input_source_is_looked_up_by_name() {
+        let source = r#"'{"type":"s3"}'"#;
+        for call in [
+            format!("EXTERN({source}, 'x', 'y')"),
+            format!("extern(inputFormat => 'x', inputSource => {source})"),
+            format!("\"EXTERN\"(\"INPUTSOURCE\" => {source})"),
+        ] {
+            assert_eq!(needs(&call).unwrap(), ["READ EXTERNAL s3"], "{call}");
+        }
+        for call in [
+            format!("EXTERN(inputFormat => {source})"),
+            format!("EXTERN({source}, inputFormat => 'x')"),
+            format!("EXTERN(inputSource => {source}, inputsource => {source})"),
+            "EXTERN()".to_owned(),
+        ] {
+            assert_eq!(needs(&call), None, "{call}");
+        }
+    }
+
+    #[test]
+    fn other_functions_are_known_or_refused() {
+        assert_eq!(needs("HTTP(uris => ARRAY['a'])").unwrap(), ["READ EXTERNAL http"]);
+        assert_eq!(
+            needs("INLINE(data => (SELECT 1 FROM a))").unwrap(),
+            ["READ DATASOURCE a", "READ EXTERNAL inline"]
+        );
+        assert_eq!(needs("LOCALFILES(files => ARRAY['a'])").unwrap(), ["READ EXTERNAL local"]);
+        assert_eq!(needs("view.v()").unwrap(), ["READ VIEW v"]);
+        for call in ["s3()", "druid.extern('{}')", "VIEW.v()", "a.view.v()"] {
+            assert_eq!(needs(call), None, "{call}");
+        }
+    }
+}

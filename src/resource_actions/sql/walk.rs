@@ -380,6 +380,7 @@ impl Walker {
         expressions.iter().try_for_each(|expression| self.expression(expression))
     }
 
+    #[rustfmt::skip]
     fn expression(&mut self, expression: &Expr) -> Walked {
         match expression {
             Expr::Identifier(name) => quoted(name).map(|_| ()),
@@ -390,62 +391,22 @@ impl Walker {
             Expr::Array(operands) => self.expressions(&operands.elem),
             Expr::Subquery(query) => self.query(query),
             Expr::Function(function) => self.function(function),
-            Expr::CompoundFieldAccess { .. }
-            | Expr::JsonAccess { .. }
-            | Expr::IsFalse(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsTrue(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNull(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsUnknown(_)
-            | Expr::IsNotUnknown(_)
-            | Expr::IsDistinctFrom(..)
-            | Expr::IsNotDistinctFrom(..)
-            | Expr::IsJson { .. }
-            | Expr::IsNormalized { .. }
-            | Expr::InList { .. }
-            | Expr::InSubquery { .. }
-            | Expr::InUnnest { .. }
-            | Expr::Between { .. }
-            | Expr::BinaryOp { .. }
-            | Expr::Like { .. }
-            | Expr::ILike { .. }
-            | Expr::SimilarTo { .. }
-            | Expr::RLike { .. }
-            | Expr::AnyOp { .. }
-            | Expr::AllOp { .. }
-            | Expr::UnaryOp { .. }
-            | Expr::Convert { .. }
-            | Expr::Cast { .. }
-            | Expr::AtTimeZone { .. }
-            | Expr::Extract { .. }
-            | Expr::Ceil { .. }
-            | Expr::Floor { .. }
-            | Expr::Position { .. }
-            | Expr::Substring { .. }
-            | Expr::Trim { .. }
-            | Expr::Overlay { .. }
-            | Expr::Collate { .. }
-            | Expr::Prefixed { .. }
-            | Expr::TypedString(_)
-            | Expr::Case { .. }
-            | Expr::Exists { .. }
-            | Expr::GroupingSets(_)
-            | Expr::Cube(_)
-            | Expr::Rollup(_)
-            | Expr::Struct { .. }
-            | Expr::Named { .. }
-            | Expr::Dictionary(_)
-            | Expr::Map(_)
-            | Expr::Interval(_)
-            | Expr::MatchAgainst { .. }
-            | Expr::Wildcard(_)
-            | Expr::QualifiedWildcard(..)
-            | Expr::OuterJoin(_)
-            | Expr::Prior(_)
-            | Expr::Lambda(_)
-            | Expr::MemberOf(_) => Err(Objection::Node("kind of expression")),
+            Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } | Expr::IsFalse(_) | Expr::IsNotFalse(_)
+            | Expr::IsTrue(_) | Expr::IsNotTrue(_) | Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::IsUnknown(_)
+            | Expr::IsNotUnknown(_) | Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..)
+            | Expr::IsJson { .. } | Expr::IsNormalized { .. } | Expr::InList { .. } | Expr::InSubquery { .. }
+            | Expr::InUnnest { .. } | Expr::Between { .. } | Expr::BinaryOp { .. } | Expr::Like { .. }
+            | Expr::ILike { .. } | Expr::SimilarTo { .. } | Expr::RLike { .. } | Expr::AnyOp { .. }
+            | Expr::AllOp { .. } | Expr::UnaryOp { .. } | Expr::Convert { .. } | Expr::Cast { .. }
+            | Expr::AtTimeZone { .. } | Expr::Extract { .. } | Expr::Ceil { .. } | Expr::Floor { .. }
+            | Expr::Position { .. } | Expr::Substring { .. } | Expr::Trim { .. } | Expr::Overlay { .. }
+            | Expr::Collate { .. } | Expr::Prefixed { .. } | Expr::TypedString(_) | Expr::Case { .. }
+            | Expr::Exists { .. } | Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_)
+            | Expr::Struct { .. } | Expr::Named { .. } | Expr::Dictionary(_) | Expr::Map(_) | Expr::Interval(_)
+            | Expr::MatchAgainst { .. } | Expr::Wildcard(_) | Expr::QualifiedWildcard(..) | Expr::OuterJoin(_)
+            | Expr::Prior(_) | Expr::Lambda(_) | Expr::MemberOf(_) => {
+                Err(Objection::Node("kind of expression"))
+            }
         }
     }
 
@@ -528,4 +489,71 @@ fn plain_wildcard(options: &WildcardAdditionalOptions) -> Walked {
     } = options;
     absent(opt_ilike.is_none() && opt_exclude.is_none() && opt_except.is_none(), "wildcard")?;
     absent(opt_replace.is_none() && opt_rename.is_none() && opt_alias.is_none(), "wildcard")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cursor::Cursor;
+    use super::super::limits::SqlLimits;
+    use super::super::{dialect, lexer, rewrite, token};
+    use super::*;
+
+    fn walked(text: &str) -> Result<Vec<Mention>, Objection> {
+        let lexemes = lexer::read(text, &SqlLimits::default()).unwrap();
+        let tokens = token::decode(text, &lexemes).unwrap();
+        let rewritten = rewrite::rewrite(Cursor::new(text, &tokens), &[]).unwrap();
+        walk(&dialect::read(rewritten.tokens, 100).unwrap()).map(|findings| findings.mentions)
+    }
+
+    /// The datasources that are read, in the order in which they are found
+    fn datasources(text: &str) -> Vec<String> {
+        let mentions = walked(text).unwrap().into_iter();
+        mentions
+            .map(|mention| if let Mention::Datasource(name) = mention { name } else { panic!("{mention:?}") })
+            .collect()
+    }
+
+    #[test]
+    fn common_table_expressions_hide_datasources_in_their_scope_only() {
+        for (text, read) in [
+            ("WITH c AS (SELECT 1 FROM c) SELECT 1 FROM c", vec!["c"]),
+            ("WITH c AS (SELECT 1 FROM a), d AS (SELECT 1 FROM c) SELECT 1 FROM d, C", vec!["a", "C"]),
+            ("SELECT 1 FROM (WITH c AS (SELECT 1) SELECT 1 FROM c) x, c", vec!["c"]),
+            (
+                "WITH c AS (SELECT 1) SELECT 1 FROM (WITH c AS (SELECT 1 FROM c) SELECT 1 FROM c) x, druid.c",
+                vec!["c"],
+            ),
+            ("(WITH c AS (SELECT 1) SELECT 1 FROM c) UNION SELECT 1 FROM c", vec!["c"]),
+        ] {
+            assert_eq!(datasources(text), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_recursive_item_is_seen_in_the_right_branch_of_its_union() {
+        for (item, read) in [
+            ("SELECT 1 FROM a UNION SELECT 1 FROM c", vec!["a"]),
+            ("SELECT 1 FROM c UNION SELECT 1 FROM a", vec!["c", "a"]),
+            ("SELECT 1 FROM a UNION SELECT 1 FROM c UNION SELECT 1 FROM b", vec!["a", "c", "b"]),
+            ("SELECT 1 FROM a EXCEPT SELECT 1 FROM c", vec!["a", "c"]),
+            ("SELECT 1 FROM a UNION SELECT 1 FROM c ORDER BY 1", vec!["a", "c"]),
+            ("SELECT 1 FROM a UNION SELECT 1 FROM c FETCH FIRST ROW ONLY", vec!["a", "c"]),
+            ("SELECT 1 FROM c", vec!["c"]),
+        ] {
+            assert_eq!(datasources(&format!("WITH RECURSIVE c AS ({item}) SELECT 1 FROM c")), read, "{item}");
+        }
+    }
+
+    #[test]
+    fn names_of_tables_resolve_as_in_druids_root_schema() {
+        let mention =
+            |text: &str| walked(&format!("SELECT 1 FROM {text}")).map(|mentions| mentions.into_iter().next());
+        assert_eq!(mention("view.v"), Ok(Some(Mention::View("v".to_owned()))));
+        assert_eq!(mention("lookup.l"), Ok(Some(Mention::Lookup("l".to_owned()))));
+        assert_eq!(mention("sys.s"), Ok(Some(Mention::SystemTable("s".to_owned()))));
+        assert_eq!(mention("INFORMATION_SCHEMA.i"), Ok(Some(Mention::InformationSchema("i".to_owned()))));
+        for unknown in ["SYS.s", "ext.e", "druid.a.b"] {
+            assert_eq!(mention(unknown), Err(Objection::UnknownTable(unknown.to_owned())));
+        }
+    }
 }

@@ -72,6 +72,8 @@ struct Open {
     in_windows: bool,
     /// Whether it has an `ORDER BY`
     is_ordered: bool,
+    /// Whether a `MATCH_CONDITION` waits for its `ON`
+    is_matching: bool,
 }
 
 impl Open {
@@ -85,6 +87,7 @@ impl Open {
             has_unit: false,
             in_windows: false,
             is_ordered: false,
+            is_matching: false,
         }
     }
 }
@@ -350,9 +353,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     }
 }
 
-/// Keywords
+/// What becomes of each keyword
 impl<'t, 'a> Rewriter<'t, 'a, '_> {
-    #[expect(clippy::too_many_lines, reason = "one table: what becomes of each keyword")]
+    #[rustfmt::skip]
     fn keyword(&mut self, keyword: Keyword, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
         use Keyword as K;
         if self.is_json_tail(keyword) {
@@ -363,19 +366,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             K::Table => self.table(token),
             K::With => self.with(),
             K::Recursive => self.only_after(&[Word::WITH], keyword, token),
-            K::From | K::For | K::To | K::Using | K::Placing if self.is_in_call(Form::Words) => {
-                self.comma_between()
-            }
-            K::From
-            | K::Using
-            | K::Where
-            | K::Group
-            | K::Having
-            | K::Union
-            | K::Except
-            | K::Intersect
-            | K::Join
-            | K::On => self.clause(keyword),
+            K::From | K::For | K::To | K::Using | K::Placing if self.is_in_call(Form::Words) => self.comma_between(),
+            K::From | K::Using | K::Where | K::Group | K::Having | K::Union | K::Except | K::Intersect | K::Join => self.clause(keyword),
+            K::On => self.on(),
             K::Window | K::Qualify => self.window_or_qualify(keyword),
             K::By => self.only_after(&[Word::GROUP, Word::ORDER, Word::PARTITION], keyword, token),
             K::Order | K::Partition => self.order_or_partition(keyword),
@@ -385,6 +378,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             K::Distinct | K::All => self.quantifier(token),
             K::Any | K::Some => self.quantified(token),
             K::Natural | K::Inner | K::Left | K::Right | K::Full | K::Outer | K::Cross => self.join(token),
+            K::Asof => self.asof(token),
+            K::MatchCondition => self.match_condition(token),
             K::Lateral => self.lateral(),
             K::Case => self.case(),
             K::When | K::Then | K::Else => self.case_part(token),
@@ -395,9 +390,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             K::Between | K::Similar => self.long_operator(),
             K::Is => self.is(),
             K::Multiset | K::Member | K::Submultiset => self.multiset(token),
-            K::Overlaps | K::Contains | K::Equals | K::Precedes | K::Succeeds | K::Immediately => {
-                self.period(keyword, token)
-            }
+            K::Overlaps | K::Contains | K::Equals | K::Precedes | K::Succeeds | K::Immediately => self.period(keyword, token),
             K::True | K::False | K::Unknown => self.done(Kernel::some_value),
             K::Interval => self.interval(token),
             K::Date | K::Time | K::Timestamp => self.typed_literal(token),
@@ -415,66 +408,85 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             K::Grouping if self.cursor.eat(K::Sets) => self.done(|kernel| kernel.name("GROUPING SETS")),
             K::Tablesample => self.sample(),
             K::Pivot | K::Unpivot | K::MatchRecognize => self.reshaped(keyword, token),
-            K::Absent
-            | K::Array
-            | K::Asc
-            | K::Desc
-            | K::Call
-            | K::Default
-            | K::Empty
-            | K::Error
-            | K::Exclude
-            | K::Explain
-            | K::Extern
-            | K::First
-            | K::Grouping
-            | K::Include
-            | K::Json
-            | K::Last
-            | K::Local
-            | K::Map
-            | K::Next
-            | K::Only
-            | K::Ordinality
-            | K::Overwrite
-            | K::Passing
-            | K::Placing
-            | K::Plan
-            | K::Repeatable
-            | K::Replace
-            | K::Returning
-            | K::Row
-            | K::Separator
-            | K::Session
-            | K::Sets
-            | K::Show
-            | K::System
-            | K::Unnest
-            | K::Zone => self.name(token),
-            K::Alter
-            | K::Asymmetric
-            | K::Clustered
-            | K::Create
-            | K::Delete
-            | K::Describe
-            | K::Drop
-            | K::Extend
-            | K::For
-            | K::Insert
-            | K::Into
-            | K::Merge
-            | K::Minus
-            | K::Of
-            | K::Partitioned
-            | K::Reset
-            | K::Set
-            | K::Specific
-            | K::Symmetric
-            | K::To
-            | K::Uescape
-            | K::Update
-            | K::Upsert
-            | K::Without => self.unexpected(token),
+            K::Absent | K::Array | K::Asc | K::Desc | K::Call | K::Default | K::Empty | K::Error | K::Exclude | K::Explain | K::Extern
+            | K::First | K::Grouping | K::Include | K::Json | K::Last | K::Local | K::Map | K::Next | K::Only | K::Ordinality
+            | K::Overwrite | K::Passing | K::Placing | K::Plan | K::Repeatable | K::Replace | K::Returning | K::Row | K::Separator
+            | K::Session | K::Sets | K::Show | K::System | K::Unnest | K::Zone => self.name(token),
+            K::Alter | K::Asymmetric | K::Clustered | K::Create | K::Delete | K::Describe | K::Drop | K::Extend | K::For | K::Insert
+            | K::Into | K::Merge | K::Minus | K::Of | K::Partitioned | K::Reset | K::Set | K::Specific | K::Symmetric | K::To
+            | K::Uescape | K::Update | K::Upsert | K::Without => self.unexpected(token),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource_actions::sql::limits::SqlLimits;
+    use crate::resource_actions::sql::{lexer, token};
+
+    /// The rewritten query, its tokens apart
+    fn rewritten(text: &str) -> Result<String, SqlRefusal> {
+        let lexemes = lexer::read(text, &SqlLimits::default())?;
+        let tokens = token::decode(text, &lexemes)?;
+        let rewritten = rewrite(Cursor::new(text, &tokens), &[])?;
+        let tokens: Vec<_> = rewritten.tokens.iter().map(|token| token.token.to_string()).collect();
+        Ok(tokens.join(" ").replace(['"'], ""))
+    }
+
+    #[test]
+    fn all_that_names_nothing_becomes_uniform() {
+        for (text, expected) in [
+            ("SELECT DISTINCT a.b c, * FROM t", "SELECT a . b c , * FROM t"),
+            ("SELECT -a * NOT b || c >= 1", "SELECT a + b + c + 0"),
+            ("SELECT a NOT BETWEEN 1 AND 2 OR b IS NOT NULL", "SELECT a + 0 + 0 + b"),
+            (
+                "SELECT a IN (SELECT 1), b = ALL (TABLE c)",
+                "SELECT a + ( SELECT 0 ) , b + ( SELECT * FROM c )",
+            ),
+            ("SELECT CASE a WHEN b THEN c END", "SELECT ( a + b + c )"),
+            (
+                "SELECT f(x) FILTER (WHERE y) OVER (PARTITION BY a ORDER BY b ROWS 1 PRECEDING)",
+                "SELECT f ( x ) + ( y ) + ( a , b )",
+            ),
+            (
+                "SELECT TRIM(BOTH 'a' FROM b), EXTRACT(DAY FROM c)",
+                "SELECT TRIM ( 'a' , b ) , EXTRACT ( DAY , c )",
+            ),
+            ("SELECT CAST(a AS DECIMAL(1, 2)), INTERVAL '1' DAY(2) TO SECOND", "SELECT CAST ( a ) , 0"),
+            ("SELECT a[1].b, ARRAY[1]", "SELECT a + ( 0 ) + b , ARRAY ( 0 )"),
+            ("SELECT f(SELECT a FROM b)", "SELECT f ( ( SELECT a FROM b ) )"),
+            ("SELECT ((SELECT 1) UNION SELECT 2)", "SELECT ( SELECT 0 UNION ( SELECT 0 ) UNION SELECT 0 )"),
+            ("VALUES (1), ROW(2)", "SELECT ( 0 ) , ROW ( 0 )"),
+            ("SELECT 1 FROM TABLE(f(a => 'b')) (c INT) AS d", "SELECT 0 FROM f ( a => 'b' ) AS d"),
+            (
+                "SELECT 1 FROM a NATURAL LEFT JOIN b, UNNEST(c) WITH ORDINALITY",
+                "SELECT 0 FROM a JOIN b , UNNEST ( c )",
+            ),
+            (
+                "SELECT 1 GROUP BY GROUPING SETS ((), (a)) ORDER BY a DESC NULLS LAST LIMIT 1",
+                "SELECT 0 GROUP BY GROUPING SETS ( ( 0 ) , ( a ) ) ORDER BY a",
+            ),
+            ("SELECT JSON_OBJECT(KEY 'a' VALUE b ABSENT ON NULL)", "SELECT JSON_OBJECT ( 'a' , b )"),
+        ] {
+            assert_eq!(rewritten(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_place_in_a_query_is_refused() {
+        for text in [
+            "SELECT 1 MINUS SELECT 2",
+            "SELECT (1",
+            "SELECT 1)",
+            "SELECT [a]",
+            "SELECT a -> b",
+            "SELECT 1 FROM a FOR UPDATE",
+            "SELECT END",
+            "SELECT {a}",
+            "SELECT a : b",
+        ] {
+            assert!(rewritten(text).is_err(), "{text}");
         }
     }
 }

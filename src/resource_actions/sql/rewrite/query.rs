@@ -178,16 +178,38 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// All joins are the same here, as far as they are joins
     pub(super) fn join(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        use Keyword::{Cross, Full, Inner, Left, Natural, Outer, Right};
+        use Keyword::{Asof, Cross, Full, Inner, Left, Natural, Outer, Right};
         if self.cursor.next_is_symbol(Symbol::LeftParen) && (token.is(Left) || token.is(Right)) {
             return self.name(token);
         }
-        while [Cross, Full, Inner, Left, Natural, Outer, Right]
+        while [Asof, Cross, Full, Inner, Left, Natural, Outer, Right]
             .into_iter()
             .any(|keyword| self.cursor.eat(keyword))
         {}
         self.cursor.expect(Keyword::Join)?;
         self.clause(Keyword::Join)
+    }
+
+    /// `ASOF JOIN` behind a table; the word is a name elsewhere (before Calcite 1.38 everywhere)
+    pub(super) fn asof(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
+        let is_join = self.kernel.ends_operand() && self.cursor.next_is(Keyword::Join);
+        if is_join { self.join(token) } else { self.name(token) }
+    }
+
+    /// `MATCH_CONDITION condition ON condition` becomes one condition; the word is a name elsewhere
+    pub(super) fn match_condition(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
+        let is_after_table = self.kernel.ends_operand();
+        match self.open.last_mut() {
+            Some(open) if is_after_table => open.is_matching = true,
+            Some(_) | None => return self.name(token),
+        }
+        self.clause(Keyword::On)
+    }
+
+    /// `ON`, of which there is one to a join
+    pub(super) fn on(&mut self) -> Result<(), SqlRefusal> {
+        let is_second = self.open.last_mut().is_some_and(|open| std::mem::take(&mut open.is_matching));
+        if is_second { self.operator() } else { self.clause(Keyword::On) }
     }
 
     /// Only a query needs the word
@@ -243,9 +265,10 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         self.done_opening(Group::Plain, Symbol::RightParen)
     }
 
-    /// `WITHIN GROUP (ORDER BY …)` becomes an operand
+    /// `WITHIN GROUP (ORDER BY …)` and `WITHIN DISTINCT (…)` become an operand
     pub(super) fn within(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
-        if !self.cursor.eat(Keyword::Group) || !self.cursor.eat_symbol(Symbol::LeftParen) {
+        let is_known = self.cursor.eat(Keyword::Group) || self.cursor.eat(Keyword::Distinct);
+        if !is_known || !self.cursor.eat_symbol(Symbol::LeftParen) {
             return self.unexpected(token);
         }
         self.operator()?;
