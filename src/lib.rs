@@ -3,6 +3,7 @@
 //! Modules stand in the order of a request's journey.
 
 pub mod authenticate;
+pub mod authorize;
 pub mod druid;
 pub mod json;
 pub mod resource_actions;

@@ -88,6 +88,16 @@ pub enum TaskUse {
     Cancel,
 }
 
+impl TaskUse {
+    /// The verb for it, as in "alice may not cancel this task"
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Look => "look at",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
 impl Endpoint {
     /// What has to be known to judge its requests
     pub fn judged(self) -> Judged {

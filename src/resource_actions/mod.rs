@@ -2,9 +2,113 @@
 //!
 //! Pure and synchronous; anything not understood is refused here, and the refusal says which part.
 
+pub mod ingestion;
+pub mod judged_statement;
 pub mod needed;
+pub mod query_context;
 pub mod rules;
 pub mod sql;
+pub mod submit;
+pub mod task_access;
 
+use std::sync::Arc;
+
+use crate::druid::endpoint::Judged;
+use crate::druid::{DruidRequest, Owner, Task};
+use ingestion::TaskSpecError;
+use judged_statement::JudgedStatement;
 pub use needed::Needed;
 pub use rules::Rules;
+use submit::Submit;
+
+/// A request and its own needs
+///
+/// Only [`analyze`] makes one, so that no request is paired with another's needs.
+#[derive(Clone, Debug)]
+pub struct AnalyzedRequest {
+    request: DruidRequest,
+    needs: Needed,
+    deed: String,
+}
+
+impl AnalyzedRequest {
+    /// What it needs
+    pub fn needs(&self) -> &Needed {
+        &self.needs
+    }
+
+    /// What the caller is about to do, for people: `run this INSERT`
+    pub fn deed(&self) -> &str {
+        &self.deed
+    }
+
+    /// The request, to be sent if it may
+    pub fn into_request(self) -> DruidRequest {
+        self.request
+    }
+}
+
+/// What has been found out about a request besides what stands in it
+#[derive(Clone, Debug)]
+pub enum Evidence {
+    /// Nothing is needed
+    None,
+    /// The statement in its body, judged, and who submits it
+    Statement {
+        /// The body, read
+        submit: Box<Submit>,
+        /// The statement in it, judged
+        judged: Arc<JudgedStatement>,
+        /// Who submits it
+        submitter: Owner,
+    },
+    /// The task of the id in its path
+    Task(Task),
+    /// The owner of the statement of the id in its path
+    StatementOwner(Option<Owner>),
+}
+
+/// Why a request's needs are not known; none of these lets it through
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnalysisError {
+    /// The task in its body is not let through
+    #[error(transparent)]
+    TaskSpec(#[from] TaskSpecError),
+    /// What was found out is not about this request; a fault of the gate's own
+    #[error("what was found out does not belong to this request")]
+    Mismatch,
+}
+
+/// Says what a request needs, and makes it what will be sent
+///
+/// # Errors
+///
+/// Where the request, or what was found out about it, does not say so.
+pub fn analyze(
+    mut request: DruidRequest,
+    evidence: Evidence,
+    rules: &Rules,
+    json_depth: usize,
+) -> Result<AnalyzedRequest, AnalysisError> {
+    let (needs, deed) = match (request.endpoint.judged(), evidence) {
+        (Judged::ByEndpoint, Evidence::None) => (Needed::Authenticated, "use this endpoint".to_owned()),
+        (Judged::ByStatement, Evidence::Statement { submit, judged, submitter }) if judged.is_of(&submit) => {
+            let judgement = judged.judgement();
+            request.body = submit.body(&judgement.forwarded, &submitter);
+            let keys = query_context::resource_actions(&submit.context_keys, rules);
+            (judgement.needs.clone().and(keys), format!("run this {}", judgement.kind))
+        }
+        (Judged::ByTaskSpec, Evidence::None) => {
+            let judged = ingestion::judge(&request.body, json_depth, rules)?;
+            (judged.needs, format!("post this task of type {}", judged.kind))
+        }
+        (Judged::ByTask(purpose), Evidence::Task(task)) => {
+            (task_access::of_task(&task, purpose, rules), format!("{} this task", purpose.verb()))
+        }
+        (Judged::ByOwner(purpose), Evidence::StatementOwner(owner)) => {
+            (task_access::of_statement(owner, purpose), format!("{} this statement", purpose.verb()))
+        }
+        _ => return Err(AnalysisError::Mismatch),
+    };
+    Ok(AnalyzedRequest { request, needs, deed })
+}

@@ -29,6 +29,19 @@ impl Needed {
         ResourceActions::new(actions).map_or(Self::Authenticated, Self::All)
     }
 
+    /// The same, and all of these besides
+    #[must_use]
+    pub fn and(self, more: BTreeSet<ResourceAction>) -> Self {
+        match self {
+            Self::Authenticated => Self::after_reading_everything(more),
+            Self::All(actions) => Self::All(more.into_iter().fold(actions, ResourceActions::with)),
+            Self::SubmitterOr { submitter, otherwise } => Self::SubmitterOr {
+                submitter,
+                otherwise: more.into_iter().fold(otherwise, ResourceActions::with),
+            },
+        }
+    }
+
     /// The resource actions it names, in the order of their sentences
     pub fn resource_actions(&self) -> Vec<&ResourceAction> {
         match self {

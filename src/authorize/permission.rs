@@ -1,0 +1,232 @@
+//! What a role holds: a sentence of the policy, and which names it covers
+
+use std::fmt;
+
+use regex::Regex;
+
+use crate::druid::{Action, ResourceAction, ResourceType};
+
+/// A permission as a role holds it: one or both actions, a type and a pattern of names
+///
+/// As `BasicAuthorizerPermission` in Druid, with the pattern's kind written out: a plain name is exact here.
+#[derive(Clone, Debug)]
+pub struct Permission {
+    actions: Vec<Action>,
+    kind: ResourceType,
+    pattern: NamePattern,
+    written: String,
+}
+
+/// Which names a permission covers
+#[derive(Clone, Debug)]
+enum NamePattern {
+    Any,
+    Exact(String),
+    /// Whole names only
+    Matching(Regex),
+}
+
+/// Why a sentence is no permission
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PermissionError {
+    /// It is not `ACTION TYPE NAME`
+    #[error("`{0}` is no permission; write `ACTION TYPE NAME`, such as `READ DATASOURCE wikipedia`")]
+    Shape(String),
+    /// Its type is not one of Druid's
+    #[error("`{word}` is no resource type; the types are {}", type_words())]
+    Type {
+        /// What stands in its place
+        word: String,
+    },
+    /// Its pattern cannot be used
+    #[error("`{pattern}` is no pattern that can be used: {why}")]
+    Pattern {
+        /// The pattern
+        pattern: String,
+        /// What the regex engine says
+        why: String,
+    },
+}
+
+fn type_words() -> String {
+    ResourceType::ALL.map(ResourceType::word).join(", ")
+}
+
+impl Permission {
+    /// Reads a sentence of the policy: `READ DATASOURCE glob:sales_*`, `READ WRITE DATASOURCE wikipedia`
+    ///
+    /// # Errors
+    ///
+    /// Where it is no such sentence, names an unknown type, or its pattern cannot be used.
+    pub fn parse(sentence: &str) -> Result<Self, PermissionError> {
+        let shape = || PermissionError::Shape(sentence.to_owned());
+        let mut rest = sentence;
+        let mut actions = Vec::new();
+        while let Some((action, after)) = leading_action(rest) {
+            if actions.contains(&action) {
+                return Err(shape());
+            }
+            actions.push(action);
+            rest = after;
+        }
+        let (kind, name) = rest.split_once(' ').ok_or_else(shape)?;
+        if actions.is_empty() || name.is_empty() {
+            return Err(shape());
+        }
+        let kind =
+            ResourceType::from_word(kind).ok_or_else(|| PermissionError::Type { word: kind.to_owned() })?;
+        Ok(Self { actions, kind, pattern: NamePattern::parse(name)?, written: sentence.to_owned() })
+    }
+
+    /// Whether it covers this resource action
+    pub fn covers(&self, needed: &ResourceAction) -> bool {
+        self.actions.contains(&needed.action)
+            && self.kind == needed.resource.kind
+            && self.pattern.covers(&needed.resource.name)
+    }
+}
+
+fn leading_action(sentence: &str) -> Option<(Action, &str)> {
+    let (word, rest) = sentence.split_once(' ')?;
+    Some((Action::from_word(word)?, rest))
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.written)
+    }
+}
+
+impl NamePattern {
+    fn parse(text: &str) -> Result<Self, PermissionError> {
+        if text == "*" {
+            Ok(Self::Any)
+        } else if let Some(name) = text.strip_prefix("exact:") {
+            Ok(Self::Exact(name.to_owned()))
+        } else if let Some(glob) = text.strip_prefix("glob:") {
+            whole_name(text, &regex_of_glob(glob))
+        } else if let Some(pattern) = text.strip_prefix("regex:") {
+            whole_name(text, pattern)
+        } else {
+            Ok(Self::Exact(text.to_owned()))
+        }
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => exact == name,
+            Self::Matching(regex) => regex.is_match(name),
+        }
+    }
+}
+
+/// A pattern that matches a whole name or nothing, as `Pattern.matches` in Druid's authorizer
+///
+/// The pattern is compiled by itself first, so that a stray parenthesis cannot escape the anchors.
+fn whole_name(written: &str, pattern: &str) -> Result<NamePattern, PermissionError> {
+    let fault = |error: regex::Error| PermissionError::Pattern {
+        pattern: written.to_owned(),
+        why: error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+    };
+    Regex::new(pattern).map_err(fault)?;
+    Regex::new(&format!(r"\A(?:{pattern})\z")).map(NamePattern::Matching).map_err(fault)
+}
+
+/// `*` any run of characters, `?` any one, all else itself
+fn regex_of_glob(glob: &str) -> String {
+    let escaped: String = glob
+        .chars()
+        .map(|character| match character {
+            '*' => ".*".to_owned(),
+            '?' => ".".to_owned(),
+            plain => regex::escape(plain.encode_utf8(&mut [0; 4])),
+        })
+        .collect();
+    format!("(?s:{escaped})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn covers(sentence: &str, needed: (Action, ResourceType, &str)) -> bool {
+        let (action, kind, name) = needed;
+        Permission::parse(sentence).unwrap().covers(&ResourceAction::new(action, kind, name))
+    }
+
+    fn reads(sentence: &str, name: &str) -> bool {
+        covers(sentence, (Action::Read, ResourceType::Datasource, name))
+    }
+
+    #[test]
+    fn a_plain_name_is_exact_and_case_counts() {
+        assert!(reads("READ DATASOURCE sales eu", "sales eu"));
+        assert!(!reads("READ DATASOURCE sales", "sales2"));
+        assert!(!reads("READ DATASOURCE sales", "Sales"));
+        assert!(!reads("READ DATASOURCE sales.*", "sales_eu"));
+    }
+
+    #[test]
+    fn read_and_write_do_not_imply_each_other() {
+        let write = (Action::Write, ResourceType::Datasource, "a");
+        assert!(covers("WRITE DATASOURCE a", write));
+        assert!(covers("READ WRITE DATASOURCE a", write));
+        assert!(!covers("READ DATASOURCE a", write));
+        assert!(!reads("WRITE DATASOURCE a", "a"));
+    }
+
+    #[test]
+    fn a_type_covers_no_other() {
+        assert!(covers("READ EXTERNAL *", (Action::Read, ResourceType::External, "EXTERNAL")));
+        assert!(!covers("READ DATASOURCE *", (Action::Read, ResourceType::External, "EXTERNAL")));
+        assert!(reads("READ DATASOURCE *", "__query_select"));
+    }
+
+    #[test]
+    fn patterns_cover_whole_names_only() {
+        assert!(reads("READ DATASOURCE glob:sales_*", "sales_eu"));
+        assert!(reads("READ DATASOURCE glob:sales_*", "sales_\n"));
+        assert!(reads("READ DATASOURCE glob:s?les", "sales"));
+        assert!(!reads("READ DATASOURCE glob:sales_*", "my_sales_eu"));
+        assert!(!reads("READ DATASOURCE glob:a.c", "abc"));
+        assert!(reads("READ DATASOURCE regex:a|b.*", "bcd"));
+        assert!(!reads("READ DATASOURCE regex:a|b.*", "ab"));
+        assert!(!reads("READ DATASOURCE regex:a", "a\n"));
+        assert!(reads("READ DATASOURCE exact:glob:x", "glob:x"));
+        assert!(reads("READ DATASOURCE exact:*", "*"));
+        assert!(!reads("READ DATASOURCE exact:*", "a"));
+    }
+
+    #[test]
+    fn a_pattern_cannot_climb_out_of_its_anchors() {
+        for pattern in ["a)|(b", "a)|.*(?:", "(?x)a #"] {
+            match Permission::parse(&format!("READ DATASOURCE regex:{pattern}")) {
+                Err(_) => {}
+                Ok(permission) => {
+                    let other = ResourceAction::read(ResourceType::Datasource, "zzz");
+                    assert!(!permission.covers(&other), "{pattern}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_sentence_is_refused() {
+        for (sentence, expected) in [
+            ("READ", "is no permission"),
+            ("READ DATASOURCE", "is no permission"),
+            ("READ DATASOURCE ", "is no permission"),
+            ("DATASOURCE wikipedia", "is no permission"),
+            ("READ READ DATASOURCE a", "is no permission"),
+            ("read DATASOURCE a", "is no permission"),
+            ("READ datasource a", "is no resource type"),
+            ("READ TABLE a", "is no resource type"),
+            ("READ DATASOURCE regex:(?!x).*", "look-around"),
+            ("READ DATASOURCE regex:(", "unclosed group"),
+        ] {
+            let message = Permission::parse(sentence).unwrap_err().to_string();
+            assert!(message.contains(expected), "{sentence}: {message}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Who holds what: roles, the permissions of each, and who is in which
+
+use super::permission::Permission;
+use crate::druid::ResourceAction;
+
+/// The roles of the policy file; what no role grants is denied
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    roles: Vec<Role>,
+}
+
+/// A role: what it grants, what it denies, and who is in it besides those whose token says so
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// Its name, as in a token's roles claim
+    pub name: String,
+    /// Who is in it by identity
+    pub members: Vec<Member>,
+    /// What it grants
+    pub grants: Vec<Permission>,
+    /// What it denies; a deny of any role wins over any grant
+    pub denies: Vec<Permission>,
+}
+
+/// A person in a role, by identity
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The issuer that vouches for the identity
+    pub issuer: String,
+    /// The identity
+    pub identity: String,
+}
+
+/// The roles that a caller has, out of the policy's
+#[derive(Clone, Debug)]
+pub struct Holder<'policy> {
+    roles: Vec<&'policy Role>,
+}
+
+/// How a resource action stands with a caller
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'policy> {
+    /// A role of his grants it and none denies it
+    Held {
+        /// The role
+        by: &'policy str,
+    },
+    /// No role of his grants it
+    Missing,
+    /// A role of his denies it
+    Denied {
+        /// The role
+        by: &'policy str,
+    },
+}
+
+impl Policy {
+    /// The policy of these roles
+    pub fn new(roles: Vec<Role>) -> Self {
+        Self { roles }
+    }
+
+    /// The roles, in the order of the file
+    pub fn roles(&self) -> &[Role] {
+        &self.roles
+    }
+
+    /// The caller of this identity and these role names; names that the policy does not know are ignored
+    pub fn holder<Name: AsRef<str>>(&self, issuer: &str, identity: &str, claimed: &[Name]) -> Holder<'_> {
+        let is_in = |role: &&Role| {
+            claimed.iter().any(|name| name.as_ref() == role.name)
+                || role.members.iter().any(|member| member.issuer == issuer && member.identity == identity)
+        };
+        Holder { roles: self.roles.iter().filter(is_in).collect() }
+    }
+
+    /// The names of the roles that would let their holder have this
+    pub fn roles_that_hold(&self, needed: &ResourceAction) -> Vec<&str> {
+        self.roles
+            .iter()
+            .filter(|role| role.grants(needed) && !role.denies(needed))
+            .map(|role| role.name.as_str())
+            .collect()
+    }
+}
+
+impl Role {
+    fn grants(&self, needed: &ResourceAction) -> bool {
+        self.grants.iter().any(|permission| permission.covers(needed))
+    }
+
+    fn denies(&self, needed: &ResourceAction) -> bool {
+        self.denies.iter().any(|permission| permission.covers(needed))
+    }
+}
+
+impl<'policy> Holder<'policy> {
+    /// The roles, in the order of the file
+    pub fn roles(&self) -> &[&'policy Role] {
+        &self.roles
+    }
+
+    /// Held if, and only if, some role grants it and no role denies it
+    pub fn standing(&self, needed: &ResourceAction) -> Standing<'policy> {
+        if let Some(role) = self.roles.iter().find(|role| role.denies(needed)) {
+            return Standing::Denied { by: &role.name };
+        }
+        match self.roles.iter().find(|role| role.grants(needed)) {
+            Some(role) => Standing::Held { by: &role.name },
+            None => Standing::Missing,
+        }
+    }
+}

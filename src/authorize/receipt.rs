@@ -1,0 +1,79 @@
+//! What a decision rested on: each needed permission, and by which role it was held
+
+use super::decision::DeniedReason;
+use super::policy::{Holder, Policy, Standing};
+use crate::druid::ResourceAction;
+use crate::resource_actions::Needed;
+
+/// The needed permissions, in the order of their sentences, and how each stands with the caller
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// One for each needed permission
+    pub needed: Vec<NeededPermission>,
+}
+
+/// A needed permission and how it stands
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeededPermission {
+    /// The permission
+    pub permission: ResourceAction,
+    /// How it stands
+    pub holding: Holding,
+}
+
+/// Whether a permission is held, and by what
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// A role of the caller's grants it
+    Held {
+        /// The role
+        by: String,
+    },
+    /// No role of his does
+    Missing {
+        /// The roles that would
+        held_by: Vec<String>,
+    },
+    /// A role of his denies it
+    Denied {
+        /// The role
+        by: String,
+    },
+}
+
+impl Receipt {
+    /// How what is needed stands with this caller
+    pub(super) fn new(needs: &Needed, holder: &Holder<'_>, policy: &Policy) -> Self {
+        let stands = |permission: &ResourceAction| NeededPermission {
+            permission: permission.clone(),
+            holding: match holder.standing(permission) {
+                Standing::Held { by } => Holding::Held { by: by.to_owned() },
+                Standing::Denied { by } => Holding::Denied { by: by.to_owned() },
+                Standing::Missing => Holding::Missing {
+                    held_by: policy.roles_that_hold(permission).into_iter().map(str::to_owned).collect(),
+                },
+            },
+        };
+        Self { needed: needs.resource_actions().into_iter().map(stands).collect() }
+    }
+
+    /// The permissions that are not held, in the order of their sentences
+    pub fn missing(&self) -> impl Iterator<Item = &NeededPermission> {
+        self.needed.iter().filter(|needed| !needed.is_held())
+    }
+
+    /// Why not everything is held; `None` where it is
+    pub(super) fn first_fault(&self) -> Option<DeniedReason> {
+        let mut missing = self.missing().peekable();
+        missing.peek()?;
+        let denied = missing.any(|needed| matches!(needed.holding, Holding::Denied { .. }));
+        Some(if denied { DeniedReason::Denied } else { DeniedReason::MissingPermission })
+    }
+}
+
+impl NeededPermission {
+    /// Whether the caller holds it
+    pub fn is_held(&self) -> bool {
+        matches!(self.holding, Holding::Held { .. })
+    }
+}

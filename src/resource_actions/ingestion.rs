@@ -1,0 +1,494 @@
+//! Tasks posted to the Overlord directly: what they write, and from where they read
+//!
+//! Druid itself asks WRITE on the task's datasource and nothing else (`OverlordResource.taskPost`), while a
+//! task's `context` can set JVM options (`ForkingTaskRunner`) and its input source can read files, other
+//! datasources and databases. Only the task types named here are understood; within them every member is
+//! on a list, and what is not is refused.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::needed::Needed;
+use super::rules::{InputSources, RawQueryController, Rules, TaskInputs};
+use crate::druid::task::QUERY_CONTROLLER;
+use crate::druid::{ResourceAction, ResourceType};
+use crate::json;
+
+/// A task that was read and understood
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedTask {
+    /// Its type
+    pub kind: &'static str,
+    /// What posting it needs
+    pub needs: Needed,
+}
+
+/// Why a task is not let through
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TaskSpecError {
+    /// It is no JSON, or has a second reading
+    #[error(transparent)]
+    Json(#[from] json::JsonError),
+    /// Its type is not one that may be posted
+    #[error("tasks of type `{kind}` may not be posted; {}", instead_of(.kind))]
+    Type {
+        /// The type
+        kind: String,
+    },
+    /// A member is not on the list
+    #[error("`{path}` is not understood in a task of this type; leave it out")]
+    UnknownMember {
+        /// Where it stands
+        path: String,
+    },
+    /// A member is missing, or has another type
+    #[error("`{path}` must be {expected}")]
+    Shape {
+        /// Where it stands
+        path: String,
+        /// What should be there
+        expected: &'static str,
+    },
+    /// A context key is not on the list
+    #[error("the context key `{key}` may not be set on a task; those that may are {}", CONTEXT_KEYS.join(", "))]
+    ContextKey {
+        /// The key
+        key: String,
+    },
+    /// An input source is not on the list
+    #[error("input sources of type `{kind}` are not understood")]
+    InputSource {
+        /// Its type
+        kind: String,
+    },
+}
+
+fn instead_of(kind: &str) -> &'static str {
+    if kind == QUERY_CONTROLLER {
+        "submit the statement to /druid/v2/sql/task instead"
+    } else {
+        "those that may are index, index_parallel, compact and kill"
+    }
+}
+
+/// Reads a posted task
+///
+/// # Errors
+///
+/// Where it cannot be read in one way only, or is not understood to the last member that matters.
+pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
+    let value = json::parse(body, json_depth)?;
+    refuse_empty_keys(&value, "")?;
+    let task = object_at("", &value)?;
+    match task.text("type")? {
+        "index" => index(&task, "index", rules),
+        "index_parallel" => index(&task, "index_parallel", rules),
+        "compact" => own_datasource(&task, "compact", COMPACT_MEMBERS),
+        "kill" => own_datasource(&task, "kill", KILL_MEMBERS),
+        QUERY_CONTROLLER => match rules.raw_query_controller {
+            RawQueryController::Deny => Err(TaskSpecError::Type { kind: QUERY_CONTROLLER.into() }),
+        },
+        other => Err(TaskSpecError::Type { kind: other.to_owned() }),
+    }
+}
+
+/// `IndexTask` and `ParallelIndexSupervisorTask`
+fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
+    task.only(&["type", "id", "spec", "context"])?;
+    check_context(task)?;
+    let spec = task.member("spec")?.object()?;
+    spec.only(&["dataSchema", "ioConfig", "tuningConfig"])?;
+    if let Some(tuning) = spec.optional("tuningConfig") {
+        tuning.object()?.is_of_type(kind)?;
+    }
+    let schema = spec.member("dataSchema")?.object()?;
+    schema.only(DATA_SCHEMA_MEMBERS)?;
+    let io = spec.member("ioConfig")?.object()?;
+    io.only(&["type", "inputSource", "inputFormat", "appendToExisting", "dropExisting"])?;
+    io.is_of_type(kind)?;
+    if let Some(format) = io.optional("inputFormat") {
+        format.object()?;
+    }
+    let mut needs = BTreeSet::from([write_datasource(schema.text("dataSource")?)]);
+    input_source(&io.member("inputSource")?.object()?, rules, &mut needs)?;
+    Ok(JudgedTask { kind, needs: Needed::after_reading_everything(needs) })
+}
+
+/// `CompactionTask` and `KillUnusedSegmentsTask`: they touch their own datasource only
+fn own_datasource(
+    task: &Object<'_>,
+    kind: &'static str,
+    members: &[&str],
+) -> Result<JudgedTask, TaskSpecError> {
+    task.only(members)?;
+    check_context(task)?;
+    if let Some(io) = task.optional("ioConfig") {
+        compaction_input(&io.object()?)?;
+    }
+    if let Some(runner) = task.optional("compactionRunner") {
+        runner.object()?.only(&["type"])?;
+    }
+    for name in ["tuningConfig", "granularitySpec", "dimensionsSpec", "transformSpec"] {
+        if let Some(member) = task.optional(name) {
+            member.object()?;
+        }
+    }
+    let needs = BTreeSet::from([write_datasource(task.text("dataSource")?)]);
+    Ok(JudgedTask { kind, needs: Needed::after_reading_everything(needs) })
+}
+
+/// `CompactionIOConfig`: intervals or segments of the task's own datasource
+fn compaction_input(io: &Object<'_>) -> Result<(), TaskSpecError> {
+    io.only(&["type", "inputSpec", "dropExisting", "allowNonAlignedInterval"])?;
+    io.is_of_type("compact")?;
+    let input = io.member("inputSpec")?.object()?;
+    match input.text("type")? {
+        "interval" => input.only(&["type", "interval", "sha256OfSortedSegmentIds"]),
+        "segments" => input.only(&["type", "segments"]),
+        _ => Err(input.shape("type", "`interval` or `segments`")),
+    }
+}
+
+fn input_source(
+    source: &Object<'_>,
+    rules: &Rules,
+    needs: &mut BTreeSet<ResourceAction>,
+) -> Result<(), TaskSpecError> {
+    let kind = source.text("type")?;
+    let known = INPUT_SOURCES.iter().find(|known| known.kind == kind);
+    let known = known.ok_or_else(|| TaskSpecError::InputSource { kind: kind.to_owned() })?;
+    source.only(known.members)?;
+    for (position, delegate) in source.list("delegates")?.into_iter().enumerate() {
+        let path = format!("{}.delegates[{position}]", source.path);
+        input_source(&object_at(&path, delegate)?, rules, needs)?;
+    }
+    match (rules.task_inputs, kind) {
+        (TaskInputs::Druid, _) | (TaskInputs::External, "combining") => {}
+        (TaskInputs::External, "druid") => {
+            needs.insert(ResourceAction::read(ResourceType::Datasource, source.text("dataSource")?));
+        }
+        (TaskInputs::External, _) => {
+            let name = match rules.input_sources {
+                InputSources::Together => "EXTERNAL",
+                InputSources::ByType => kind,
+            };
+            needs.insert(ResourceAction::read(ResourceType::External, name));
+        }
+    }
+    Ok(())
+}
+
+fn write_datasource(name: &str) -> ResourceAction {
+    ResourceAction::write(ResourceType::Datasource, name)
+}
+
+/// Jackson's injection hole of CVE-2021-25646 hung on an empty key; no task needs one
+fn refuse_empty_keys(value: &Value, path: &str) -> Result<(), TaskSpecError> {
+    match value {
+        Value::Object(members) => members.iter().try_for_each(|(key, member)| {
+            if key.is_empty() {
+                return Err(TaskSpecError::UnknownMember { path: format!("{path}.\"\"") });
+            }
+            refuse_empty_keys(member, &format!("{path}.{key}"))
+        }),
+        Value::Array(items) => items.iter().try_for_each(|item| refuse_empty_keys(item, path)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+    }
+}
+
+fn check_context(task: &Object<'_>) -> Result<(), TaskSpecError> {
+    let Some(context) = task.optional("context") else { return Ok(()) };
+    let unknown = context.object()?.members.keys().find(|key| !CONTEXT_KEYS.contains(&key.as_str()));
+    unknown.map_or(Ok(()), |key| Err(TaskSpecError::ContextKey { key: key.clone() }))
+}
+
+/// The object that a value must be; Jackson would take `["type", {…}]` for one too
+fn object_at<'a>(path: &str, value: &'a Value) -> Result<Object<'a>, TaskSpecError> {
+    match value {
+        Value::Object(members) => Ok(Object { path: path.to_owned(), members }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            let path = if path.is_empty() { "task" } else { path };
+            Err(TaskSpecError::Shape { path: path.to_owned(), expected: "an object" })
+        }
+    }
+}
+
+/// An object and where it stands
+struct Object<'a> {
+    path: String,
+    members: &'a Map<String, Value>,
+}
+
+/// A member that is there
+struct Member<'a> {
+    path: String,
+    value: &'a Value,
+}
+
+impl<'a> Member<'a> {
+    fn object(&self) -> Result<Object<'a>, TaskSpecError> {
+        object_at(&self.path, self.value)
+    }
+}
+
+impl<'a> Object<'a> {
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn shape(&self, name: &str, expected: &'static str) -> TaskSpecError {
+        TaskSpecError::Shape { path: self.path_of(name), expected }
+    }
+
+    /// Refuses members that are not on the list
+    fn only(&self, names: &[&str]) -> Result<(), TaskSpecError> {
+        let unknown = self.members.keys().find(|key| !names.contains(&key.as_str()));
+        unknown.map_or(Ok(()), |key| Err(TaskSpecError::UnknownMember { path: self.path_of(key) }))
+    }
+
+    fn optional(&self, name: &str) -> Option<Member<'a>> {
+        let value = self.members.get(name).filter(|value| !value.is_null())?;
+        Some(Member { path: self.path_of(name), value })
+    }
+
+    fn member(&self, name: &str) -> Result<Member<'a>, TaskSpecError> {
+        self.optional(name).ok_or_else(|| self.shape(name, "there"))
+    }
+
+    fn text(&self, name: &str) -> Result<&'a str, TaskSpecError> {
+        let text = self.members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        text.ok_or_else(|| self.shape(name, "a string that is not empty"))
+    }
+
+    fn list(&self, name: &str) -> Result<Vec<&'a Value>, TaskSpecError> {
+        match self.members.get(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => Ok(items.iter().collect()),
+            Some(_) => Err(self.shape(name, "a list")),
+        }
+    }
+
+    /// `type` is optional where Druid knows it from the place, but must not say another
+    fn is_of_type(&self, kind: &'static str) -> Result<(), TaskSpecError> {
+        match self.members.get("type") {
+            None => Ok(()),
+            Some(Value::String(text)) if text == kind => Ok(()),
+            Some(_) => Err(self.shape("type", "the task's own type")),
+        }
+    }
+}
+
+/// Context keys that change neither locks, nor the JVM, nor whose a task is
+const CONTEXT_KEYS: &[&str] =
+    &["priority", "storeCompactionState", "storeEmptyColumns", "tags", "taskLockTimeout"];
+
+const DATA_SCHEMA_MEMBERS: &[&str] = &[
+    "dataSource",
+    "timestampSpec",
+    "dimensionsSpec",
+    "metricsSpec",
+    "granularitySpec",
+    "transformSpec",
+    "projections",
+];
+
+const COMPACT_MEMBERS: &[&str] = &[
+    "type",
+    "id",
+    "dataSource",
+    "ioConfig",
+    "interval",
+    "segments",
+    "dimensions",
+    "dimensionsSpec",
+    "metricsSpec",
+    "segmentGranularity",
+    "granularitySpec",
+    "tuningConfig",
+    "transformSpec",
+    "compactionRunner",
+    "context",
+];
+
+const KILL_MEMBERS: &[&str] = &[
+    "type",
+    "id",
+    "dataSource",
+    "interval",
+    "versions",
+    "batchSize",
+    "limit",
+    "maxUsedStatusLastUpdatedTime",
+    "markAsUnused",
+    "context",
+];
+
+struct InputSource {
+    kind: &'static str,
+    members: &'static [&'static str],
+}
+
+/// Druid's input sources and the members of each (`InputSource` and its extensions)
+const INPUT_SOURCES: &[InputSource] = &[
+    InputSource { kind: "inline", members: &["type", "data"] },
+    InputSource {
+        kind: "http",
+        members: &[
+            "type",
+            "uris",
+            "httpAuthenticationUsername",
+            "httpAuthenticationPassword",
+            "requestHeaders",
+            "systemFields",
+        ],
+    },
+    InputSource { kind: "local", members: &["type", "baseDir", "filter", "files", "systemFields"] },
+    InputSource { kind: "hdfs", members: &["type", "paths", "systemFields"] },
+    InputSource {
+        kind: "s3",
+        members: &[
+            "type",
+            "uris",
+            "prefixes",
+            "objects",
+            "objectGlob",
+            "properties",
+            "proxyConfig",
+            "endpointConfig",
+            "clientConfig",
+            "systemFields",
+        ],
+    },
+    InputSource {
+        kind: "google",
+        members: &["type", "uris", "prefixes", "objects", "objectGlob", "systemFields"],
+    },
+    InputSource {
+        kind: "azure",
+        members: &["type", "uris", "prefixes", "objects", "objectGlob", "systemFields"],
+    },
+    InputSource {
+        kind: "azureStorage",
+        members: &["type", "uris", "prefixes", "objects", "objectGlob", "properties", "systemFields"],
+    },
+    InputSource { kind: "sql", members: &["type", "database", "foldCase", "sqls"] },
+    InputSource { kind: "delta", members: &["type", "tablePath", "filter", "snapshotVersion"] },
+    InputSource {
+        kind: "druid",
+        members: &["type", "dataSource", "interval", "segments", "filter", "dimensions", "metrics"],
+    },
+    InputSource { kind: "combining", members: &["type", "delegates"] },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs_under(task: &str, rules: &Rules) -> Result<Vec<String>, TaskSpecError> {
+        let judged = judge(task.as_bytes(), 64, rules)?;
+        Ok(judged.needs.resource_actions().into_iter().map(ResourceAction::sentence).collect())
+    }
+
+    fn needs(task: &str) -> Result<Vec<String>, TaskSpecError> {
+        needs_under(task, &Rules::default())
+    }
+
+    fn ingest(source: &str) -> String {
+        format!(
+            r#"{{"type":"index_parallel","spec":{{"dataSchema":{{"dataSource":"a","timestampSpec":{{}}}},
+            "ioConfig":{{"type":"index_parallel","inputSource":{source},"inputFormat":{{"type":"json"}}}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn an_ingestion_needs_write_on_its_datasource_and_what_its_input_source_asks() {
+        for (source, expected) in [
+            (r#"{"type":"inline","data":"x"}"#, vec!["READ EXTERNAL EXTERNAL", "WRITE DATASOURCE a"]),
+            (
+                r#"{"type":"druid","dataSource":"b","interval":"1/2"}"#,
+                vec!["READ DATASOURCE b", "WRITE DATASOURCE a"],
+            ),
+            (
+                r#"{"type":"combining","delegates":[{"type":"druid","dataSource":"b"},{"type":"local","files":[]}]}"#,
+                vec!["READ DATASOURCE b", "READ EXTERNAL EXTERNAL", "WRITE DATASOURCE a"],
+            ),
+        ] {
+            assert_eq!(needs(&ingest(source)).unwrap(), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn input_sources_are_named_by_type_or_not_asked_for_where_the_rules_say_so() {
+        let http = ingest(r#"{"type":"http","uris":[]}"#);
+        let by_type = Rules { input_sources: InputSources::ByType, ..Rules::default() };
+        assert_eq!(needs_under(&http, &by_type).unwrap(), ["READ EXTERNAL http", "WRITE DATASOURCE a"]);
+        let as_druid = Rules { task_inputs: TaskInputs::Druid, ..Rules::default() };
+        assert_eq!(needs_under(&http, &as_druid).unwrap(), ["WRITE DATASOURCE a"]);
+    }
+
+    #[test]
+    fn compact_and_kill_need_write_on_their_datasource() {
+        for task in [
+            r#"{"type":"compact","dataSource":"a","interval":"1/2"}"#,
+            r#"{"type":"compact","dataSource":"a","ioConfig":{"type":"compact","inputSpec":{"type":"interval","interval":"1/2"}}}"#,
+            r#"{"type":"kill","dataSource":"a","interval":"1/2","context":{"priority":1}}"#,
+        ] {
+            assert_eq!(needs(task).unwrap(), ["WRITE DATASOURCE a"], "{task}");
+        }
+    }
+
+    #[test]
+    fn every_other_type_is_refused() {
+        for kind in
+            ["noop", "query_controller", "query_worker", "archive", "move", "single_phase_sub_task", "INDEX"]
+        {
+            let task = format!(r#"{{"type":"{kind}","dataSource":"a","interval":"1/2"}}"#);
+            assert_eq!(needs(&task), Err(TaskSpecError::Type { kind: kind.into() }));
+        }
+    }
+
+    #[test]
+    fn context_keys_are_an_allow_list() {
+        for key in [
+            "druid.indexer.runner.javaOpts",
+            "druid.indexer.runner.javaOptsArray",
+            "druid.indexer.fork.property.x",
+            "forceTimeChunkLock",
+            "taskLockType",
+            "useConcurrentLocks",
+            "msqGateOwner",
+        ] {
+            let task =
+                format!(r#"{{"type":"kill","dataSource":"a","interval":"1/2","context":{{"{key}":"x"}}}}"#);
+            assert_eq!(needs(&task), Err(TaskSpecError::ContextKey { key: key.into() }));
+        }
+    }
+
+    #[test]
+    fn whatever_a_second_reader_could_take_otherwise_is_refused() {
+        for task in [
+            r#"["kill",{"dataSource":"a","interval":"1/2"}]"#.to_owned(),
+            r#"{"type":"kill","type":"noop","dataSource":"a"}"#.to_owned(),
+            r#"{"type":"kill","ty\u0070e":"noop","dataSource":"a"}"#.to_owned(),
+            r#"{"type":["kill"],"dataSource":"a"}"#.to_owned(),
+            r#"{"type":"kill","dataSource":1}"#.to_owned(),
+            r#"{"type":"kill"}"#.to_owned(),
+            r#"{"dataSource":"a"}"#.to_owned(),
+            r#"{"type":"kill","dataSource":"a","dataSchema":{"dataSource":"b"}}"#.to_owned(),
+            ingest(r#"["inline",{"data":"x"}]"#),
+            ingest(r#"{"type":"inline","data":"x","uris":[]}"#),
+            ingest(r#"{"type":"combining","delegates":[["local",{}]]}"#),
+            ingest(r#"{"type":"combining","delegates":{"type":"local"}}"#),
+            ingest(r#"{"type":"druid"}"#),
+            ingest(r#"{"type":"oss","uris":[]}"#),
+            ingest(r#"{"type":"inline","":{}}"#),
+            ingest(r#"{"type":"inline"}"#).replace("\"inputFormat\"", "\"firehose\""),
+            ingest(r#"{"type":"inline"}"#).replace("\"spec\"", "\"dataSource\":\"b\",\"spec\""),
+            ingest(r#"{"type":"inline"}"#)
+                .replace(r#""type":"index_parallel","inputSource""#, r#""type":"compact","inputSource""#),
+        ] {
+            assert!(needs(&task).is_err(), "{task}");
+        }
+    }
+}
