@@ -1,7 +1,7 @@
 //! The values that a request binds to the question marks of its statement
 
 /// One of Druid's `SqlParameter`s: `{"type":"VARCHAR","value":"a"}`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Parameter {
     /// Its SQL type, as written
     pub kind: String,
@@ -10,7 +10,7 @@ pub struct Parameter {
 }
 
 /// The value of a parameter
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ParameterValue {
     /// `null`
     Null,
