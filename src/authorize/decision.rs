@@ -1,9 +1,10 @@
 //! The decision, and the value that only it makes
 
-use super::Caller;
+use super::caller::Caller;
 use super::policy::Policy;
 use super::receipt::Receipt;
-use crate::druid::DruidRequest;
+use crate::authenticate::Identity;
+use crate::druid::{DruidRequest, Endpoint};
 use crate::resource_actions::{AnalyzedRequest, Needed};
 
 /// A request that was judged and may be sent, as it was judged; the only thing that `forward` takes
@@ -35,7 +36,8 @@ impl PermittedRequest {
 }
 
 /// Why a known caller may not
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the caller may not {deed}")]
 pub struct Denied {
     /// Which of the reasons
     pub reason: DeniedReason,
@@ -56,30 +58,50 @@ pub enum DeniedReason {
     NotOwner,
 }
 
-/// Decides
+/// What the policy says of a caller and what a request needs
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// He may
+    Permit,
+    /// He may not
+    Deny(DeniedReason),
+}
+
+/// Whether this caller may do what needs this, and on what that rests
 ///
-/// A request is permitted if, and only if, any authenticated caller may make it; or, for every resource
-/// action it needs, some role of the caller grants it and none denies it; or it asks for its submitter, and
-/// the caller is he.
-///
-/// # Errors
-///
-/// In every other case, with what is missing.
-pub fn decide(
-    analyzed: AnalyzedRequest,
-    caller: &Caller,
-    policy: &Policy,
-) -> Result<PermittedRequest, Box<Denied>> {
-    let holder = policy.holder(&caller.issuer, &caller.identity, &caller.claimed_roles);
-    let receipt = Receipt::new(analyzed.needs(), &holder, policy);
-    let denial = match analyzed.needs() {
+/// He may if, and only if, any authenticated caller may; or, for every resource action that is needed, some
+/// role of his grants it and none denies it; or it asks for its submitter, and that is he.
+pub fn verdict(needs: &Needed, caller: &Caller, policy: &Policy) -> (Verdict, Receipt) {
+    let receipt = Receipt::new(needs, &caller.holder(policy), policy);
+    let denial = match needs {
         Needed::Authenticated => None,
         Needed::All(_) => receipt.first_fault(),
         Needed::SubmitterOr { submitter: Some(owner), .. } if *owner == caller.owner() => None,
         Needed::SubmitterOr { .. } => receipt.first_fault().map(|_| DeniedReason::NotOwner),
     };
-    match denial {
-        None => Ok(PermittedRequest { request: analyzed.into_request(), receipt }),
-        Some(reason) => Err(Box::new(Denied { reason, deed: analyzed.deed().to_owned(), receipt })),
+    (denial.map_or(Verdict::Permit, Verdict::Deny), receipt)
+}
+
+/// Decides: permits the request as it was judged, for the identity that was verified
+///
+/// # Errors
+///
+/// Where the [`verdict`] is to deny, with what is missing.
+pub fn decide(
+    analyzed: AnalyzedRequest,
+    identity: &Identity,
+    policy: &Policy,
+) -> Result<PermittedRequest, Box<Denied>> {
+    match verdict(analyzed.needs(), &Caller::verified(identity), policy) {
+        (Verdict::Permit, receipt) => Ok(PermittedRequest { request: analyzed.into_request(), receipt }),
+        (Verdict::Deny(reason), receipt) => {
+            Err(Box::new(Denied { reason, deed: analyzed.deed().to_owned(), receipt }))
+        }
     }
+}
+
+/// Permits the one request that needs no caller, where the configuration opens it: the router's health
+pub fn permit_public_health(analyzed: AnalyzedRequest) -> Option<PermittedRequest> {
+    let is_health = analyzed.endpoint() == Endpoint::Health && *analyzed.needs() == Needed::Authenticated;
+    is_health.then(|| PermittedRequest { request: analyzed.into_request(), receipt: Receipt::default() })
 }

@@ -50,6 +50,9 @@ impl CanonicalPath {
     /// Where the path has, or could have, a second reading.
     pub fn parse(path: &str) -> Result<Self, TargetError> {
         let rest = path.strip_prefix('/').ok_or(TargetError::NotAbsolute)?;
+        if rest.is_empty() {
+            return Ok(Self { segments: Vec::new() });
+        }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let segments = rest.split('/').map(Segment::parse).collect::<Result<_, _>>()?;
         Ok(Self { segments })
@@ -204,7 +207,7 @@ mod tests {
             ("//druid", TargetError::EmptySegment),
             ("/druid//v2", TargetError::EmptySegment),
             ("/druid/v2//", TargetError::EmptySegment),
-            ("/", TargetError::EmptySegment),
+            ("//", TargetError::EmptySegment),
             ("/a/../b", TargetError::DotSegment),
             ("/a/%2e%2E/b", TargetError::DotSegment),
             ("/a/.", TargetError::DotSegment),

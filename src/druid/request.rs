@@ -1,6 +1,6 @@
 //! What is judged and what is sent: one value
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Method};
 
 /// A request as it will be sent to Druid: endpoint, target and body
 ///
@@ -9,6 +9,8 @@ use super::endpoint::Endpoint;
 pub struct DruidRequest {
     /// Which API
     pub endpoint: Endpoint,
+    /// By which method
+    pub method: Method,
     /// The task or statement id in the path, decoded
     pub id: Option<String>,
     /// Path and query, canonical

@@ -14,7 +14,7 @@ pub mod task_access;
 use std::sync::Arc;
 
 use crate::druid::endpoint::Judged;
-use crate::druid::{DruidRequest, Owner, Task};
+use crate::druid::{DruidRequest, Endpoint, Owner, Task};
 use ingestion::TaskSpecError;
 use judged_statement::JudgedStatement;
 pub use needed::Needed;
@@ -35,6 +35,11 @@ impl AnalyzedRequest {
     /// What it needs
     pub fn needs(&self) -> &Needed {
         &self.needs
+    }
+
+    /// Which endpoint it is for
+    pub fn endpoint(&self) -> Endpoint {
+        self.request.endpoint
     }
 
     /// What the caller is about to do, for people: `run this INSERT`
@@ -77,6 +82,13 @@ pub enum AnalysisError {
     /// What was found out is not about this request; a fault of the gate's own
     #[error("what was found out does not belong to this request")]
     Mismatch,
+}
+
+impl AnalysisError {
+    /// That a body is no JSON in one reading
+    pub fn json(error: crate::json::JsonError) -> Self {
+        Self::TaskSpec(TaskSpecError::Json(error))
+    }
 }
 
 /// Says what a request needs, and makes it what will be sent

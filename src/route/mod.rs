@@ -101,6 +101,11 @@ impl Destination {
         self.route.endpoint
     }
 
+    /// The path of its row in the table
+    pub fn row(&self) -> &'static str {
+        self.route.path
+    }
+
     /// The method that it takes
     pub fn method(&self) -> Method {
         self.route.method

@@ -43,6 +43,13 @@ pub enum Values {
     Flag,
 }
 
+/// The table in Markdown, as it stands in the README
+pub fn markdown() -> String {
+    let row = |route: &Route| format!("| {} | `{}` | {} |\n", route.method.word(), route.path, route.needs);
+    let rows: String = ROUTES.iter().map(row).collect();
+    format!("| method | path | needs |\n| --- | --- | --- |\n{rows}")
+}
+
 const fn parameter(name: &'static str, values: Values) -> Parameter {
     Parameter { name, values }
 }
