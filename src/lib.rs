@@ -4,6 +4,7 @@
 
 pub mod authenticate;
 pub mod authorize;
+pub mod config;
 pub mod druid;
 pub mod json;
 pub mod resource_actions;

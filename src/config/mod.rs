@@ -1,0 +1,180 @@
+//! The configuration: proxy.toml as it is meant, or every fault in it at once
+
+mod fault;
+pub mod keys;
+mod limits;
+mod read;
+mod section;
+
+use std::path::PathBuf;
+
+pub use fault::{Fault, Located, Severity};
+pub use limits::Limits;
+
+use crate::authenticate::{BasicToken, Issuer};
+use crate::authorize::Policy;
+use crate::resource_actions::Rules;
+
+/// A configuration without faults: what the program runs on
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients come in
+    pub listen: Listen,
+    /// Where health and metrics answer
+    pub admin: Admin,
+    /// Where Druid is
+    pub upstream: Upstream,
+    /// Who vouches for callers
+    pub issuers: Vec<IssuerConfig>,
+    /// Who holds what
+    pub policy: Policy,
+    /// Between which of Druid's modes to choose
+    pub rules: Rules,
+    /// What the door itself does
+    pub door: Door,
+    /// The limits
+    pub limits: Limits,
+    /// The audit record
+    pub audit: Audit,
+}
+
+/// `[listen]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// `host:port`
+    pub address: String,
+    /// PEM file of the certificate chain
+    pub certificate: PathBuf,
+    /// PEM file of its key
+    pub key: PathBuf,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// `host:port`
+    pub address: String,
+}
+
+/// `[upstream]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Whether TLS is spoken to the router
+    pub tls: UpstreamTls,
+    /// `host:port` of the router
+    pub authority: String,
+    /// How the gate signs in
+    pub sign_in: Option<SignIn>,
+}
+
+/// How the router is spoken to
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamTls {
+    /// `http://`
+    Plain,
+    /// `https://`, trusting the system's roots
+    SystemRoots,
+    /// `https://`, trusting the roots in this file
+    CaFile(PathBuf),
+}
+
+/// The gate's own account at Druid
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// Its name
+    pub username: String,
+    /// Where its password is
+    pub password: PasswordSource,
+}
+
+/// Where a password is
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// In a file, a line's end at its end left out
+    File(PathBuf),
+    /// In an environment variable
+    Environment(String),
+}
+
+/// One of `[[issuers]]`
+#[derive(Clone, Debug)]
+pub struct IssuerConfig {
+    /// What its tokens must look like
+    pub issuer: Issuer,
+    /// Where its keys are
+    pub jwks_file: PathBuf,
+}
+
+/// The settings of `[rules]` that are the door's own
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// `public_health`
+    pub health: Health,
+    /// `basic_token`
+    pub basic: BasicToken,
+    /// `refusal_detail`
+    pub refusal_detail: RefusalDetail,
+}
+
+/// Who may ask for `/status/health`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Authenticated callers
+    Authenticated,
+    /// Anybody
+    Public,
+}
+
+/// How much a refusal says
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalDetail {
+    /// The reason only, and an unknown task looks like a forbidden one
+    Code,
+    /// What is missing
+    Missing,
+    /// Also which roles hold it
+    Full,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Where the lines go
+    pub file: AuditFile,
+    /// Whether a record holds the statement's text
+    pub statements: Statements,
+}
+
+/// Where audit lines go
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditFile {
+    /// Standard output
+    StandardOutput,
+    /// This file, appended to
+    File(PathBuf),
+}
+
+/// What a record says of a statement
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statements {
+    /// Its kind and a keyed fingerprint
+    Fingerprint,
+    /// Its text too
+    Text,
+}
+
+/// What came of reading a configuration: the findings, and the configuration where none is an error
+#[derive(Debug)]
+pub struct Reading {
+    /// What was found wrong or unwise, in the order of the file
+    pub findings: Vec<Fault>,
+    /// The configuration, where nothing is wrong
+    pub config: Option<Config>,
+}
+
+impl Config {
+    /// Reads the text of a proxy.toml; paths in it are relative to `folder`
+    pub fn read(text: &str, folder: &std::path::Path) -> Reading {
+        read::read(text, folder)
+    }
+}

@@ -1,0 +1,505 @@
+//! From the text of proxy.toml to a [`Config`], gathering every fault on the way
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::fault::Severity;
+use super::section::{At, Findings, Section, nearest};
+use super::{
+    Admin, Audit, AuditFile, Config, Door, Health, IssuerConfig, Limits, Listen, PasswordSource, Reading,
+    RefusalDetail, SignIn, Statements, Upstream, UpstreamTls,
+};
+use crate::authenticate::{Algorithm, BasicToken, Issuer, IssuerSettings};
+use crate::authorize::Policy;
+use crate::authorize::permission::Permission;
+use crate::authorize::policy::{Member, Role};
+use crate::druid::{Action, ResourceAction, ResourceType};
+use crate::resource_actions::Rules;
+use crate::resource_actions::rules::{
+    Cancel, ContextKeys, InputSources, Lookups, Metadata, RawQueryController, SelectTasks, SystemTables,
+    TaskInputs,
+};
+
+const SECTIONS: [&str; 8] = ["listen", "admin", "upstream", "issuers", "roles", "rules", "limits", "audit"];
+
+pub(super) fn read(text: &str, folder: &Path) -> Reading {
+    let mut findings = Findings::new(text);
+    let root = match DeTable::parse(text) {
+        Ok(root) => root,
+        Err(error) => {
+            let offset = error.span().map_or(0, |span| span.start);
+            findings.error(offset, "TOML", error.message(), "mend the syntax; nothing else was looked at");
+            return Reading { findings: findings.into_faults(), config: None };
+        }
+    };
+    let config = read_root(root.get_ref(), folder, &mut findings);
+    let findings = findings.into_faults();
+    let faulty = findings.iter().any(|fault| fault.severity == Severity::Error);
+    Reading { config: config.filter(|_| !faulty), findings }
+}
+
+fn read_root(root: &DeTable<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Config> {
+    for key in root.keys() {
+        if !SECTIONS.contains(&key.get_ref().as_ref()) {
+            let instead = nearest(key.get_ref(), &SECTIONS).map_or_else(
+                || format!("the tables are {}", SECTIONS.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            findings.error(key.span().start, key.get_ref(), "there is no such table", instead);
+        }
+    }
+    let listen = read_listen(&Section::of_root(root, "listen", findings), folder, findings);
+    let admin = read_admin(&Section::of_root(root, "admin", findings), findings);
+    let upstream = read_upstream(&Section::of_root(root, "upstream", findings), folder, findings);
+    let rules_section = Section::of_root(root, "rules", findings);
+    let rules = read_rules(&rules_section, findings);
+    let issuers = read_issuers(root, folder, findings);
+    let policy = read_policy(root, &issuers, findings);
+    warn_of_unwise_grants(root, &policy, &rules, findings);
+    let limits = Limits::read(&Section::of_root(root, "limits", findings), findings);
+    let audit = read_audit(&Section::of_root(root, "audit", findings), folder, findings);
+    let door = read_door(&rules_section, findings);
+    Some(Config {
+        listen: listen?,
+        admin: admin?,
+        upstream: upstream?,
+        issuers,
+        policy,
+        rules,
+        door,
+        limits,
+        audit,
+    })
+}
+
+fn read_listen(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Listen> {
+    let address = read_address(section, None, findings);
+    let certificate = section.required_string("certificate", findings);
+    let key = section.required_string("key", findings);
+    Some(Listen {
+        address: address?,
+        certificate: folder.join(certificate?.value),
+        key: folder.join(key?.value),
+    })
+}
+
+fn read_admin(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Admin> {
+    Some(Admin { address: read_address(section, Some("127.0.0.1:9901"), findings)? })
+}
+
+fn read_address(section: &Section<'_>, default: Option<&str>, findings: &mut Findings<'_>) -> Option<String> {
+    let address = match default {
+        Some(default) => {
+            let read = section.string("address", findings);
+            read.unwrap_or_else(|| At { value: default.to_owned(), offset: section.offset })
+        }
+        None => section.required_string("address", findings)?,
+    };
+    if is_address(&address.value) {
+        return Some(address.value);
+    }
+    let what = format!("`{}` is no address", address.value);
+    findings.error(address.offset, &section.path("address"), what, "write `host:port`, IPv6 as `[::]:8443`");
+    None
+}
+
+/// `host:port`, with an IPv6 address in brackets
+fn is_address(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    port.parse::<u16>().is_ok() && !host.is_empty() && (bracketed || !host.contains(':'))
+}
+
+fn read_upstream(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Upstream> {
+    let url = section.required_string("url", findings);
+    let ca_file = section.string("ca_file", findings);
+    let sign_in = read_sign_in(section, folder, findings);
+    let url = url?;
+    let (tls, rest) = match (url.value.strip_prefix("http://"), url.value.strip_prefix("https://")) {
+        (Some(rest), _) => (UpstreamTls::Plain, rest),
+        (None, Some(rest)) => match &ca_file {
+            Some(file) => (UpstreamTls::CaFile(folder.join(&file.value)), rest),
+            None => (UpstreamTls::SystemRoots, rest),
+        },
+        (None, None) => (UpstreamTls::Plain, ""),
+    };
+    if let (Some(file), UpstreamTls::Plain) = (&ca_file, &tls) {
+        findings.error(
+            file.offset,
+            &section.path("ca_file"),
+            "is of no use with `http://`",
+            "leave it out, or write `https://`",
+        );
+    }
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let default_port = if tls == UpstreamTls::Plain { ":80" } else { ":443" };
+    let authority = if is_address(rest) { rest.to_owned() } else { format!("{rest}{default_port}") };
+    let well_formed = !rest.is_empty() && is_address(&authority) && !rest.contains(['/', '?', '#', '@', ' ']);
+    if !well_formed {
+        let what = format!("`{}` is no router's URL", url.value);
+        findings.error(url.offset, &section.path("url"), what, "write `http://host:port`, without a path");
+        return None;
+    }
+    Some(Upstream { tls, authority, sign_in })
+}
+
+fn read_sign_in(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<SignIn> {
+    let username = section.string("username", findings);
+    let file = section.string("password_file", findings);
+    let environment = section.string("password_env", findings);
+    if let (Some(_), Some(second)) = (&file, &environment) {
+        findings.error(
+            second.offset,
+            &section.path("password_env"),
+            "stands beside `password_file`",
+            "keep one of the two",
+        );
+    }
+    let password = match (file, environment) {
+        (Some(file), _) => Some(file.map(|file| PasswordSource::File(folder.join(file)))),
+        (None, Some(name)) => Some(name.map(PasswordSource::Environment)),
+        (None, None) => None,
+    };
+    match (username, password) {
+        (Some(name), Some(password)) if !name.value.is_empty() && !name.value.contains(':') => {
+            Some(SignIn { username: name.value, password: password.value })
+        }
+        (Some(name), Some(_)) => {
+            let key = section.path("username");
+            findings.error(
+                name.offset,
+                &key,
+                "is empty or holds a colon",
+                "write the name of the gate's account at Druid",
+            );
+            None
+        }
+        (Some(name), None) => {
+            findings.error(
+                name.offset,
+                &section.path("username"),
+                "has no password",
+                "give `password_file` or `password_env`",
+            );
+            None
+        }
+        (None, Some(password)) => {
+            findings.error(
+                password.offset,
+                &section.path("username"),
+                "is missing",
+                "say whose password that is",
+            );
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn read_issuers(root: &DeTable<'_>, folder: &Path, findings: &mut Findings<'_>) -> Vec<IssuerConfig> {
+    let found = root.iter().find(|(key, _)| key.get_ref().as_ref() == "issuers").map(|(_, value)| value);
+    let Some(items) = found.and_then(|value| value.get_ref().as_array()).filter(|items| !items.is_empty())
+    else {
+        let offset = found.map_or(0, |value| value.span().start);
+        findings.error(offset, "issuers", "nobody vouches for callers", "write at least one `[[issuers]]`");
+        return Vec::new();
+    };
+    let several = items.len() > 1;
+    let mut issuers: Vec<IssuerConfig> = Vec::new();
+    for item in items.iter() {
+        let section = Section::new("issuers".to_owned(), "issuers", item, findings);
+        let Some(read) = read_issuer(&section, several, folder, findings) else { continue };
+        if issuers.iter().any(|known| known.issuer.name() == read.issuer.name()) {
+            findings.error(section.offset, "issuers.issuer", "stands twice", "write each issuer once");
+        }
+        issuers.push(read);
+    }
+    issuers
+}
+
+fn read_issuer(
+    section: &Section<'_>,
+    several: bool,
+    folder: &Path,
+    findings: &mut Findings<'_>,
+) -> Option<IssuerConfig> {
+    let name = section.required_string("issuer", findings);
+    let audiences = section.required_strings("audiences", findings);
+    let algorithms = read_algorithms(section, findings);
+    let jwks_file = section.required_string("jwks_file", findings);
+    let text = |key, default: &str, findings: &mut Findings<'_>| {
+        section.string(key, findings).map_or_else(|| default.to_owned(), |claim| claim.value)
+    };
+    let identity_claim = text("identity_claim", "sub", findings);
+    let roles_claim = text("roles_claim", "roles", findings);
+    let confers = section.strings("roles", findings);
+    if several && confers.is_none() {
+        let what = "is missing, and there are several issuers";
+        findings.error(
+            section.offset,
+            "issuers.roles",
+            what,
+            "say which roles this one may confer, `[]` for none",
+        );
+    }
+    let offset = section.offset;
+    let issuer = Issuer::new(IssuerSettings {
+        issuer: name?.value,
+        audiences: audiences.into_iter().map(|audience| audience.value).collect(),
+        algorithms,
+        identity_claim,
+        roles_claim,
+        confers: confers.map(|roles| roles.into_iter().map(|role| role.value).collect()),
+    });
+    match issuer {
+        Ok(issuer) => Some(IssuerConfig { issuer, jwks_file: folder.join(jwks_file?.value) }),
+        Err(fault) => {
+            let text = fault.to_string();
+            let (what, instead) = text.split_once("; ").unwrap_or((&text, "mend this issuer"));
+            findings.error(offset, "issuers", what, instead);
+            None
+        }
+    }
+}
+
+fn read_algorithms(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<Algorithm> {
+    let mut algorithms = Vec::new();
+    for name in section.required_strings("algorithms", findings) {
+        match Algorithm::from_name(&name.value) {
+            Some(algorithm) => algorithms.push(algorithm),
+            None => {
+                let known = Algorithm::ALL.map(Algorithm::as_str).join(", ");
+                let what = format!("`{}` is no algorithm that can count", name.value);
+                findings.error(
+                    name.offset,
+                    "issuers.algorithms",
+                    what,
+                    format!("the algorithms are {known}"),
+                );
+            }
+        }
+    }
+    algorithms
+}
+
+fn read_policy(root: &DeTable<'_>, issuers: &[IssuerConfig], findings: &mut Findings<'_>) -> Policy {
+    let roles = roles_of(root, findings);
+    let policy =
+        Policy::new(roles.iter().map(|(name, value)| read_role(name, value, issuers, findings)).collect());
+    for (issuer, role) in issuers.iter().flat_map(|issuer| {
+        let confers = issuer.issuer.confers().unwrap_or_default();
+        confers.iter().map(move |role| (issuer.issuer.name(), role))
+    }) {
+        if !policy.roles().iter().any(|known| known.name == *role) {
+            let what = format!("`{issuer}` may confer the role `{role}`, which is not in this file");
+            findings.warn(
+                0,
+                "issuers.roles",
+                what,
+                format!("write `[roles.{role}]`, or take it off the list"),
+            );
+        }
+    }
+    policy
+}
+
+type NamedTable<'text> = (&'text str, &'text Spanned<DeValue<'text>>);
+
+fn roles_of<'text>(root: &'text DeTable<'text>, findings: &mut Findings<'_>) -> Vec<NamedTable<'text>> {
+    let found = root.iter().find(|(key, _)| key.get_ref().as_ref() == "roles").map(|(_, value)| value);
+    match found.map(|value| (value, value.get_ref().as_table())) {
+        Some((_, Some(table))) => {
+            let mut roles: Vec<_> =
+                table.iter().map(|(name, value)| (name.get_ref().as_ref(), value)).collect();
+            roles.sort_by_key(|(_, value)| value.span().start);
+            roles
+        }
+        Some((value, None)) => {
+            findings.error(
+                value.span().start,
+                "roles",
+                "is no table of roles",
+                "write `[roles.NAME]` for each",
+            );
+            Vec::new()
+        }
+        None => {
+            let what = "there is no role, so nobody may do anything but `SELECT 1`";
+            findings.warn(0, "roles", what, "write `[roles.NAME]` with `grants`");
+            Vec::new()
+        }
+    }
+}
+
+fn read_role(
+    name: &str,
+    value: &Spanned<DeValue<'_>>,
+    issuers: &[IssuerConfig],
+    findings: &mut Findings<'_>,
+) -> Role {
+    let section = Section::new(format!("roles.{name}"), "roles.*", value, findings);
+    let grants = section.required_strings("grants", findings);
+    let grants = read_permissions(&section, "grants", grants, findings);
+    if grants.is_empty() && section.is_there() {
+        findings.error(
+            section.offset,
+            &section.path("grants"),
+            "is empty",
+            "give the role something, or take it out",
+        );
+    }
+    let denies = section.strings("denies", findings).unwrap_or_default();
+    let denies = read_permissions(&section, "denies", denies, findings);
+    let members = section.strings("members", findings).unwrap_or_default();
+    let members =
+        members.into_iter().filter_map(|member| read_member(&section, &member, issuers, findings)).collect();
+    Role { name: name.to_owned(), members, grants, denies }
+}
+
+fn read_permissions(
+    section: &Section<'_>,
+    key: &str,
+    sentences: Vec<At<String>>,
+    findings: &mut Findings<'_>,
+) -> Vec<Permission> {
+    let mut permissions = Vec::new();
+    for sentence in sentences {
+        match Permission::parse(&sentence.value) {
+            Ok(permission) => permissions.push(permission),
+            Err(error) => {
+                let text = error.to_string();
+                let (what, instead) = text.split_once("; ").unwrap_or((&text, "write `ACTION TYPE NAME`"));
+                findings.error(sentence.offset, &section.path(key), what, instead);
+            }
+        }
+    }
+    permissions
+}
+
+/// `IDENTITY` where there is one issuer, else `ISSUER|IDENTITY`
+fn read_member(
+    section: &Section<'_>,
+    member: &At<String>,
+    issuers: &[IssuerConfig],
+    findings: &mut Findings<'_>,
+) -> Option<Member> {
+    let qualified = issuers.iter().find_map(|issuer| {
+        let identity = member.value.strip_prefix(issuer.issuer.name())?.strip_prefix('|')?;
+        Some(Member { issuer: issuer.issuer.name().to_owned(), identity: identity.to_owned() })
+    });
+    match (qualified, issuers) {
+        (Some(member), _) if !member.identity.is_empty() => Some(member),
+        (None, [only]) if !member.value.is_empty() => {
+            Some(Member { issuer: only.issuer.name().to_owned(), identity: member.value.clone() })
+        }
+        // An issuer with faults of its own is reported already.
+        (None, []) => None,
+        _ => {
+            let what = format!("`{}` does not say whose identity it is", member.value);
+            findings.error(
+                member.offset,
+                &section.path("members"),
+                what,
+                "write `ISSUER|IDENTITY`, with an issuer of this file",
+            );
+            None
+        }
+    }
+}
+
+/// Grants that mean more than they look like
+fn warn_of_unwise_grants(root: &DeTable<'_>, policy: &Policy, rules: &Rules, findings: &mut Findings<'_>) {
+    let select = ResourceAction::read(ResourceType::Datasource, crate::druid::task::SELECT_STUB);
+    let write_stub = ResourceAction::write(ResourceType::Datasource, crate::druid::task::SELECT_STUB);
+    for role in policy.roles() {
+        let offset = role_offset(root, &role.name);
+        let key = format!("roles.{}.grants", role.name);
+        let holds = |needed: &ResourceAction| policy.roles_that_hold(needed).contains(&role.name.as_str());
+        if rules.select_tasks == SelectTasks::Shared && holds(&select) {
+            let what = "READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks";
+            findings.warn(offset, &key, what, "set rules.select_tasks = \"owner\", or deny it to this role");
+        }
+        if holds(&write_stub) {
+            let what = "WRITE DATASOURCE __query_select is of no use through the gate";
+            findings.warn(offset, &key, what, "deny it to this role");
+        }
+    }
+    let external = ResourceAction::new(Action::Read, ResourceType::External, "EXTERNAL");
+    if rules.input_sources == InputSources::ByType && !policy.roles_that_hold(&external).is_empty() {
+        let what = "READ EXTERNAL EXTERNAL grants nothing where `input_source_types` is on";
+        findings.warn(0, "rules.input_source_types", what, "grant READ EXTERNAL by type: http, s3, inline …");
+    }
+}
+
+fn role_offset(root: &DeTable<'_>, name: &str) -> usize {
+    let roles = root.iter().find(|(key, _)| key.get_ref().as_ref() == "roles");
+    let table = roles.and_then(|(_, value)| value.get_ref().as_table());
+    let role = table.and_then(|table| table.iter().find(|(key, _)| key.get_ref().as_ref() == name));
+    role.map_or(0, |(key, _)| key.span().start)
+}
+
+fn read_rules(section: &Section<'_>, findings: &mut Findings<'_>) -> Rules {
+    let cancel = [("read", Cancel::Read), ("write", Cancel::Write), ("owner", Cancel::Owner)];
+    let select = [("shared", SelectTasks::Shared), ("owner", SelectTasks::Owner)];
+    let metadata = [("state", Metadata::State), ("open", Metadata::Open)];
+    let inputs = [("external", TaskInputs::External), ("druid", TaskInputs::Druid)];
+    let lookups = [("open", Lookups::Open), ("granted", Lookups::Granted)];
+    let default = Rules::default();
+    Rules {
+        cancel: section.choice("cancel", default.cancel, &cancel, findings),
+        select_tasks: section.choice("select_tasks", default.select_tasks, &select, findings),
+        metadata: section.choice("metadata", default.metadata, &metadata, findings),
+        raw_query_controller: section.choice(
+            "raw_query_controller",
+            default.raw_query_controller,
+            &[("deny", RawQueryController::Deny)],
+            findings,
+        ),
+        task_inputs: section.choice("task_inputs", default.task_inputs, &inputs, findings),
+        input_sources: if section.boolean("input_source_types", false, findings) {
+            InputSources::ByType
+        } else {
+            InputSources::Together
+        },
+        context_keys: if section.boolean("context_keys", false, findings) {
+            ContextKeys::Authorized
+        } else {
+            ContextKeys::Open
+        },
+        system_tables: if section.boolean("system_tables", false, findings) {
+            SystemTables::Authorized
+        } else {
+            SystemTables::Open
+        },
+        lookups: section.choice("lookups", default.lookups, &lookups, findings),
+    }
+}
+
+fn read_door(section: &Section<'_>, findings: &mut Findings<'_>) -> Door {
+    let details =
+        [("code", RefusalDetail::Code), ("missing", RefusalDetail::Missing), ("full", RefusalDetail::Full)];
+    Door {
+        health: if section.boolean("public_health", false, findings) {
+            Health::Public
+        } else {
+            Health::Authenticated
+        },
+        basic: if section.boolean("basic_token", true, findings) {
+            BasicToken::Accepted
+        } else {
+            BasicToken::Refused
+        },
+        refusal_detail: section.choice("refusal_detail", RefusalDetail::Missing, &details, findings),
+    }
+}
+
+fn read_audit(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Audit {
+    let file = section.string("file", findings).map_or_else(|| "-".to_owned(), |file| file.value);
+    let statements = section.boolean("statements", false, findings);
+    Audit {
+        file: if file == "-" { AuditFile::StandardOutput } else { AuditFile::File(folder.join(&file)) },
+        statements: if statements { Statements::Text } else { Statements::Fingerprint },
+    }
+}

@@ -1,0 +1,290 @@
+//! One table of the file, read key by key; faults are gathered, never thrown
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::fault::{Fault, Severity};
+use super::keys::of_section;
+
+/// The text of the file and the faults found in it so far
+#[derive(Debug)]
+pub(super) struct Findings<'text> {
+    text: &'text str,
+    faults: Vec<Fault>,
+}
+
+impl<'text> Findings<'text> {
+    pub(super) fn new(text: &'text str) -> Self {
+        Self { text, faults: Vec::new() }
+    }
+
+    /// The line of a byte of the text
+    pub(super) fn line(&self, offset: usize) -> usize {
+        let before = self.text.as_bytes().iter().take(offset);
+        1 + before.filter(|byte| **byte == b'\n').count()
+    }
+
+    pub(super) fn error(
+        &mut self,
+        offset: usize,
+        key: &str,
+        what: impl Into<String>,
+        instead: impl Into<String>,
+    ) {
+        self.push(offset, key, what.into(), instead.into(), Severity::Error);
+    }
+
+    pub(super) fn warn(
+        &mut self,
+        offset: usize,
+        key: &str,
+        what: impl Into<String>,
+        instead: impl Into<String>,
+    ) {
+        self.push(offset, key, what.into(), instead.into(), Severity::Warning);
+    }
+
+    fn push(&mut self, offset: usize, key: &str, what: String, instead: String, severity: Severity) {
+        let line = self.line(offset);
+        self.faults.push(Fault { line, key: key.to_owned(), what, instead, severity });
+    }
+
+    /// All of them, in the order of the file
+    pub(super) fn into_faults(mut self) -> Vec<Fault> {
+        self.faults.sort_by_key(|fault| fault.line);
+        self.faults
+    }
+}
+
+/// A value of the file and where it stands
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) offset: usize,
+}
+
+impl<T> At<T> {
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
+        At { value: change(self.value), offset: self.offset }
+    }
+}
+
+/// A table of the file
+#[derive(Debug)]
+pub(super) struct Section<'text> {
+    /// Its name as the file writes it, for messages: `roles.analyst`
+    pub(super) name: String,
+    /// Where it begins
+    pub(super) offset: usize,
+    table: Option<&'text DeTable<'text>>,
+}
+
+impl<'text> Section<'text> {
+    /// The table of this name, which may be left out
+    pub(super) fn of_root(root: &'text DeTable<'text>, name: &str, findings: &mut Findings<'_>) -> Self {
+        match entry(root, name) {
+            None => Self { name: name.to_owned(), offset: 0, table: None },
+            Some(value) => Self::new(name.to_owned(), name, value, findings),
+        }
+    }
+
+    /// A table, whose keys are checked against those of `kind`
+    pub(super) fn new(
+        name: String,
+        kind: &str,
+        value: &'text Spanned<DeValue<'text>>,
+        findings: &mut Findings<'_>,
+    ) -> Self {
+        let offset = value.span().start;
+        let Some(table) = value.get_ref().as_table() else {
+            findings.error(offset, &name, "is no table", format!("write `[{name}]`"));
+            return Self { name, offset, table: None };
+        };
+        for key in table.keys() {
+            if !of_section(kind).any(|known| known.name == key.get_ref().as_ref()) {
+                let known: Vec<_> = of_section(kind).map(|known| known.name).collect();
+                let path = format!("{name}.{}", key.get_ref());
+                let instead = nearest(key.get_ref(), &known).map_or_else(
+                    || format!("the keys here are {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                findings.error(key.span().start, &path, "there is no such key", instead);
+            }
+        }
+        Self { name, offset, table: Some(table) }
+    }
+
+    /// Whether the file has it
+    pub(super) fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
+    pub(super) fn path(&self, key: &str) -> String {
+        format!("{}.{key}", self.name)
+    }
+
+    fn get(&self, key: &str) -> Option<&'text Spanned<DeValue<'text>>> {
+        entry(self.table?, key)
+    }
+
+    pub(super) fn string(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<String>> {
+        let value = self.get(key)?;
+        let offset = value.span().start;
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            findings.error(offset, &self.path(key), "is no string", "write it in quotes");
+        }
+        text.map(|text| At { value: text.to_owned(), offset })
+    }
+
+    pub(super) fn required_string(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<String>> {
+        if self.get(key).is_none() {
+            self.report_missing(key, findings);
+        }
+        self.string(key, findings)
+    }
+
+    fn report_missing(&self, key: &str, findings: &mut Findings<'_>) {
+        let meaning = super::keys::KEYS.iter().find(|known| known.name == key && self.is_kind(known.section));
+        let meaning = meaning.map_or("a value", |known| known.meaning);
+        findings.error(self.offset, &self.path(key), "is missing", format!("give {meaning}"));
+    }
+
+    fn is_kind(&self, section: &str) -> bool {
+        match section.strip_suffix('*') {
+            Some(prefix) => self.name.starts_with(prefix),
+            None => self.name == section,
+        }
+    }
+
+    /// A list of strings; faults of single items are reported, and the list goes on without them
+    pub(super) fn strings(&self, key: &str, findings: &mut Findings<'_>) -> Option<Vec<At<String>>> {
+        let value = self.get(key)?;
+        let Some(items) = value.get_ref().as_array() else {
+            findings.error(value.span().start, &self.path(key), "is no list", "write `[\"…\", \"…\"]`");
+            return None;
+        };
+        let mut strings = Vec::new();
+        for item in items.iter() {
+            let offset = item.span().start;
+            match item.get_ref().as_str() {
+                Some(text) => strings.push(At { value: text.to_owned(), offset }),
+                None => {
+                    findings.error(offset, &self.path(key), "holds what is no string", "write each in quotes")
+                }
+            }
+        }
+        Some(strings)
+    }
+
+    pub(super) fn required_strings(&self, key: &str, findings: &mut Findings<'_>) -> Vec<At<String>> {
+        if self.get(key).is_none() {
+            self.report_missing(key, findings);
+        }
+        self.strings(key, findings).unwrap_or_default()
+    }
+
+    pub(super) fn boolean(&self, key: &str, default: bool, findings: &mut Findings<'_>) -> bool {
+        let Some(value) = self.get(key) else { return default };
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            let what = "is neither true nor false";
+            findings.error(value.span().start, &self.path(key), what, "write one of these, without quotes");
+            default
+        })
+    }
+
+    /// A whole number between two bounds
+    pub(super) fn number(
+        &self,
+        key: &str,
+        default: u64,
+        bounds: std::ops::RangeInclusive<u64>,
+        findings: &mut Findings<'_>,
+    ) -> u64 {
+        let Some(value) = self.get(key) else { return default };
+        let digits = value.get_ref().as_integer();
+        let number = digits.and_then(|digits| u64::from_str_radix(digits.as_str(), digits.radix()).ok());
+        match number.filter(|number| bounds.contains(number)) {
+            Some(number) => number,
+            None => {
+                let range = format!("write a whole number from {} to {}", bounds.start(), bounds.end());
+                findings.error(
+                    value.span().start,
+                    &self.path(key),
+                    "is no number that can stand here",
+                    range,
+                );
+                default
+            }
+        }
+    }
+
+    /// One of a few words
+    pub(super) fn choice<T: Copy>(
+        &self,
+        key: &str,
+        default: T,
+        choices: &[(&str, T)],
+        findings: &mut Findings<'_>,
+    ) -> T {
+        let Some(word) = self.string(key, findings) else { return default };
+        if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word.value) {
+            return *choice;
+        }
+        let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let instead = format!("write {}", names.join(" or "));
+        findings.error(
+            word.offset,
+            &self.path(key),
+            format!("`{}` is not one of its values", word.value),
+            instead,
+        );
+        default
+    }
+}
+
+fn entry<'text>(table: &'text DeTable<'text>, name: &str) -> Option<&'text Spanned<DeValue<'text>>> {
+    table.iter().find(|(key, _)| key.get_ref().as_ref() == name).map(|(_, value)| value)
+}
+
+/// The known word that was probably meant
+pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |candidate: &&'a str| edits(word, candidate);
+    known
+        .iter()
+        .copied()
+        .min_by_key(distance)
+        .filter(|candidate| edits(word, candidate) <= 1 + word.len() / 4)
+}
+
+/// Levenshtein's distance
+fn edits(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, a) in left.chars().enumerate() {
+        let mut diagonal = line;
+        let mut previous = line + 1;
+        let mut next_row = vec![previous];
+        for (b, above) in right.iter().zip(row.iter().skip(1)) {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = *above;
+            previous = substituted.min(*above + 1).min(previous + 1);
+            next_row.push(previous);
+        }
+        row = next_row;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_offered_only_where_it_is_near() {
+        let known = ["address", "certificate", "key"];
+        assert_eq!(nearest("adress", &known), Some("address"));
+        assert_eq!(nearest("certifcate", &known), Some("certificate"));
+        assert_eq!(nearest("colour", &known), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! Each kind of fault, with its exact message, and beside it what would be right
+
+use crate::{LEAST, findings};
+
+/// The least configuration with one text in place of another gives just this finding
+fn finding(from: &str, to: &str) -> String {
+    assert!(LEAST.contains(from), "{from}");
+    let found = findings(&LEAST.replacen(from, to, 1));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.into_iter().next().unwrap()
+}
+
+macro_rules! faults {
+    ($($name:ident: $from:expr => $to:expr, $message:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            assert_eq!(finding($from, $to), $message);
+        })*
+    };
+}
+
+faults! {
+    a_key_that_is_not_there:
+        "certificate = " => "certifcate = \"x\"\ncertificate = ",
+        "proxy.toml:4: listen.certifcate: there is no such key; did you mean `certificate`?";
+    a_table_that_is_not_there:
+        "[roles.viewer]" => "[rule]\n[roles.viewer]",
+        "proxy.toml:13: rule: there is no such table; did you mean `rules`?";
+    a_missing_key:
+        "key = \"server.key\"\n" => "",
+        "proxy.toml:2: listen.key: is missing; give PEM file of its key";
+    a_value_of_another_type:
+        "url = \"http://127.0.0.1:8888\"" => "url = 8888",
+        "proxy.toml:7: upstream.url: is no string; write it in quotes";
+    an_address_without_a_port:
+        "0.0.0.0:8443" => "0.0.0.0",
+        "proxy.toml:3: listen.address: `0.0.0.0` is no address; write `host:port`, IPv6 as `[::]:8443`";
+    a_router_with_a_path:
+        "http://127.0.0.1:8888" => "http://127.0.0.1:8888/druid",
+        "proxy.toml:7: upstream.url: `http://127.0.0.1:8888/druid` is no router's URL; write `http://host:port`, without a path";
+    a_router_of_another_scheme:
+        "http://127.0.0.1:8888" => "druid://x",
+        "proxy.toml:7: upstream.url: `druid://x` is no router's URL; write `http://host:port`, without a path";
+    a_user_without_a_password:
+        "url = " => "username = \"gate\"\nurl = ",
+        "proxy.toml:7: upstream.username: has no password; give `password_file` or `password_env`";
+    a_password_without_a_user:
+        "url = " => "password_env = \"X\"\nurl = ",
+        "proxy.toml:7: upstream.username: is missing; say whose password that is";
+    an_issuer_without_an_audience:
+        "audiences = [\"druid\"]" => "audiences = []",
+        "proxy.toml:8: issuers: `audiences` is empty or holds an empty name; write the `aud` that names this service";
+    an_algorithm_that_cannot_count:
+        "\"RS256\"" => "\"RS256\", \"HS256\"",
+        "proxy.toml:12: issuers.algorithms: `HS256` is no algorithm that can count; the algorithms are RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
+    a_role_without_grants:
+        "grants = [\"READ DATASOURCE wikipedia\"]" => "grants = []",
+        "proxy.toml:13: roles.viewer.grants: is empty; give the role something, or take it out";
+    a_grant_that_is_no_sentence:
+        "\"READ DATASOURCE wikipedia\"" => "\"READ DATASOURCE wikipedia\", \"wikipedia\"",
+        "proxy.toml:14: roles.viewer.grants: `wikipedia` is no permission; write `ACTION TYPE NAME`, such as `READ DATASOURCE wikipedia`";
+    a_grant_of_an_unknown_type:
+        "\"READ DATASOURCE wikipedia\"" => "\"READ DATASOURCE wikipedia\", \"READ TABLE x\"",
+        "proxy.toml:14: roles.viewer.grants: `TABLE` is no resource type; the types are CONFIG, DATASOURCE, EXTERNAL, LOOKUP, QUERY_CONTEXT, STATE, SYSTEM_TABLE, VIEW";
+    a_rule_with_another_word:
+        "[roles.viewer]" => "[rules]\ncancel = \"nobody\"\n[roles.viewer]",
+        "proxy.toml:14: rules.cancel: `nobody` is not one of its values; write \"read\" or \"write\" or \"owner\"";
+    a_limit_out_of_bounds:
+        "[roles.viewer]" => "[limits]\ntoken_leeway_seconds = 121\n[roles.viewer]",
+        "proxy.toml:14: limits.token_leeway_seconds: is no number that can stand here; write a whole number from 0 to 120";
+    a_switch_that_is_a_word:
+        "[roles.viewer]" => "[rules]\nbasic_token = \"yes\"\n[roles.viewer]",
+        "proxy.toml:14: rules.basic_token: is neither true nor false; write one of these, without quotes";
+    a_grant_that_shows_everybodys_selects:
+        "\"READ DATASOURCE wikipedia\"" => "\"READ DATASOURCE *\"",
+        "proxy.toml:13: warning: roles.viewer.grants: READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks; set rules.select_tasks = \"owner\", or deny it to this role";
+    no_issuer_at_all:
+        "[[issuers]]\nissuer = \"https://id\"\naudiences = [\"druid\"]\njwks_file = \"jwks.json\"\nalgorithms = [\"RS256\"]\n" => "",
+        "proxy.toml:1: issuers: nobody vouches for callers; write at least one `[[issuers]]`";
+}
+
+#[test]
+fn all_faults_of_a_file_are_told_at_once_in_its_order() {
+    let text = LEAST.replace("0.0.0.0:8443", "x").replace("RS256", "none").replace("READ DATASOURCE", "SEE");
+    let found = findings(&text);
+    let lines: Vec<_> = found.iter().map(|finding| finding.split(':').nth(1).unwrap().to_owned()).collect();
+    assert!(found.len() >= 4, "{found:#?}");
+    assert!(lines.is_sorted_by_key(|line| line.parse::<usize>().unwrap()), "{found:#?}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_says_where() {
+    let found = findings("[listen]\naddress = \"x\n");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("proxy.toml:2: TOML: "), "{found:?}");
+}
+
+#[test]
+fn several_issuers_must_say_which_roles_each_confers_and_members_whose_identity_they_are() {
+    let second = "[[issuers]]\nissuer = \"https://two\"\naudiences = [\"druid\"]\njwks_file = \"j\"\nalgorithms = [\"RS256\"]\nroles = [\"viewer\"]\n";
+    let two = LEAST.replace(
+        "[roles.viewer]",
+        &format!("{second}[roles.viewer]\nmembers = [\"https://two|bob\", \"bob\"]"),
+    );
+    let found = findings(&two);
+    assert_eq!(
+        found,
+        [
+            "proxy.toml:8: issuers.roles: is missing, and there are several issuers; say which roles this one may confer, `[]` for none",
+            "proxy.toml:20: roles.viewer.members: `bob` does not say whose identity it is; write `ISSUER|IDENTITY`, with an issuer of this file",
+        ]
+    );
+}
