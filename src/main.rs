@@ -1,2 +1,7 @@
-//! The process
-fn main() {}
+//! The process: see [`msq_gate::commands`]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    msq_gate::commands::run()
+}

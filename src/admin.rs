@@ -1,0 +1,101 @@
+//! The admin address: whether the gate lives, whether it is ready, and what it counted
+//!
+//! Plain HTTP for the operator's own network; nothing here says who asked for what.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::authenticate::KeyStore;
+use crate::drain;
+use crate::pipeline::Gate;
+use crate::respond::json_response;
+
+/// How long Druid may take to say that it lives
+const PROBE: Duration = Duration::from_secs(2);
+const HEAD: Duration = Duration::from_secs(10);
+
+/// Answers operators until the gate drains
+pub async fn listen(
+    listener: TcpListener,
+    gate: Arc<Gate>,
+    issuers: Issuers,
+    mut draining: watch::Receiver<bool>,
+) {
+    let issuers = Arc::new(issuers);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = drain::told(&mut draining) => return,
+        };
+        let Ok((socket, _)) = accepted else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let (gate, issuers) = (Arc::clone(&gate), Arc::clone(&issuers));
+        let service = service_fn(move |request| {
+            let (gate, issuers) = (Arc::clone(&gate), Arc::clone(&issuers));
+            async move { Ok::<_, std::convert::Infallible>(answer(&request, &gate, &issuers).await) }
+        });
+        tokio::spawn(async move {
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+            // An operator who hangs up is no fault.
+            let _ended = builder.serve_connection(TokioIo::new(socket), service).await;
+        });
+    }
+}
+
+/// The issuers whose keys readiness asks for
+#[derive(Debug)]
+pub struct Issuers {
+    /// Their names
+    pub names: Vec<String>,
+    /// Their keys
+    pub keys: Arc<KeyStore>,
+}
+
+async fn answer(request: &Request<Incoming>, gate: &Gate, issuers: &Issuers) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET {
+        return json_response(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "only GET is answered here"}));
+    }
+    match request.uri().path() {
+        "/livez" => json_response(StatusCode::OK, &json!({"live": true})),
+        "/readyz" => ready(gate, issuers).await,
+        "/metrics" => metrics(gate),
+        _ => json_response(
+            StatusCode::NOT_FOUND,
+            &json!({"error": "there are /livez, /readyz and /metrics here"}),
+        ),
+    }
+}
+
+async fn ready(gate: &Gate, issuers: &Issuers) -> Response<Full<Bytes>> {
+    let missing: Vec<_> = issuers.names.iter().filter(|name| !issuers.keys.has(name)).collect();
+    let druid = gate.upstream.ask("/status/health", 1 << 10, PROBE).await;
+    let druid = matches!(druid, Ok((StatusCode::OK, _)));
+    let ready = druid && missing.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json_response(
+        status,
+        &json!({"ready": ready, "policy": true, "druid": druid, "issuersWithoutKeys": missing}),
+    )
+}
+
+fn metrics(gate: &Gate) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(gate.metrics.page())));
+    let openmetrics = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, openmetrics);
+    response
+}

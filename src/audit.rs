@@ -1,0 +1,257 @@
+//! One record for each request, whatever became of it: JSON lines
+//!
+//! A request that is forwarded has two lines, joined by `decision`: `decided`, on record before its first
+//! byte goes to Druid, and `finished`. One that is not has a single `refused`. A record that is dropped
+//! unfinished writes itself: a client that leaves is on record too. Tokens, passwords and rows never are.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use aws_lc_rs::hmac;
+use serde_json::{Map, Value, json};
+
+use crate::authenticate::Identity;
+use crate::authorize::Receipt;
+use crate::config::{AuditFile, Statements};
+use crate::metrics::Metrics;
+use crate::refusal::Reason;
+use crate::respond::missing;
+
+/// Where the lines go
+pub struct Audit {
+    file: AuditFile,
+    sink: Mutex<Box<dyn Write + Send>>,
+    statements: Statements,
+    fingerprint_key: hmac::Key,
+    metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Audit").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl Audit {
+    /// Opens the record; `key` keys the fingerprints of statements
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be appended to.
+    pub fn open(settings: &crate::config::Audit, key: &[u8], metrics: Arc<Metrics>) -> io::Result<Self> {
+        Ok(Self {
+            file: settings.file.clone(),
+            sink: Mutex::new(open(&settings.file)?),
+            statements: settings.statements,
+            fingerprint_key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            metrics,
+        })
+    }
+
+    /// Opens the file again, after somebody moved it away
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be opened; the old one is written to as before.
+    pub fn reopen(&self) -> io::Result<()> {
+        let sink = open(&self.file)?;
+        *self.sink.lock().unwrap_or_else(PoisonError::into_inner) = sink;
+        Ok(())
+    }
+
+    fn write(&self, line: &Value) -> io::Result<()> {
+        let mut bytes = line.to_string().into_bytes();
+        bytes.push(b'\n');
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = sink.write_all(&bytes).and_then(|()| sink.flush());
+        written.inspect_err(|_| {
+            self.metrics.audit_failures.inc();
+        })
+    }
+}
+
+fn open(file: &AuditFile) -> io::Result<Box<dyn Write + Send>> {
+    Ok(match file {
+        AuditFile::StandardOutput => Box::new(io::stdout()),
+        AuditFile::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+    })
+}
+
+/// How a request ended
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Druid's answer has gone out whole
+    Finished,
+    /// It broke off on Druid's side
+    BrokeOff,
+    /// The client left before its end
+    ClientLeft,
+}
+
+/// The record of one request
+#[derive(Debug)]
+pub struct Record {
+    audit: Arc<Audit>,
+    began: Instant,
+    decision: String,
+    method: String,
+    endpoint: &'static str,
+    fields: Map<String, Value>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Undecided,
+    Decided,
+    Closed,
+}
+
+/// The endpoint of a request that goes to none
+const NO_ENDPOINT: &str = "none";
+
+impl Record {
+    /// Begins the record of a request whose head is read
+    pub fn begin(audit: Arc<Audit>, decision: String, client: SocketAddr, method: &str) -> Self {
+        let mut fields = Map::new();
+        fields.insert("client".to_owned(), json!(client.ip().to_string()));
+        // A method is a token of up to any length; the record is not the place to find out.
+        let method = method.chars().take(32).collect();
+        Self {
+            audit,
+            began: Instant::now(),
+            decision,
+            method,
+            endpoint: NO_ENDPOINT,
+            fields,
+            state: State::Undecided,
+        }
+    }
+
+    /// The decision's id
+    pub fn decision(&self) -> &str {
+        &self.decision
+    }
+
+    fn set(&mut self, name: &str, value: Value) {
+        self.fields.insert(name.to_owned(), value);
+    }
+
+    /// Who asks
+    pub fn identity(&mut self, identity: &Identity, roles: &[&str]) {
+        self.set("subject", json!(identity.subject()));
+        self.set("issuer", json!(identity.issuer()));
+        self.set("roles", json!(roles));
+    }
+
+    /// Which endpoint, by its path in the table, and the id in the path
+    pub fn endpoint(&mut self, endpoint: &'static str, task: Option<&str>) {
+        self.endpoint = endpoint;
+        if let Some(task) = task {
+            self.set("taskId", json!(task));
+        }
+    }
+
+    /// How many bytes of body came
+    pub fn bytes_in(&mut self, bytes: usize) {
+        self.set("bytesIn", json!(bytes));
+    }
+
+    /// Which statement: its kind, once known, and a keyed fingerprint of its text
+    pub fn statement(&mut self, kind: Option<&str>, text: &str) {
+        let tag = hmac::sign(&self.audit.fingerprint_key, text.as_bytes());
+        let fingerprint: String = tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let mut statement = json!({"kind": kind, "fingerprint": fingerprint});
+        if self.audit.statements == Statements::Text {
+            statement["text"] = json!(text);
+        }
+        self.set("statement", statement);
+    }
+
+    /// What was needed, and what of it is missing
+    pub fn receipt(&mut self, receipt: &Receipt) {
+        let needed: Vec<_> = receipt.needed.iter().map(|needed| needed.permission.sentence()).collect();
+        self.set("needed", json!(needed));
+        self.set("missing", missing(receipt));
+    }
+
+    /// The task that Druid started
+    pub fn task(&mut self, task: &str) {
+        self.set("taskId", json!(task));
+    }
+
+    /// What Druid answered
+    pub fn upstream_status(&mut self, status: u16) {
+        self.set("upstreamStatus", json!(status));
+        self.set("status", json!(status));
+    }
+
+    /// Puts on record that the request is let through
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be; then the request must not be sent.
+    pub fn decided(&mut self) -> io::Result<()> {
+        self.state = State::Decided;
+        self.audit.write(&self.line("decided", "allowed", None))
+    }
+
+    /// Closes the record of a request that was not, or could not be, answered by Druid
+    pub fn refused(mut self, reason: Reason, status: u16) {
+        self.set("status", json!(status));
+        let (event, verdict) = match (self.state, status) {
+            (State::Decided, _) => ("finished", "failed"),
+            (_, 500..) => ("refused", "failed"),
+            (State::Undecided | State::Closed, _) => ("refused", "refused"),
+        };
+        self.close(event, verdict, Some(reason.code()));
+    }
+
+    /// Closes the record of a request that was forwarded
+    pub fn finished(mut self, ending: Ending, bytes_out: u64) {
+        self.set("bytesOut", json!(bytes_out));
+        match ending {
+            Ending::Finished => self.close("finished", "allowed", None),
+            Ending::BrokeOff => self.close("finished", "failed", Some(Reason::UpstreamBroken.code())),
+            Ending::ClientLeft => self.close("finished", "failed", Some("client_left")),
+        }
+    }
+
+    fn close(&mut self, event: &str, verdict: &'static str, reason: Option<&'static str>) {
+        self.state = State::Closed;
+        let line = self.line(event, verdict, reason);
+        // It is counted; the request itself is over.
+        let _failed = self.audit.write(&line);
+        self.audit.metrics.request(self.endpoint, verdict, reason.unwrap_or("none"), self.began.elapsed());
+    }
+
+    fn line(&self, event: &str, verdict: &str, reason: Option<&str>) -> Value {
+        let mut line = Map::new();
+        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        line.insert("event".to_owned(), json!(event));
+        line.insert("time".to_owned(), json!(time));
+        line.insert("decision".to_owned(), json!(self.decision));
+        line.insert("method".to_owned(), json!(self.method));
+        line.insert("endpoint".to_owned(), json!(self.endpoint));
+        line.extend(self.fields.clone());
+        line.insert("verdict".to_owned(), json!(verdict));
+        line.insert("reason".to_owned(), json!(reason));
+        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        line.insert("durationMicros".to_owned(), json!(micros));
+        Value::Object(line)
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        match self.state {
+            State::Closed => {}
+            State::Undecided => self.close("refused", "failed", Some("client_left")),
+            State::Decided => self.close("finished", "failed", Some("client_left")),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Read the body: whole, bounded, timed, and inflated where it came as gzip
+
+use std::io::Read;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::bufread::GzDecoder;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body;
+
+/// How a body is coded
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// As it is
+    Identity,
+    /// gzip (RFC 1952), a single member
+    Gzip,
+}
+
+/// Why there is no body
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It is larger than allowed, or inflates to more
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The number of bytes allowed
+        limit: usize,
+    },
+    /// It did not come in time
+    #[error("the body did not arrive in time")]
+    Timeout,
+    /// It broke off, or its framing is wrong
+    #[error("the body broke off or its framing is wrong")]
+    Framing,
+    /// It is not one whole gzip member
+    #[error("the body is not one whole gzip member")]
+    Gzip,
+}
+
+/// Reads a body of at most `limit` bytes, inflated ones included
+///
+/// # Errors
+///
+/// Where it is too large, too slow, broken off, or not what its coding says.
+pub async fn read<B>(body: B, coding: Coding, limit: usize, patience: Duration) -> Result<Vec<u8>, BodyError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let whole = tokio::time::timeout(patience, Limited::new(body, limit).collect()).await;
+    let whole = whole.map_err(|_| BodyError::Timeout)?.map_err(|error| {
+        if error.is::<LengthLimitError>() { BodyError::TooLarge { limit } } else { BodyError::Framing }
+    })?;
+    let bytes = whole.to_bytes();
+    match coding {
+        Coding::Identity => Ok(bytes.into()),
+        Coding::Gzip => inflate(&bytes, limit),
+    }
+}
+
+fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, BodyError> {
+    let mut decoder = GzDecoder::new(bytes);
+    let mut inflated = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    decoder.by_ref().take(most).read_to_end(&mut inflated).map_err(|_| BodyError::Gzip)?;
+    if inflated.len() > limit {
+        return Err(BodyError::TooLarge { limit });
+    }
+    // A second member, or anything else behind the first, is text that somebody else might read.
+    if decoder.into_inner().is_empty() { Ok(inflated) } else { Err(BodyError::Gzip) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn one_whole_member_is_inflated() {
+        assert_eq!(inflate(&gzip(b"{}"), 2), Ok(b"{}".to_vec()));
+    }
+
+    #[test]
+    fn anything_behind_the_member_a_cut_one_and_a_bomb_are_refused() {
+        let two = [gzip(b"{}"), gzip(b"{}")].concat();
+        assert_eq!(inflate(&two, 100), Err(BodyError::Gzip));
+        let trailing = [gzip(b"{}"), b"x".to_vec()].concat();
+        assert_eq!(inflate(&trailing, 100), Err(BodyError::Gzip));
+        let whole = gzip(b"{}");
+        let cut = whole.split_last().unwrap().1;
+        assert_eq!(inflate(cut, 100), Err(BodyError::Gzip));
+        let bomb = gzip(&vec![b' '; 1 << 20]);
+        assert_eq!(inflate(&bomb, 1_000), Err(BodyError::TooLarge { limit: 1_000 }));
+    }
+}

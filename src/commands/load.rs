@@ -1,0 +1,25 @@
+//! Reading the configuration for a command, and saying what is wrong with it
+
+use std::path::Path;
+
+use super::{Exit, complain};
+use crate::config::{Config, Located, Severity};
+
+/// The configuration in this file; every finding is written to standard error
+pub(super) fn load(file: &Path) -> Result<Config, Exit> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        complain(format_args!("{name}: cannot be read: {error}; write one, or name another with --config"));
+        Exit::Configuration
+    })?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let reading = Config::read(&text, folder);
+    for fault in &reading.findings {
+        complain(Located { file: &name, fault });
+    }
+    let errors = reading.findings.iter().filter(|fault| fault.severity == Severity::Error).count();
+    reading.config.ok_or_else(|| {
+        complain(format_args!("{name}: {errors} fault{}", if errors == 1 { "" } else { "s" }));
+        Exit::Configuration
+    })
+}

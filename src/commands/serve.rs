@@ -1,0 +1,84 @@
+//! `msq-gate serve`: runs the proxy until it is told to stop
+
+use std::path::Path;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::load::load;
+use super::{Exit, complain, say};
+use crate::server::{Server, StartError};
+
+pub(super) fn run(file: &Path) -> Exit {
+    let config = match load(file) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    super::log_as_json();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(format_args!("there is no runtime: {error}"));
+            return Exit::System;
+        }
+    };
+    match runtime.block_on(serve(config)) {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            complain(format_args!("{}: {error}", file.display()));
+            match error {
+                StartError::Bind { .. } | StartError::System(_) => Exit::System,
+                StartError::Tls(_)
+                | StartError::Issuers(_)
+                | StartError::Password(_)
+                | StartError::Audit(_) => Exit::Configuration,
+            }
+        }
+    }
+}
+
+async fn serve(config: crate::config::Config) -> Result<(), StartError> {
+    let mut signals = Signals::new()?;
+    let server = Server::start(config).await?;
+    say(format_args!("listening on https://{}", server.address));
+    tracing::info!(address = %server.address, admin = %server.admin_address, "listening");
+    loop {
+        match signals.next().await {
+            Told::Refresh => server.refresh(),
+            Told::Stop => break,
+        }
+    }
+    if !server.drain().await {
+        tracing::warn!("requests were still in flight when the time to drain was over");
+    }
+    Ok(())
+}
+
+enum Told {
+    Refresh,
+    Stop,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, StartError> {
+        let on = |kind| signal(kind).map_err(|_| StartError::System("signals"));
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hang_up: on(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hang_up.recv() => Told::Refresh,
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! One connection: its deadlines, and HTTP/1.1 or HTTP/2 on it as ALPN said
+//!
+//! hyper's own timer counts from the first byte of a head it can tell; a client that sends nothing, or a
+//! byte now and then, is found here instead: what came and went is noted where the bytes pass.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::config::Limits;
+use crate::drain;
+use crate::metrics::Metrics;
+use crate::outgoing::OutgoingBody;
+
+/// Which protocol ALPN agreed on; it is never guessed from the bytes
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1
+    Http1,
+    /// HTTP/2
+    Http2,
+}
+
+/// Serves a connection until it ends, a deadline passes, or the gate drains and it is done
+pub async fn serve<Io, Handle, Answer>(
+    io: Io,
+    protocol: Protocol,
+    limits: &Limits,
+    metrics: &Metrics,
+    mut draining: watch::Receiver<bool>,
+    handle: Handle,
+) where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    Handle: Fn(Request<Incoming>, InFlight) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output = Response<OutgoingBody>> + Send + 'static,
+{
+    let activity = Arc::new(Activity::new(protocol, limits));
+    let watched = TokioIo::new(Watched { io, activity: Arc::clone(&activity) });
+    let counted = Arc::clone(&activity);
+    let service = service_fn(move |request| {
+        let answer = handle(request, InFlight::begin(&counted));
+        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+    });
+    let mut connection = match protocol {
+        Protocol::Http1 => {
+            Connection::Http1(Box::pin(http1_builder(limits).serve_connection(watched, service)))
+        }
+        Protocol::Http2 => {
+            Connection::Http2(Box::pin(http2_builder(limits).serve_connection(watched, service)))
+        }
+    };
+    let mut asked_to_drain = false;
+    loop {
+        let deadline = activity.deadline();
+        tokio::select! {
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "connection ended");
+                }
+                return;
+            }
+            () = tokio::time::sleep_until(deadline.at) => {
+                if activity.deadline().at <= Instant::now() {
+                    metrics.limit_met(deadline.limit);
+                    return;
+                }
+            }
+            () = activity.changed.notified() => {}
+            () = drain::told(&mut draining), if !asked_to_drain => {
+                asked_to_drain = true;
+                connection.drain();
+            }
+        }
+    }
+}
+
+fn http1_builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // The deadlines are this module's.
+        .header_read_timeout(None)
+        .max_headers(limits.head_fields)
+        .max_buf_size(limits.head_bytes);
+    builder
+}
+
+fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.idle / 2)
+        .keep_alive_timeout(limits.idle / 2);
+    builder
+}
+
+enum Connection<One, Two> {
+    Http1(Pin<Box<One>>),
+    Http2(Pin<Box<Two>>),
+}
+
+/// What hyper's two kinds of connection have in common
+trait Drain {
+    fn begin(self: Pin<&mut Self>);
+}
+
+impl<Io, Service> Drain for http1::Connection<Io, Service>
+where
+    Service: hyper::service::HttpService<Incoming, ResBody = OutgoingBody>,
+    Service::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    Io: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    fn begin(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<Io, Service> Drain for http2::Connection<Io, Service, TokioExecutor>
+where
+    Service: hyper::service::HttpService<Incoming, ResBody = OutgoingBody>,
+    Service::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    Service::Future: Send + 'static,
+    Io: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    fn begin(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<One: Drain, Two: Drain> Connection<One, Two> {
+    /// Takes no further request, and ends when those at hand are answered
+    fn drain(&mut self) {
+        match self {
+            Self::Http1(connection) => connection.as_mut().begin(),
+            Self::Http2(connection) => connection.as_mut().begin(),
+        }
+    }
+}
+
+impl<One, Two> Future for Connection<One, Two>
+where
+    One: Future<Output = hyper::Result<()>>,
+    Two: Future<Output = hyper::Result<()>>,
+{
+    type Output = hyper::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Http1(connection) => connection.as_mut().poll(context),
+            Self::Http2(connection) => connection.as_mut().poll(context),
+        }
+    }
+}
+
+/// What happens on a connection, and since when
+#[derive(Debug)]
+struct Activity {
+    protocol: Protocol,
+    head: Duration,
+    idle: Duration,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    in_flight: usize,
+    /// Between requests: whether a head has begun, and since when
+    between: Between,
+    since: Instant,
+    write_blocked: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Between {
+    /// Nothing has come yet
+    Waiting,
+    /// A head has begun, or is due
+    Reading,
+}
+
+struct Deadline {
+    at: Instant,
+    limit: &'static str,
+}
+
+impl Activity {
+    fn new(protocol: Protocol, limits: &Limits) -> Self {
+        let state =
+            State { in_flight: 0, between: Between::Reading, since: Instant::now(), write_blocked: None };
+        Self {
+            protocol,
+            head: limits.head,
+            idle: limits.idle,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deadline(&self) -> Deadline {
+        let state = self.state();
+        let idle = |since: Instant| Deadline { at: since + self.idle, limit: "idle_seconds" };
+        match (state.write_blocked, state.in_flight, state.between) {
+            // Somebody who does not take his answer.
+            (Some(since), _, _) => idle(since),
+            // The request's own deadlines count.
+            (None, 1.., _) => idle(Instant::now()),
+            (None, 0, Between::Waiting) => idle(state.since),
+            (None, 0, Between::Reading) => Deadline { at: state.since + self.head, limit: "head_seconds" },
+        }
+    }
+
+    fn bytes_came(&self) {
+        // On HTTP/2 bytes between requests are as likely to be housekeeping as a head.
+        if self.protocol == Protocol::Http1 {
+            let mut state = self.state();
+            if state.in_flight == 0 && state.between == Between::Waiting {
+                state.between = Between::Reading;
+                state.since = Instant::now();
+                drop(state);
+                self.changed.notify_one();
+            }
+        }
+    }
+
+    fn wrote(&self, is_blocked: bool) {
+        let mut state = self.state();
+        match (is_blocked, state.write_blocked) {
+            (true, None) => state.write_blocked = Some(Instant::now()),
+            (false, Some(_)) => state.write_blocked = None,
+            (true, Some(_)) | (false, None) => return,
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+}
+
+/// A request that is being answered; while there is one, its connection is not idle
+#[derive(Debug)]
+pub struct InFlight(Arc<Activity>);
+
+impl InFlight {
+    fn begin(activity: &Arc<Activity>) -> Self {
+        activity.state().in_flight += 1;
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.in_flight -= 1;
+        if state.in_flight == 0 {
+            state.between = Between::Waiting;
+            state.since = Instant::now();
+        }
+        drop(state);
+        self.0.changed.notify_one();
+    }
+}
+
+/// A stream that notes what passes
+struct Watched<Io> {
+    io: Io,
+    activity: Arc<Activity>,
+}
+
+impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.bytes_came();
+        }
+        polled
+    }
+}
+
+impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.activity.wrote(polled.is_pending());
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.io).poll_flush(context);
+        self.activity.wrote(polled.is_pending());
+        polled
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write_vectored(context, slices);
+        self.activity.wrote(polled.is_pending());
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}

@@ -1,0 +1,5 @@
+//! Throw-away certificates and tokens, for development and the demonstration; nothing here is for production
+
+pub mod certificates;
+
+pub use certificates::{Certificates, CertificatesError};

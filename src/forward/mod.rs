@@ -1,0 +1,72 @@
+//! Send it: spends a permitted request, and streams the answer back
+
+pub mod answer;
+pub mod headers;
+pub mod upstream;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
+
+use crate::authorize::PermittedRequest;
+use crate::druid;
+use crate::druid::endpoint::Patience;
+use answer::AnswerBody;
+pub use upstream::{Upstream, UpstreamError};
+
+/// How long Druid may take
+#[derive(Clone, Copy, Debug)]
+pub struct Patiences {
+    /// For a query's answer
+    pub query: Duration,
+    /// For all else
+    pub control: Duration,
+}
+
+impl Patiences {
+    /// How long for this kind of answer
+    pub fn of(self, patience: Patience) -> Duration {
+        match patience {
+            Patience::Query => self.query,
+            Patience::Control => self.control,
+        }
+    }
+}
+
+/// Sends what was permitted, as it was judged, and nothing else of the client's but the fields that
+/// [`headers`] lets through
+///
+/// What was not decided upon cannot be handed to it:
+///
+/// ```compile_fail
+/// # use msq_gate::forward::{Patiences, Upstream, forward};
+/// # async fn skip(request: msq_gate::druid::DruidRequest, fields: &http::HeaderMap, upstream: &Upstream, patiences: Patiences) {
+/// let answer = forward(request, fields, upstream, patiences).await;
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Where Druid gives no answer that can be passed on. The request is never sent twice.
+pub async fn forward(
+    permitted: PermittedRequest,
+    arrived: &HeaderMap,
+    upstream: &Upstream,
+    patiences: Patiences,
+) -> Result<Response<AnswerBody>, UpstreamError> {
+    let request = permitted.into_request();
+    let patience = patiences.of(request.endpoint.patience());
+    let method = match request.method {
+        druid::Method::Get => Method::GET,
+        druid::Method::Post => Method::POST,
+        druid::Method::Delete => Method::DELETE,
+    };
+    let fields = headers::towards_druid(arrived, !request.body.is_empty());
+    let answer = upstream.send(method, &request.target, fields, Bytes::from(request.body), patience).await?;
+    let (head, body) = answer.into_parts();
+    let mut response = Response::new(AnswerBody::new(body, patience));
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers::towards_client(&head.headers);
+    Ok(response)
+}

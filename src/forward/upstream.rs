@@ -1,0 +1,186 @@
+//! The way to Druid: a pool of HTTP/1.1 connections to the router, and the gate's own sign-in
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+
+/// How long a pooled connection may idle: well under Jetty's five minutes, so that no POST meets a dead one
+const POOL_IDLE: Duration = Duration::from_secs(60);
+
+/// The router
+pub struct Upstream {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    scheme: Scheme,
+    authority: String,
+    sign_in: Option<HeaderValue>,
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Upstream({}://{})", self.scheme, self.authority)
+    }
+}
+
+/// How the router is reached
+#[derive(Debug)]
+pub struct UpstreamSettings {
+    /// `host:port`
+    pub authority: String,
+    /// Whom to trust; plain HTTP where not given
+    pub tls: Option<ClientConfig>,
+    /// The gate's account: user name and password
+    pub sign_in: Option<(String, String)>,
+    /// How long connecting may take
+    pub connect: Duration,
+}
+
+/// Why Druid did not answer
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// No connection could be made
+    #[error("Druid cannot be reached")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer did not come in time
+    #[error("Druid did not answer in time")]
+    Timeout,
+    /// What came was no answer, or none that may be passed on
+    #[error("Druid's answer cannot be used: {0}")]
+    Broken(String),
+}
+
+impl Upstream {
+    /// A pool for this router; connects when it is first used
+    ///
+    /// # Errors
+    ///
+    /// Where the sign-in cannot stand in a header.
+    pub fn new(settings: UpstreamSettings) -> Result<Self, http::header::InvalidHeaderValue> {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(settings.connect));
+        connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let scheme = if settings.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let tls = settings.tls.unwrap_or_else(crate::tls::client_without_roots);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(64)
+            .http1_max_headers(200)
+            .http1_max_buf_size(64 << 10)
+            .build(connector);
+        let sign_in = settings.sign_in.map(|(name, password)| basic(&name, &password)).transpose()?;
+        Ok(Self { client, scheme, authority: settings.authority, sign_in })
+    }
+
+    /// Sends one request, once, and awaits the head of the answer
+    ///
+    /// # Errors
+    ///
+    /// Where there is no answer, or one that only the gate could understand: a redirect to an inner host, a
+    /// switch of protocols, or a refusal of the gate's own sign-in.
+    pub async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        mut fields: HeaderMap,
+        body: Bytes,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        let broken = |error: &dyn fmt::Display| UpstreamError::Broken(error.to_string());
+        fields.insert(HOST, HeaderValue::from_str(&self.authority).map_err(|error| broken(&error))?);
+        if let Some(sign_in) = &self.sign_in {
+            fields.insert(AUTHORIZATION, sign_in.clone());
+        }
+        if method == Method::POST || !body.is_empty() {
+            fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.version_mut() = Version::HTTP_11;
+        *request.uri_mut() = self.uri(target).map_err(|error| broken(&error))?;
+        *request.headers_mut() = fields;
+        let answer = tokio::time::timeout(patience, self.client.request(request)).await;
+        let answer = answer.map_err(|_| UpstreamError::Timeout)?.map_err(classify)?;
+        refuse_unusable(answer)
+    }
+
+    fn uri(&self, target: &str) -> Result<Uri, http::Error> {
+        let target: PathAndQuery = target.parse()?;
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.as_str())
+            .path_and_query(target)
+            .build()
+    }
+
+    /// Asks Druid something on the gate's own behalf, and reads the answer whole
+    ///
+    /// # Errors
+    ///
+    /// As [`Upstream::send`], and where the answer is longer than `bytes` or breaks off.
+    pub async fn ask(
+        &self,
+        target: &str,
+        bytes: usize,
+        patience: Duration,
+    ) -> Result<(StatusCode, Bytes), UpstreamError> {
+        let fields = super::headers::towards_druid(&HeaderMap::new(), false);
+        let answer = self.send(Method::GET, target, fields, Bytes::new(), patience).await?;
+        let status = answer.status();
+        let body = tokio::time::timeout(patience, Limited::new(answer.into_body(), bytes).collect()).await;
+        let body = body.map_err(|_| UpstreamError::Timeout)?;
+        let body = body.map_err(|error| UpstreamError::Broken(error.to_string()))?;
+        Ok((status, body.to_bytes()))
+    }
+}
+
+fn basic(name: &str, password: &str) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+    let mut value =
+        HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn classify(error: hyper_util::client::legacy::Error) -> UpstreamError {
+    if error.is_connect() {
+        UpstreamError::Unreachable(Box::new(error))
+    } else {
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        UpstreamError::Broken(source.unwrap_or_else(|| error.to_string()))
+    }
+}
+
+fn refuse_unusable(answer: Response<Incoming>) -> Result<Response<Incoming>, UpstreamError> {
+    let status = answer.status();
+    let broken = |why: &str| Err(UpstreamError::Broken(why.to_owned()));
+    if status == StatusCode::UNAUTHORIZED {
+        broken("it refuses the gate's own sign-in")
+    } else if status.is_informational() {
+        broken("it wants to switch protocols")
+    } else if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+        broken("it redirects, which a client must not follow around the gate")
+    } else if status.as_u16() >= 600 {
+        broken("its status is none")
+    } else {
+        Ok(answer)
+    }
+}

@@ -1,0 +1,137 @@
+//! The public door: sockets, TLS, one task for each connection, and a drain at the end
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
+
+use crate::connection::{self, Protocol};
+use crate::drain;
+use crate::pipeline::Gate;
+
+/// After an error of accept, which is mostly a lack of descriptors that others will give back
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Takes connections until told to drain, then waits for those at hand
+///
+/// Returns whether all of them were done in time.
+pub async fn listen(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    gate: Arc<Gate>,
+    mut draining: watch::Receiver<bool>,
+) -> bool {
+    let acceptor = TlsAcceptor::from(tls);
+    let places = Arc::new(Semaphore::new(connection_limit(gate.limits.connections)));
+    let connections = TaskTracker::new();
+    loop {
+        let place = tokio::select! {
+            place = take_place(&places, &gate) => place,
+            () = drain::told(&mut draining) => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = drain::told(&mut draining) => break,
+        };
+        match accepted {
+            Ok((socket, client)) => {
+                let served = serve(socket, client, acceptor.clone(), Arc::clone(&gate), draining.clone());
+                connections.spawn(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    tokio::time::timeout(gate.limits.drain, connections.wait()).await.is_ok()
+}
+
+async fn take_place(places: &Arc<Semaphore>, gate: &Gate) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    if places.available_permits() == 0 {
+        gate.metrics.limit_met("connections");
+    }
+    // Never closed, so there is always a place in the end.
+    Arc::clone(places).acquire_owned().await.ok()
+}
+
+async fn serve(
+    socket: TcpStream,
+    client: SocketAddr,
+    acceptor: TlsAcceptor,
+    gate: Arc<Gate>,
+    draining: watch::Receiver<bool>,
+) {
+    let _open = Open::new(&gate);
+    // Small answers wait for nobody; a socket that cannot promise it serves all the same.
+    let _delayed = socket.set_nodelay(true);
+    let stream = match tokio::time::timeout(gate.limits.handshake, acceptor.accept(socket)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the TLS handshake failed");
+            return;
+        }
+        Err(_) => {
+            gate.metrics.limit_met("handshake_seconds");
+            return;
+        }
+    };
+    let protocol = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => Protocol::Http2,
+        _ => Protocol::Http1,
+    };
+    let answering = Arc::clone(&gate);
+    let answer = move |request, in_flight| {
+        let gate = Arc::clone(&answering);
+        async move { gate.answer(request, client, in_flight).await }
+    };
+    connection::serve(stream, protocol, &gate.limits, &gate.metrics, draining, answer).await;
+}
+
+/// Counts a connection while it is open
+struct Open<'a>(&'a Gate);
+
+impl<'a> Open<'a> {
+    fn new(gate: &'a Gate) -> Self {
+        gate.metrics.connections.inc();
+        Self(gate)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.connections.dec();
+    }
+}
+
+/// What the configuration allows, but never more than half of the file limit: each connection may need another
+fn connection_limit(configured: usize) -> usize {
+    configured.min(file_limit().map_or(usize::MAX, |limit| limit / 2)).max(1)
+}
+
+/// The soft limit of open files, where the system tells it (Linux)
+fn file_limit() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Binds an address of the configuration
+///
+/// # Errors
+///
+/// Where it cannot be bound.
+pub async fn bind(address: &str) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}

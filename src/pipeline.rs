@@ -1,0 +1,293 @@
+//! The stages in order: who, what, what it needs, may they, send it
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::request::Parts;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Incoming};
+
+use crate::audit::{Audit, Record};
+use crate::authenticate::{AuthenticationError, Authenticator, Identity};
+use crate::authorize::{PermittedRequest, Policy, decide, decision};
+use crate::body;
+use crate::config::{Door, Health, Limits};
+use crate::connection::InFlight;
+use crate::decision_id::{decision_id, random};
+use crate::druid::endpoint::{Content, Endpoint, Judged};
+use crate::druid::{CanonicalPath, DruidRequest, Method};
+use crate::forward::answer::AnswerBody;
+use crate::forward::{self, Patiences, Upstream};
+use crate::head;
+use crate::judge::Judge;
+use crate::metrics::{JudgedFrom, Metrics};
+use crate::outgoing::OutgoingBody;
+use crate::refusal::{Reason, Refusal};
+use crate::resource_actions::judged_statement::JudgedStatement;
+use crate::resource_actions::submit::Submit;
+use crate::resource_actions::{Evidence, Rules, analyze};
+use crate::respond::{self, Circumstances, DECISION};
+use crate::route::{self, Destination};
+use crate::tasks::Tasks;
+
+/// Everything that a request meets on its way; no state of one request outlives it here
+#[derive(Debug)]
+pub struct Gate {
+    /// Knows callers by their tokens
+    pub authenticator: Authenticator,
+    /// Who holds what
+    pub policy: Policy,
+    /// Between which of Druid's modes to choose
+    pub rules: Rules,
+    /// What the door itself does
+    pub door: Door,
+    /// The limits
+    pub limits: Limits,
+    /// Judges statements
+    pub judge: Judge,
+    /// Knows tasks
+    pub tasks: Tasks,
+    /// The way to Druid
+    pub upstream: Arc<Upstream>,
+    /// The record
+    pub audit: Arc<Audit>,
+    /// The counters
+    pub metrics: Arc<Metrics>,
+}
+
+/// How much of a refused request's body is read so that its connection can go on
+const DRAINED_BYTES: usize = 64 << 10;
+const DRAINED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Gate {
+    /// Answers a request, whatever becomes of it
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+        in_flight: InFlight,
+    ) -> Response<OutgoingBody> {
+        let (head, body) = request.into_parts();
+        // Without randomness the id is still unique by its time, and nothing rests on its secrecy.
+        let decision = decision_id(SystemTime::now(), random().unwrap_or_default());
+        let mut record =
+            Record::begin(Arc::clone(&self.audit), decision.clone(), client, head.method.as_str());
+        let mut body = Some(body);
+        let mut subject = None;
+        match self.judge_and_forward(&head, &mut body, &mut record, &mut subject).await {
+            Ok(answer) => {
+                record.upstream_status(answer.status().as_u16());
+                let mut answer = answer.map(|body| OutgoingBody::druids(body, record, in_flight));
+                if let Ok(decision) = decision.parse() {
+                    answer.headers_mut().insert(DECISION, decision);
+                }
+                answer
+            }
+            Err(refusal) => {
+                let keep_alive = drained(&head, body).await;
+                self.refuse(&refusal, subject.as_ref(), keep_alive, record)
+                    .map(|body| OutgoingBody::own(body, in_flight))
+            }
+        }
+    }
+
+    async fn judge_and_forward(
+        &self,
+        head: &Parts,
+        body: &mut Option<Incoming>,
+        record: &mut Record,
+        subject: &mut Option<Identity>,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        head::check(head, self.limits.target_bytes)?;
+        let path = CanonicalPath::parse(head.uri.path())?;
+        let identity = match self.authenticator.authenticate(&head.headers, SystemTime::now()) {
+            Err(AuthenticationError::NoToken) if self.door.health == Health::Public => {
+                return self.forward(self.public(head, &path)?, head, record).await;
+            }
+            verified => subject.insert(verified?),
+        };
+        record.identity(identity, &self.roles_of(identity));
+        let destination = route::classify(Method::from_word(head.method.as_str()), &path)?;
+        record.endpoint(destination.row(), destination.id());
+        let request = self.read(head, body, &destination, record).await?;
+        let (request, evidence) = self.find_out(request, identity, record).await?;
+        let analyzed = analyze(request, evidence, &self.rules, self.limits.json_depth)?;
+        let permitted = decide(analyzed, identity, &self.policy)?;
+        self.forward(permitted, head, record).await
+    }
+
+    /// The one request that may come without a token, where the configuration says so
+    fn public(&self, head: &Parts, path: &CanonicalPath) -> Result<PermittedRequest, Refusal> {
+        let destination = route::classify(Method::from_word(head.method.as_str()), path).ok();
+        let destination = destination.filter(|destination| destination.endpoint() == Endpoint::Health);
+        let destination = destination.ok_or(AuthenticationError::NoToken)?;
+        let request = druid_request(&destination, destination.target(head.uri.query())?, Vec::new());
+        let analyzed = analyze(request, Evidence::None, &self.rules, self.limits.json_depth)?;
+        decision::permit_public_health(analyzed).ok_or(Refusal::Internal)
+    }
+
+    /// Reads what is asked: the target, the fields that matter, and the body
+    async fn read(
+        &self,
+        head: &Parts,
+        body: &mut Option<Incoming>,
+        destination: &Destination,
+        record: &mut Record,
+    ) -> Result<DruidRequest, Refusal> {
+        let target = destination.target(head.uri.query())?;
+        let content = destination.endpoint().content();
+        let limit = match content {
+            Content::Statement => self.limits.body_bytes,
+            Content::TaskSpec => self.limits.task_body_bytes,
+            Content::EmptyOrObject | Content::Nothing => 64,
+        };
+        let has_body = body.as_ref().is_some_and(|body| !body.is_end_stream());
+        let coding = head::check_fields(head, content, has_body, limit)?;
+        let bytes = match body.take() {
+            Some(body) if has_body => body::read(body, coding, limit, self.limits.body).await?,
+            Some(_) | None => Vec::new(),
+        };
+        record.bytes_in(bytes.len());
+        if content == Content::EmptyOrObject && !bytes.is_empty() && bytes.trim_ascii() != b"{}" {
+            return Err(Refusal::UnexpectedBody);
+        }
+        Ok(druid_request(destination, target, bytes))
+    }
+
+    /// Finds out what is not in the request itself: what its statement needs, or of what its task is
+    async fn find_out(
+        &self,
+        request: DruidRequest,
+        identity: &Identity,
+        record: &mut Record,
+    ) -> Result<(DruidRequest, Evidence), Refusal> {
+        let judged = request.endpoint.judged();
+        let evidence = match (judged, &request.id) {
+            (Judged::ByStatement, _) => {
+                let submit = Box::new(Submit::read(&request.body, self.limits.json_depth)?);
+                record.statement(None, &submit.query);
+                let judged = self.judged(&submit).await?;
+                record.statement(Some(&judged.judgement().kind.to_string()), &submit.query);
+                Evidence::Statement { submit, judged, submitter: identity.owner() }
+            }
+            (Judged::ByTask(_) | Judged::ByOwner(_), Some(id)) => {
+                self.tasks.evidence(judged, id, &self.rules).await?
+            }
+            (Judged::ByEndpoint | Judged::ByTaskSpec | Judged::ByTask(_) | Judged::ByOwner(_), _) => {
+                Evidence::None
+            }
+        };
+        Ok((request, evidence))
+    }
+
+    async fn judged(&self, submit: &Submit) -> Result<Arc<JudgedStatement>, Refusal> {
+        if let Some(judged) = self.judge.remembered(submit) {
+            self.metrics.judged(JudgedFrom::Memory);
+            return Ok(judged);
+        }
+        self.metrics.judged(JudgedFrom::Statement);
+        Ok(self.judge.judge(submit).await?)
+    }
+
+    async fn forward(
+        &self,
+        permitted: PermittedRequest,
+        head: &Parts,
+        record: &mut Record,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        record.receipt(permitted.receipt());
+        record.decided().map_err(|error| {
+            tracing::error!(%error, "the audit record cannot be written");
+            Refusal::Audit
+        })?;
+        let patiences = Patiences { query: self.limits.answer, control: self.limits.control_answer };
+        Ok(forward::forward(permitted, &head.headers, &self.upstream, patiences).await?)
+    }
+
+    fn roles_of(&self, identity: &Identity) -> Vec<&str> {
+        let holder = self.policy.holder(identity.issuer(), identity.subject(), identity.claimed_roles());
+        holder.roles().iter().map(|role| role.name.as_str()).collect()
+    }
+
+    fn refuse(
+        &self,
+        refusal: &Refusal,
+        subject: Option<&Identity>,
+        keep_alive: bool,
+        mut record: Record,
+    ) -> Response<http_body_util::Full<bytes::Bytes>> {
+        let challenges = match refusal {
+            Refusal::Authentication(error) => self.authenticator.challenges(error),
+            _ => Vec::new(),
+        };
+        if let Refusal::Denied(denied) = refusal {
+            record.receipt(&denied.receipt);
+        }
+        log(refusal, record.decision());
+        if let Some(limit) = limit_met(refusal.reason()) {
+            self.metrics.limit_met(limit);
+        }
+        let circumstances = Circumstances {
+            decision: record.decision(),
+            subject: subject.map(Identity::subject),
+            detail: self.door.refusal_detail,
+            challenges,
+            keep_alive,
+        };
+        let answer = respond::refusal(refusal, &circumstances);
+        record.refused(refusal.reason(), answer.status().as_u16());
+        answer
+    }
+}
+
+fn druid_request(destination: &Destination, target: String, body: Vec<u8>) -> DruidRequest {
+    DruidRequest {
+        endpoint: destination.endpoint(),
+        method: destination.method(),
+        id: destination.id().map(str::to_owned),
+        target,
+        body,
+    }
+}
+
+/// Faults that are not the caller's belong in the log, with their cause
+fn log(refusal: &Refusal, decision: &str) {
+    match refusal {
+        Refusal::Upstream(error) | Refusal::Task(crate::tasks::TaskError::Upstream(error)) => {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(decision, %error, cause, "Druid gave no answer that can be passed on");
+        }
+        Refusal::Internal | Refusal::Judge(crate::judge::JudgeError::Failed) => {
+            tracing::error!(decision, error = %refusal, "the gate failed");
+        }
+        _ => {}
+    }
+}
+
+/// The limit behind a reason, by its key
+fn limit_met(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::TooLarge => Some("body_bytes"),
+        Reason::Timeout => Some("body_seconds"),
+        Reason::UriTooLong => Some("target_bytes"),
+        Reason::UpstreamTimeout => Some("answer_seconds"),
+        Reason::UpstreamUnreachable => Some("connect_seconds"),
+        _ => None,
+    }
+}
+
+/// Reads what is left of a refused request's body, if that is little, so that its connection can go on
+async fn drained(head: &Parts, body: Option<Incoming>) -> bool {
+    let Some(body) = body else { return false };
+    if body.is_end_stream() {
+        return true;
+    }
+    // Whoever waits for "100 Continue" has sent nothing, and reading would ask him to.
+    if head.headers.contains_key(http::header::EXPECT) {
+        return false;
+    }
+    let rest = tokio::time::timeout(DRAINED_FOR, Limited::new(body, DRAINED_BYTES).collect()).await;
+    matches!(rest, Ok(Ok(_)))
+}

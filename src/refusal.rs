@@ -1,0 +1,274 @@
+//! Every way not to forward a request, and the closed list of reasons
+
+use crate::authenticate::AuthenticationError;
+use crate::authorize::{Denied, DeniedReason};
+use crate::body::BodyError;
+use crate::druid::path::TargetError;
+use crate::forward::UpstreamError;
+use crate::head::{FieldError, HeadError};
+use crate::judge::JudgeError;
+use crate::resource_actions::AnalysisError;
+use crate::resource_actions::ingestion::TaskSpecError;
+use crate::resource_actions::sql::SqlRefusalClass;
+use crate::resource_actions::submit::SubmitError;
+use crate::route::RouteError;
+use crate::tasks::TaskError;
+
+/// Why a request is not forwarded: one variant for each stage's error
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Framing, host or target
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The path has no single reading
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Who asks is not known
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
+    /// The endpoint is none of the gate's
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The endpoint does not take these fields
+    #[error(transparent)]
+    Fields(#[from] FieldError),
+    /// There is no body to judge
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The body is not what the endpoint takes
+    #[error("the body must be empty or `{{}}`")]
+    UnexpectedBody,
+    /// The body holds no statement that can be judged
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The statement has no judgement
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+    /// The request's needs are not known
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+    /// The task is not known
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// A known caller may not
+    #[error("not permitted")]
+    Denied(#[from] Box<Denied>),
+    /// The decision could not be put on record
+    #[error("the decision cannot be put on record")]
+    Audit,
+    /// Druid gives no answer
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// A fault of the gate's own
+    #[error("the gate failed")]
+    Internal,
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident => $code:literal,)*) => {
+        /// The closed list of reason codes
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $variant,)* }
+
+        impl Reason {
+            /// Every reason
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its code in answers, records and metrics
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The target has no single reading
+    BadTarget => "bad_target",
+    /// The framing has no single reading
+    BadFraming => "bad_framing",
+    /// A header field has no single reading
+    BadHeader => "bad_header",
+    /// The body is no JSON of the right shape, or has a second reading
+    BadJson => "bad_json",
+    /// The text is no SQL
+    BadSql => "bad_sql",
+    /// A query parameter cannot be what it is
+    BadParameter => "bad_parameter",
+    /// No token
+    NoToken => "no_token",
+    /// The token cannot be read in one way only
+    MalformedToken => "malformed_token",
+    /// Its algorithm does not count
+    TokenAlgorithm => "token_algorithm",
+    /// No key fits it
+    TokenKey => "token_key",
+    /// Its signature is wrong
+    TokenSignature => "token_signature",
+    /// It is over
+    TokenExpired => "token_expired",
+    /// It has not begun
+    TokenNotYetValid => "token_not_yet_valid",
+    /// Its issuer does not count
+    TokenIssuer => "token_issuer",
+    /// It is for somebody else
+    TokenAudience => "token_audience",
+    /// A claim is missing or wrong
+    TokenClaims => "token_claims",
+    /// A needed permission is not held
+    MissingPermission => "missing_permission",
+    /// A needed permission is denied
+    Denied => "denied",
+    /// Only the submitter may
+    NotOwner => "not_owner",
+    /// The gate does not know this endpoint
+    UnknownEndpoint => "unknown_endpoint",
+    /// The gate knows this endpoint and keeps it closed
+    EndpointClosed => "endpoint_closed",
+    /// The statement is not understood or not let through
+    UnsupportedStatement => "unsupported_statement",
+    /// The task is not understood or not let through
+    UnsupportedTask => "unsupported_task",
+    /// A context key that only the gate sets
+    ReservedContextKey => "reserved_context_key",
+    /// A page of another site
+    CrossSite => "cross_site",
+    /// Druid does not know the id
+    UnknownTask => "unknown_task",
+    /// Another method
+    Method => "method",
+    /// Too slow
+    Timeout => "timeout",
+    /// No length
+    LengthRequired => "length_required",
+    /// Too large
+    TooLarge => "too_large",
+    /// Target too long
+    UriTooLong => "uri_too_long",
+    /// Another media type or coding
+    MediaType => "media_type",
+    /// An expectation that cannot be met
+    Expectation => "expectation",
+    /// Too many requests of this caller
+    Busy => "busy",
+    /// Too many or too long header fields
+    HeadersTooLarge => "headers_too_large",
+    /// No connection to Druid
+    UpstreamUnreachable => "upstream_unreachable",
+    /// Druid's answer cannot be used
+    UpstreamBroken => "upstream_broken",
+    /// The issuer's keys are not there
+    KeysUnavailable => "keys_unavailable",
+    /// The gate stops
+    Draining => "draining",
+    /// The gate cannot take more
+    Overloaded => "overloaded",
+    /// Durable storage cannot be used
+    DurableStorage => "durable_storage",
+    /// Druid did not answer in time
+    UpstreamTimeout => "upstream_timeout",
+}
+
+impl Refusal {
+    /// Its reason
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Head(error) => error.reason(),
+            Self::Target(_) => Reason::BadTarget,
+            Self::Authentication(error) => authentication_reason(error),
+            Self::Route(error) => error.reason(),
+            Self::Fields(error) => error.reason(),
+            Self::Body(error) => error.reason(),
+            Self::UnexpectedBody => Reason::BadJson,
+            Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_)) => Reason::BadJson,
+            Self::Submit(SubmitError::ReservedContextKey { .. }) => Reason::ReservedContextKey,
+            Self::Judge(error) => error.reason(),
+            Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(_))) => Reason::BadJson,
+            Self::Analysis(AnalysisError::TaskSpec(_)) => Reason::UnsupportedTask,
+            Self::Analysis(AnalysisError::Mismatch) | Self::Audit | Self::Internal => Reason::Overloaded,
+            Self::Task(TaskError::Unknown) => Reason::UnknownTask,
+            Self::Task(TaskError::Upstream(error)) | Self::Upstream(error) => error.reason(),
+            Self::Denied(denied) => match denied.reason {
+                DeniedReason::MissingPermission => Reason::MissingPermission,
+                DeniedReason::Denied => Reason::Denied,
+                DeniedReason::NotOwner => Reason::NotOwner,
+            },
+        }
+    }
+}
+
+impl HeadError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Framing(_) => Reason::BadFraming,
+            Self::Field(_) => Reason::BadHeader,
+            Self::Target(_) => Reason::BadTarget,
+            Self::TargetTooLong { .. } => Reason::UriTooLong,
+        }
+    }
+}
+
+impl RouteError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::UnknownEndpoint => Reason::UnknownEndpoint,
+            Self::Method { .. } => Reason::Method,
+            Self::Parameter { .. } => Reason::BadParameter,
+            Self::Target(_) => Reason::BadTarget,
+        }
+    }
+}
+
+impl FieldError {
+    fn reason(self) -> Reason {
+        match self {
+            Self::CrossSite => Reason::CrossSite,
+            Self::Expectation => Reason::Expectation,
+            Self::MediaType | Self::Coding => Reason::MediaType,
+            Self::LengthRequired => Reason::LengthRequired,
+            Self::UnexpectedBody => Reason::BadFraming,
+            Self::TooLarge { .. } => Reason::TooLarge,
+        }
+    }
+}
+
+impl BodyError {
+    fn reason(self) -> Reason {
+        match self {
+            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::Timeout => Reason::Timeout,
+            Self::Framing => Reason::BadFraming,
+            Self::Gzip => Reason::BadJson,
+        }
+    }
+}
+
+impl JudgeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Refused(refusal) => match refusal.class() {
+                SqlRefusalClass::Unreadable => Reason::BadSql,
+                SqlRefusalClass::TooLarge => Reason::TooLarge,
+                SqlRefusalClass::Unsupported => Reason::UnsupportedStatement,
+                SqlRefusalClass::ReservedContextKey => Reason::ReservedContextKey,
+            },
+            Self::Overloaded | Self::Failed => Reason::Overloaded,
+        }
+    }
+}
+
+impl UpstreamError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Unreachable(_) => Reason::UpstreamUnreachable,
+            Self::Timeout => Reason::UpstreamTimeout,
+            Self::Broken(_) => Reason::UpstreamBroken,
+        }
+    }
+}
+
+/// The authentication stage keeps its own codes; they are entries of this list
+fn authentication_reason(error: &AuthenticationError) -> Reason {
+    let code = error.reason();
+    Reason::ALL.iter().copied().find(|reason| reason.code() == code).unwrap_or(Reason::MalformedToken)
+}

@@ -1,0 +1,239 @@
+//! A refusal, made an answer; the only file that chooses an error status
+//!
+//! Druid's own error object (`ErrorResponse`), so that existing clients show it, with a receipt beside it.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE,
+};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use crate::authorize::Receipt;
+use crate::authorize::receipt::{Holding, NeededPermission};
+use crate::config::RefusalDetail;
+use crate::druid::resource::Printable;
+use crate::refusal::{Reason, Refusal};
+use crate::route::{RouteError, words};
+
+/// The header that every answer of the gate's carries
+pub const DECISION: HeaderName = HeaderName::from_static("x-msq-gate-decision");
+
+/// What an answer says besides the refusal itself
+#[derive(Debug)]
+pub struct Circumstances<'a> {
+    /// The decision's id, as in the audit record
+    pub decision: &'a str,
+    /// Who asked, where that is known
+    pub subject: Option<&'a str>,
+    /// How much to say
+    pub detail: RefusalDetail,
+    /// What goes with a 401
+    pub challenges: Vec<String>,
+    /// Whether the connection can go on, the rest of the body being read
+    pub keep_alive: bool,
+}
+
+/// The status of a reason
+pub fn status(reason: Reason) -> StatusCode {
+    match reason {
+        Reason::BadTarget
+        | Reason::BadFraming
+        | Reason::BadHeader
+        | Reason::BadJson
+        | Reason::BadSql
+        | Reason::BadParameter => StatusCode::BAD_REQUEST,
+        Reason::NoToken
+        | Reason::MalformedToken
+        | Reason::TokenAlgorithm
+        | Reason::TokenKey
+        | Reason::TokenSignature
+        | Reason::TokenExpired
+        | Reason::TokenNotYetValid
+        | Reason::TokenIssuer
+        | Reason::TokenAudience
+        | Reason::TokenClaims => StatusCode::UNAUTHORIZED,
+        Reason::MissingPermission
+        | Reason::Denied
+        | Reason::NotOwner
+        | Reason::UnknownEndpoint
+        | Reason::EndpointClosed
+        | Reason::UnsupportedStatement
+        | Reason::UnsupportedTask
+        | Reason::ReservedContextKey
+        | Reason::CrossSite => StatusCode::FORBIDDEN,
+        Reason::UnknownTask => StatusCode::NOT_FOUND,
+        Reason::Method => StatusCode::METHOD_NOT_ALLOWED,
+        Reason::Timeout => StatusCode::REQUEST_TIMEOUT,
+        Reason::LengthRequired => StatusCode::LENGTH_REQUIRED,
+        Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Reason::UriTooLong => StatusCode::URI_TOO_LONG,
+        Reason::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Reason::Expectation => StatusCode::EXPECTATION_FAILED,
+        Reason::Busy => StatusCode::TOO_MANY_REQUESTS,
+        Reason::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Reason::UpstreamUnreachable | Reason::UpstreamBroken => StatusCode::BAD_GATEWAY,
+        Reason::KeysUnavailable | Reason::Draining | Reason::Overloaded | Reason::DurableStorage => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// Druid's words for a status: `errorCode`, `persona` and `category` of its `DruidException`
+fn druid_words(status: StatusCode) -> (&'static str, &'static str, &'static str) {
+    match status {
+        StatusCode::UNAUTHORIZED => ("unauthorized", "USER", "UNAUTHORIZED"),
+        StatusCode::FORBIDDEN => ("forbidden", "USER", "FORBIDDEN"),
+        StatusCode::NOT_FOUND => ("notFound", "USER", "NOT_FOUND"),
+        StatusCode::METHOD_NOT_ALLOWED => ("unsupported", "USER", "UNSUPPORTED"),
+        StatusCode::TOO_MANY_REQUESTS => ("capacityExceeded", "USER", "CAPACITY_EXCEEDED"),
+        StatusCode::BAD_GATEWAY => ("upstream", "OPERATOR", "RUNTIME_FAILURE"),
+        StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "OPERATOR", "CAPACITY_EXCEEDED"),
+        StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => ("timeout", "OPERATOR", "TIMEOUT"),
+        _ => ("invalidInput", "USER", "INVALID_INPUT"),
+    }
+}
+
+/// The reason that the caller is told; with `refusal_detail = "code"` an unknown task looks like a forbidden one
+pub fn told_reason(refusal: &Refusal, detail: RefusalDetail) -> Reason {
+    match (refusal.reason(), detail) {
+        (Reason::UnknownTask | Reason::NotOwner | Reason::Denied, RefusalDetail::Code) => {
+            Reason::MissingPermission
+        }
+        (reason, RefusalDetail::Code | RefusalDetail::Missing | RefusalDetail::Full) => reason,
+    }
+}
+
+/// The answer to a request that is not forwarded
+pub fn refusal(refusal: &Refusal, circumstances: &Circumstances<'_>) -> Response<Full<Bytes>> {
+    let reason = told_reason(refusal, circumstances.detail);
+    let status = status(reason);
+    let mut response = json_response(status, &body(refusal, reason, status, circumstances));
+    let headers = response.headers_mut();
+    if let Ok(decision) = HeaderValue::from_str(circumstances.decision) {
+        headers.insert(DECISION, decision);
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        for challenge in circumstances.challenges.iter().filter_map(|text| HeaderValue::from_str(text).ok()) {
+            headers.append(WWW_AUTHENTICATE, challenge);
+        }
+    }
+    if let Refusal::Route(RouteError::Method { allowed }) = refusal
+        && let Ok(allowed) = HeaderValue::from_str(&words(allowed))
+    {
+        headers.insert(ALLOW, allowed);
+    }
+    if !circumstances.keep_alive {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// An answer with this JSON in it, not to be stored
+pub fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn body(refusal: &Refusal, reason: Reason, status: StatusCode, circumstances: &Circumstances<'_>) -> Value {
+    let (error_code, persona, category) = druid_words(status);
+    let mut receipt = json!({
+        "decision": circumstances.decision,
+        "subject": circumstances.subject,
+        "reason": reason.code(),
+    });
+    if let (Refusal::Denied(denied), Some(receipt)) = (refusal, receipt.as_object_mut())
+        && circumstances.detail != RefusalDetail::Code
+    {
+        receipt.insert("needed".to_owned(), needed(&denied.receipt, circumstances.detail));
+        receipt.insert("missing".to_owned(), missing(&denied.receipt));
+    }
+    json!({
+        "error": "druidException",
+        "errorCode": error_code,
+        "persona": persona,
+        "category": category,
+        "errorMessage": message(refusal, circumstances),
+        "context": {"reason": reason.code(), "decision": circumstances.decision},
+        "receipt": receipt,
+    })
+}
+
+fn needed(receipt: &Receipt, detail: RefusalDetail) -> Value {
+    receipt.needed.iter().map(|needed| needed_permission(needed, detail)).collect()
+}
+
+fn needed_permission(needed: &NeededPermission, detail: RefusalDetail) -> Value {
+    let permission = needed.permission.sentence();
+    match (&needed.holding, detail) {
+        (Holding::Held { by }, RefusalDetail::Full) => {
+            json!({"permission": permission, "held": true, "by": by})
+        }
+        (Holding::Missing { held_by }, RefusalDetail::Full) => {
+            json!({"permission": permission, "held": false, "heldBy": held_by})
+        }
+        (Holding::Denied { by }, RefusalDetail::Full) => {
+            json!({"permission": permission, "held": false, "deniedBy": by})
+        }
+        (_, RefusalDetail::Missing | RefusalDetail::Code) => {
+            json!({"permission": permission, "held": needed.is_held()})
+        }
+    }
+}
+
+/// The sentences of what is missing
+pub fn missing(receipt: &Receipt) -> Value {
+    receipt.missing().map(|needed| Value::from(needed.permission.sentence())).collect()
+}
+
+/// What people read
+fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
+    let subject = Printable(circumstances.subject.unwrap_or("the caller"));
+    match (refusal, circumstances.detail) {
+        (Refusal::Denied(_) | Refusal::Task(crate::tasks::TaskError::Unknown), RefusalDetail::Code) => {
+            format!("{subject} may not do this")
+        }
+        (Refusal::Denied(denied), detail) => {
+            let mut text = format!("{subject} may not {}: ", denied.deed);
+            let instead = match refusal.reason() {
+                Reason::NotOwner => "only its submitter may, or who holds ",
+                _ => "missing ",
+            };
+            text.push_str(instead);
+            for (position, needed) in denied.receipt.missing().enumerate() {
+                // Writing to a String cannot fail.
+                let _written = write!(text, "{}{}", if position == 0 { "" } else { ", " }, needed.permission);
+                text.push_str(&hint(needed, detail));
+            }
+            text
+        }
+        // What went wrong between the gate and Druid is for the log, not for callers.
+        (Refusal::Upstream(error) | Refusal::Task(crate::tasks::TaskError::Upstream(error)), _) => {
+            match error {
+                crate::forward::UpstreamError::Unreachable(_) => "Druid cannot be reached".to_owned(),
+                crate::forward::UpstreamError::Timeout => "Druid did not answer in time".to_owned(),
+                crate::forward::UpstreamError::Broken(_) => "Druid's answer cannot be used".to_owned(),
+            }
+        }
+        (other, _) => other.to_string(),
+    }
+}
+
+fn hint(needed: &NeededPermission, detail: RefusalDetail) -> String {
+    match (&needed.holding, detail) {
+        (Holding::Missing { held_by }, RefusalDetail::Full) if held_by.is_empty() => {
+            " (no role holds it)".to_owned()
+        }
+        (Holding::Missing { held_by }, RefusalDetail::Full) => format!(" (held by {})", held_by.join(", ")),
+        (Holding::Denied { by }, RefusalDetail::Full) => format!(" (denied by {by})"),
+        (Holding::Denied { .. }, RefusalDetail::Missing) => " (denied)".to_owned(),
+        (Holding::Held { .. }, _) | (_, RefusalDetail::Missing | RefusalDetail::Code) => String::new(),
+    }
+}

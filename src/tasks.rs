@@ -1,0 +1,146 @@
+//! What the Overlord knows of a task: asked with the gate's own sign-in, remembered for a minute at most
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use quick_cache::sync::Cache;
+use serde_json::Value;
+
+use crate::druid::endpoint::{Judged, TaskUse};
+use crate::druid::owner::OWNER_CONTEXT_KEY;
+use crate::druid::path::Escaped;
+use crate::druid::{Owner, Task};
+use crate::forward::{Upstream, UpstreamError};
+use crate::json;
+use crate::resource_actions::{Evidence, Rules, task_access};
+
+/// An id can be used again, so nothing about it is remembered for longer
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// How many tasks are remembered
+const TASKS: usize = 10_000;
+/// A status is small; a payload holds the whole spec
+const STATUS_BYTES: usize = 1 << 20;
+const PAYLOAD_BYTES: usize = 64 << 20;
+/// Druid's own answers nest deeper than a client's body may
+const ANSWER_DEPTH: usize = 120;
+
+/// Why a task is not known
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// Druid does not know the id
+    #[error("Druid knows no task or statement of this id")]
+    Unknown,
+    /// It could not be asked
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+}
+
+/// Asks the Overlord about tasks
+#[derive(Debug)]
+pub struct Tasks {
+    upstream: Arc<Upstream>,
+    patience: Duration,
+    found: Cache<String, (Kind, Instant)>,
+    owners: Cache<String, (Option<Owner>, Instant)>,
+}
+
+/// A task's type and datasource
+#[derive(Clone, Debug)]
+struct Kind {
+    kind: String,
+    datasource: String,
+}
+
+impl Tasks {
+    /// Asks this router
+    pub fn new(upstream: Arc<Upstream>, patience: Duration) -> Self {
+        Self { upstream, patience, found: Cache::new(TASKS), owners: Cache::new(TASKS) }
+    }
+
+    /// What has to be found out before a request about this id can be judged
+    ///
+    /// # Errors
+    ///
+    /// Where Druid does not know the id, or cannot be asked.
+    pub async fn evidence(&self, judged: Judged, id: &str, rules: &Rules) -> Result<Evidence, TaskError> {
+        match judged {
+            Judged::ByTask(purpose) => Ok(Evidence::Task(self.task(id, purpose, rules).await?)),
+            Judged::ByOwner(_) => Ok(Evidence::StatementOwner(self.owner(id).await?)),
+            Judged::ByEndpoint | Judged::ByStatement | Judged::ByTaskSpec => Ok(Evidence::None),
+        }
+    }
+
+    async fn task(&self, id: &str, purpose: TaskUse, rules: &Rules) -> Result<Task, TaskError> {
+        let Kind { kind, datasource } = self.kind(id).await?;
+        let owner = if task_access::asks_for_owner(&kind, &datasource, purpose, rules) {
+            self.owner(id).await?
+        } else {
+            None
+        };
+        Ok(Task { kind, datasource, owner })
+    }
+
+    /// Type and datasource, from `/status`
+    async fn kind(&self, id: &str) -> Result<Kind, TaskError> {
+        if let Some(kind) = remembered(&self.found, id) {
+            return Ok(kind);
+        }
+        let target = format!("/druid/indexer/v1/task/{}/status", Escaped(id));
+        let answer = self.ask(&target, STATUS_BYTES).await?;
+        let status = answer.get("status").ok_or_else(|| broken("a task's status has no `status`"))?;
+        if status.get("id").and_then(Value::as_str) != Some(id) {
+            return Err(broken("a task's status is of another task"));
+        }
+        let text = |name: &str| status.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let (Some(kind), Some(datasource)) = (text("type"), text("dataSource")) else {
+            return Err(broken("a task's status says neither type nor datasource"));
+        };
+        let kind = Kind { kind: kind.to_owned(), datasource: datasource.to_owned() };
+        self.found.insert(id.to_owned(), (kind.clone(), Instant::now()));
+        Ok(kind)
+    }
+
+    /// Whose a statement is, from the payload's `spec.query.context`
+    ///
+    /// The copy beside the SQL text is decoration, and other tasks have no statement.
+    async fn owner(&self, id: &str) -> Result<Option<Owner>, TaskError> {
+        if let Some(owner) = remembered(&self.owners, id) {
+            return Ok(owner);
+        }
+        let target = format!("/druid/indexer/v1/task/{}", Escaped(id));
+        let answer = self.ask(&target, PAYLOAD_BYTES).await?;
+        let payload = answer.get("payload").ok_or_else(|| broken("a task's payload has no `payload`"))?;
+        if payload.get("id").and_then(Value::as_str) != Some(id) {
+            return Err(broken("a task's payload is of another task"));
+        }
+        if payload.get("type").and_then(Value::as_str) != Some(crate::druid::task::QUERY_CONTROLLER) {
+            return Err(TaskError::Unknown);
+        }
+        let owner = payload.pointer("/spec/query/context").and_then(|context| context.get(OWNER_CONTEXT_KEY));
+        let owner = owner.and_then(Value::as_str).map(Owner::from_context);
+        self.owners.insert(id.to_owned(), (owner.clone(), Instant::now()));
+        Ok(owner)
+    }
+
+    async fn ask(&self, target: &str, bytes: usize) -> Result<Value, TaskError> {
+        let (status, body) = self.upstream.ask(target, bytes, self.patience).await?;
+        match status {
+            StatusCode::OK => {
+                json::parse(&body, ANSWER_DEPTH).map_err(|_| broken("a task's description is no JSON"))
+            }
+            StatusCode::NOT_FOUND => Err(TaskError::Unknown),
+            StatusCode::FORBIDDEN => Err(broken("it does not show the gate's account this task")),
+            _ => Err(broken("it does not describe a task")),
+        }
+    }
+}
+
+fn remembered<T: Clone>(cache: &Cache<String, (T, Instant)>, id: &str) -> Option<T> {
+    let (value, found) = cache.get(id)?;
+    (found.elapsed() < REMEMBERED).then_some(value)
+}
+
+fn broken(why: &str) -> TaskError {
+    TaskError::Upstream(UpstreamError::Broken(why.to_owned()))
+}
