@@ -27,5 +27,6 @@ pub mod resource_actions;
 pub mod respond;
 pub mod route;
 pub mod server;
+pub mod stand_in;
 pub mod tasks;
 pub mod tls;
