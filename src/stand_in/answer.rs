@@ -41,7 +41,7 @@ impl Answer {
 
     /// A failure of a statement
     pub(super) fn fault(fault: &Fault) -> Self {
-        Self::json(fault.status, &fault.to_json())
+        Self::json(fault.status(), &fault.to_json())
     }
 
     /// A failure that comes from reading the request (`HttpException`)

@@ -181,7 +181,7 @@ impl Druid {
         let answer = match done {
             Ok(answer) => answer,
             Err(fault) if door == Door::Task => Answer::json(
-                fault.status,
+                fault.status(),
                 &json!({ "taskId": id, "state": "FAILED", "error": fault.to_json() }),
             ),
             Err(fault) => Answer::fault(&fault),
@@ -239,7 +239,7 @@ impl Druid {
             kind: CONTROLLER.to_owned(),
             datasource: planned.datasource().to_owned(),
             payload: planned.payload(&id),
-            work: Work::Statement { statement: planned.statement.clone(), columns },
+            work: Work::Statement { statement: Box::new(planned.statement.clone()), columns },
             due: self.due(),
             id,
         })
@@ -342,7 +342,11 @@ impl Druid {
             return Answer::empty(415);
         }
         let error = |message: &str| Answer::json(400, &json!({ "error": message }));
-        let Ok(Value::Object(mut spec)) = serde_json::from_slice(body) else {
+        let Ok(spec) = serde_json::from_slice(body) else {
+            // Of all its bodies this one alone Druid does not catch.
+            return Answer::page(500, "javax.servlet.ServletException", TASKS);
+        };
+        let Value::Object(mut spec) = spec else {
             return error("Cannot deserialize value of type `org.apache.druid.indexing.common.task.Task`");
         };
         let Some(kind) = spec.get("type").and_then(Value::as_str).map(str::to_owned) else {
@@ -409,6 +413,9 @@ const TASK_TYPES: [&str; 18] = [
     "restore",
     "single_phase_sub_task",
 ];
+
+/// Where tasks are submitted
+const TASKS: &str = "/druid/indexer/v1/task";
 
 /// Keys of the query context that only Druid may set
 const RESERVED: [&str; 3] = ["__timeColumn", "sqlInsertSegmentGranularity", "sqlReplaceTimeChunks"];
@@ -480,7 +487,7 @@ fn check_execution_mode(context: &Map<String, Value>) -> Result<(), Fault> {
 fn refuse_on_native(statement: &Statement) -> Result<(), Fault> {
     match statement {
         Statement::Select(query) if matches!(query.from, Some(Source::Extern { .. })) => {
-            Err(Fault::sql("Cannot use [EXTERN] with SQL engine [native]"))
+            Err(Fault::unplanned("Cannot use [EXTERN] with SQL engine [native]."))
         }
         Statement::Select(_) => Ok(()),
         Statement::Insert { .. } | Statement::Export { .. } => Err(Fault::sql(

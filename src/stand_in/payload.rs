@@ -125,9 +125,9 @@ impl Planned<'_> {
         context.insert("__user".to_owned(), json!("allowAll"));
         context.insert("finalize".to_owned(), json!(true));
         context.insert("maxParseExceptions".to_owned(), json!(0));
-        if let Some(granularity) = self.partitioned_by() {
-            let granularity = json!(granularity).to_string();
-            context.insert("sqlInsertSegmentGranularity".to_owned(), json!(granularity));
+        if let Some(partitioned_by) = self.partitioned_by() {
+            let text = granularity(partitioned_by).to_string();
+            context.insert("sqlInsertSegmentGranularity".to_owned(), json!(text));
         }
         json!(context)
     }
@@ -161,12 +161,12 @@ impl Planned<'_> {
                 json!({ "type": "export", "exportStorageProvider": storage, "resultFormat": format })
             }
             Statement::Insert { target, partitioned_by, .. } => {
-                json!({ "type": "dataSource", "dataSource": target, "segmentGranularity": partitioned_by })
+                json!({ "type": "dataSource", "dataSource": target, "segmentGranularity": granularity(partitioned_by) })
             }
             Statement::Replace { target, partitioned_by, .. } => json!({
                 "type": "dataSource",
                 "dataSource": target,
-                "segmentGranularity": partitioned_by,
+                "segmentGranularity": granularity(partitioned_by),
                 "replaceTimeChunks": ["-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z"],
             }),
         }
@@ -193,12 +193,12 @@ impl Planned<'_> {
         match self.statement {
             Statement::Select(_) => json!({ "statementType": "SELECT" }),
             Statement::Insert { target, partitioned_by, .. } => {
-                json!({ "statementType": "INSERT", "targetDataSource": target, "partitionedBy": partitioned_by })
+                json!({ "statementType": "INSERT", "targetDataSource": target, "partitionedBy": granularity(partitioned_by) })
             }
             Statement::Replace { target, overwrite, partitioned_by, .. } => json!({
                 "statementType": "REPLACE",
                 "targetDataSource": target,
-                "partitionedBy": partitioned_by,
+                "partitionedBy": granularity(partitioned_by),
                 "replaceTimeChunks": match overwrite {
                     Overwrite::All => "all",
                     Overwrite::Where(_) => "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z",
@@ -209,6 +209,11 @@ impl Planned<'_> {
             }
         }
     }
+}
+
+/// A PARTITIONED BY as JSON: a word, but for ALL
+fn granularity(partitioned_by: &str) -> Value {
+    if partitioned_by == "ALL" { json!({ "type": "all" }) } else { json!(partitioned_by) }
 }
 
 /// What a task holds of its worker

@@ -140,7 +140,9 @@ impl Script {
         let settings = reader.settings()?;
         let purpose = reader.purpose()?;
         let statement = reader.statement()?;
-        reader.take_mark(";");
+        if version == Version::Druid37 {
+            reader.take_mark(";");
+        }
         if reader.peek().word == Word::End {
             Ok(Self { settings, purpose, statement })
         } else {

@@ -33,7 +33,7 @@ pub(super) struct Task {
 #[derive(Debug)]
 pub(super) enum Work {
     /// Runs a statement; these will be the columns of its rows
-    Statement { statement: Statement, columns: Vec<Column> },
+    Statement { statement: Box<Statement>, columns: Vec<Column> },
     /// Nothing that is imitated
     Nothing,
 }

@@ -327,7 +327,7 @@ async fn the_versions_differ_in_set_and_export() {
         payload["spec"]["destination"]["exportStorageProvider"],
         json!({ "type": "local", "exportPath": "/tmp/x" })
     );
-    for query in [set, export] {
+    for query in [set, export, "SELECT 1;"] {
         let got = post(&old, "/druid/v2/sql/task", json!({ "query": query })).await;
         assert_eq!((got.status.as_u16(), &got.json()["state"]), (400, &json!("FAILED")), "{query}");
     }
@@ -431,6 +431,7 @@ async fn a_native_task_is_taken_and_told() {
         assert_eq!(got.status, 400);
         assert!(got.json()["error"].is_string());
     }
+    assert_eq!(send(&druid, request(Method::POST, TASK, "{x")).await.status, 500);
     let controller = json!({
         "type": "query_controller",
         "spec": { "destination": { "type": "taskReport" }, "query": { "context": { "msqGateOwner": "i|x" } } },
@@ -460,6 +461,22 @@ async fn without_its_sign_in_only_the_health_is_told() {
     let right = with(format!("Basic {}", STANDARD.encode("gate:secret"))).await;
     assert_eq!(right.told(), (200, json!({ "enabled": true })));
     assert_eq!(get(&druid, "/status/health").await.told(), (200, json!(true)));
+}
+
+#[tokio::test]
+async fn the_native_engine_only_selects_from_tables() {
+    let druid = started(TaskPace::Immediately, Version::Druid37).await;
+    for query in [
+        "INSERT INTO wikipedia SELECT 1 AS a PARTITIONED BY ALL",
+        "REPLACE INTO wikipedia OVERWRITE ALL SELECT 1 AS a PARTITIONED BY ALL",
+        "INSERT INTO EXTERN(local(exportPath => '/tmp/x')) AS CSV SELECT 1 AS a",
+        r#"SELECT * FROM TABLE(EXTERN('{}', '{"type":"json"}')) EXTEND (a VARCHAR)"#,
+    ] {
+        let got = post(&druid, "/druid/v2/sql", json!({ "query": query })).await;
+        assert_eq!(got.status, 400, "{query}");
+        assert!(got.json()["errorMessage"].as_str().unwrap().contains("engine [native]"), "{query}");
+    }
+    assert_eq!(select(&druid, "SELECT COUNT(*) FROM wikipedia").await, json!([[3]]));
 }
 
 #[tokio::test]
