@@ -65,6 +65,7 @@ impl Answer {
 
     /// A page of Jetty's
     pub(super) fn page(status: u16, message: &str, path: &str) -> Self {
+        let path = path.replace('&', "&amp;").replace('<', "&lt;");
         let body = format!(
             "<html>\n<head>\n<meta http-equiv=\"Content-Type\" content=\"text/html;charset=ISO-8859-1\"/>\n\
              <title>Error {status} {message}</title>\n</head>\n<body><h2>HTTP ERROR {status} {message}</h2>\n\

@@ -432,7 +432,7 @@ fn elsewhere(segments: &[&str], target: &str) -> Answer {
         | ["druid", "indexer", "v1", "task", _]
         | ["druid", "indexer", "v1", "task", _, "status" | "reports" | "log"] => "GET,OPTIONS",
         ["druid", "v2", "sql", "statements", _] => "GET,DELETE,OPTIONS",
-        ["druid", ..] => return Answer::empty(404),
+        ["druid", "v2" | "indexer", ..] => return Answer::empty(404),
         _ => return Answer::page(404, "Not Found", target),
     };
     Answer::empty(405).with(ALLOW.as_str(), methods)

@@ -219,7 +219,9 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(shared.answer(request).await) }
     });
-    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+    if let Err(error) =
+        http1::Builder::new().title_case_headers(true).serve_connection(TokioIo::new(stream), service).await
+    {
         tracing::debug!(%error, "a connection to the stand-in ended");
     }
 }

@@ -54,9 +54,7 @@ impl Planned<'_> {
             "groupId": id,
             "dataSource": self.datasource(),
         });
-        if let Some(payload) = payload.as_object_mut() {
-            payload.insert("resource".to_owned(), resource(id));
-        }
+        insert(&mut payload, "resource", resource(id));
         payload
     }
 
@@ -82,7 +80,7 @@ impl Planned<'_> {
 
     fn native(&self, context: &Value) -> Value {
         let columns = &self.output.columns;
-        json!({
+        let mut query = json!({
             "queryType": "scan",
             "dataSource": self.data_source(self.statement.query()),
             "intervals": {
@@ -94,7 +92,12 @@ impl Planned<'_> {
             "context": context,
             "granularity": { "type": "all" },
             "legacy": false,
-        })
+        });
+        if self.version == Version::Druid37 {
+            let types: Vec<_> = columns.iter().map(|column| column.kind.native()).collect();
+            insert(&mut query, "columnTypes", json!(types));
+        }
+        query
     }
 
     fn data_source(&self, query: &Query) -> Value {
@@ -125,6 +128,10 @@ impl Planned<'_> {
         context.insert("__user".to_owned(), json!("allowAll"));
         context.insert("finalize".to_owned(), json!(true));
         context.insert("maxParseExceptions".to_owned(), json!(0));
+        if self.version == Version::Druid27 {
+            let signature = signature(&self.output.columns).to_string();
+            context.insert("scanSignature".to_owned(), json!(signature));
+        }
         if let Some(partitioned_by) = self.partitioned_by() {
             let text = granularity(partitioned_by).to_string();
             context.insert("sqlInsertSegmentGranularity".to_owned(), json!(text));
@@ -214,6 +221,12 @@ impl Planned<'_> {
 /// A PARTITIONED BY as JSON: a word, but for ALL
 fn granularity(partitioned_by: &str) -> Value {
     if partitioned_by == "ALL" { json!({ "type": "all" }) } else { json!(partitioned_by) }
+}
+
+fn insert(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
 }
 
 /// What a task holds of its worker

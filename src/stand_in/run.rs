@@ -167,7 +167,8 @@ fn aggregate(expression: &Expression, source: &Table, rows: &[&Vec<Value>]) -> V
         Expression::CountAll => json!(rows.len()),
         Expression::Sum(inner) => {
             let values: Vec<_> = rows.iter().map(|row| value(inner, source, row)).collect();
-            let whole: Option<i64> = values.iter().filter(|value| !value.is_null()).map(Value::as_i64).sum();
+            let mut known = values.iter().filter(|value| !value.is_null());
+            let whole = known.try_fold(0_i64, |sum, value| sum.checked_add(value.as_i64()?));
             whole.map_or_else(|| json!(values.iter().filter_map(Value::as_f64).sum::<f64>()), Value::from)
         }
         Expression::Literal { .. } | Expression::Column { .. } | Expression::Time(_) | Expression::Now => {

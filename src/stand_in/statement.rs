@@ -385,7 +385,7 @@ impl Reader {
     fn query(&mut self) -> Result<Query, Fault> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Fault::sql("The statement nests too deep"));
+            return Err(too_deep());
         }
         if self.take("WITH") {
             self.names()?;
@@ -534,6 +534,9 @@ impl Reader {
         let place = self.peek().place;
         let name = self.name()?;
         if let Some((_, query)) = self.named.iter().rev().find(|(named, _)| *named == name) {
+            if self.depth + nesting(query) > DEEPEST {
+                return Err(too_deep());
+            }
             return Ok(Source::Query(Box::new(query.clone())));
         }
         if !self.take_mark(".") {
@@ -616,7 +619,7 @@ impl Reader {
     fn expression(&mut self) -> Result<Expression, Fault> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Fault::sql("The statement nests too deep"));
+            return Err(too_deep());
         }
         let expression = self.nested_expression()?;
         self.depth -= 1;
@@ -715,6 +718,18 @@ impl Reader {
             }
         }
     }
+}
+
+/// How many queries are read one from the other
+fn nesting(query: &Query) -> usize {
+    match &query.from {
+        Some(Source::Query(inner)) => 1 + nesting(inner),
+        Some(Source::Table { .. } | Source::Extern { .. }) | None => 1,
+    }
+}
+
+fn too_deep() -> Fault {
+    Fault::sql("The statement nests too deep")
 }
 
 fn number(digits: &str, minus: bool) -> Option<(Value, Kind)> {

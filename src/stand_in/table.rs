@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 /// The column that Druid keeps the time in, as milliseconds
 const TIME: &str = "__time";
 
+/// The last millisecond that RFC 3339 has a text for, in the year 9999
+const LAST_MILLI: u64 = 253_402_300_799_999;
+
 /// A datasource, or the rows of a statement
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
@@ -178,9 +181,10 @@ pub(super) fn millis_of(text: &str) -> Option<i64> {
     i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
-/// Milliseconds, as a text
+/// Milliseconds, as a text; times before 1970 and after 9999 are told as the nearest within
 pub(super) fn time_text(millis: i64) -> String {
-    let since = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+    let millis = u64::try_from(millis).unwrap_or_default().min(LAST_MILLI);
+    let since = Duration::from_millis(millis);
     instant_text(UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH))
 }
 

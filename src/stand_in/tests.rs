@@ -189,6 +189,16 @@ async fn a_shutdown_of_a_finished_task_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_task_ends_by_itself_after_its_time() {
+    let druid = started(TaskPace::After(Duration::from_millis(20)), Version::Druid37).await;
+    let id = submit(&druid, "SELECT 1").await;
+    while state(&druid, &id).await == "RUNNING" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(state(&druid, &id).await, "SUCCESS");
+}
+
+#[tokio::test]
 async fn the_context_of_a_statement_lands_in_the_payload_of_its_task() {
     let druid = started(TaskPace::WhenTold, Version::Druid37).await;
     let context = json!({ "msqGateOwner": "issuer|alice", "maxNumTasks": 2, "sqlQueryId": "mine" });
@@ -370,12 +380,32 @@ async fn a_statement_that_cannot_be_run_is_told_as_druid_tells_it() {
         "SET a = 1",
         "EXPLAIN",
         &"(".repeat(100_000),
+        &with_chain(100),
         &format!("SELECT {}1", "TIME_PARSE(".repeat(100_000)),
     ] {
         let got = post(&druid, "/druid/v2/sql/task", json!({ "query": query })).await;
         assert_eq!(got.status, 400, "{query}: {}", got.text);
         assert_eq!(got.json()["error"]["error"], "druidException", "{query}");
     }
+}
+
+/// A WITH whose queries read one from the other
+fn with_chain(length: usize) -> String {
+    let names = (1..=length).map(|at| format!(", w{at} AS (SELECT * FROM w{})", at - 1));
+    format!("WITH w0 AS (SELECT 1 AS a){} SELECT * FROM w{length}", names.collect::<String>())
+}
+
+#[tokio::test]
+async fn numbers_at_the_edge_are_told() {
+    let rows = json!([{ "__time": i64::MAX, "n": i64::MAX }, { "__time": i64::MIN, "n": i64::MAX }]);
+    let tables = vec![("edge".to_owned(), Table::from_objects(&objects(rows)))];
+    let druid = StandIn::start(StandInSettings { tables, ..Default::default() }).await.unwrap();
+    assert_eq!(
+        select(&druid, "SELECT __time FROM edge").await,
+        json!([["9999-12-31T23:59:59.999Z"], ["1970-01-01T00:00:00.000Z"]])
+    );
+    assert_eq!(select(&druid, "SELECT SUM(n) FROM edge").await, json!([[1.844_674_407_370_955_2e19]]));
+    assert_eq!(select(&druid, &with_chain(10)).await, json!([[1]]));
 }
 
 #[tokio::test]
