@@ -11,6 +11,7 @@ mod druid;
 mod fault;
 mod path;
 mod payload;
+mod reader;
 mod request;
 mod run;
 mod statement;
