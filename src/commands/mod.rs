@@ -2,6 +2,7 @@
 
 mod certs;
 mod check;
+mod demo;
 mod load;
 mod needs;
 mod routes;
@@ -61,6 +62,13 @@ enum Verb {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Show the gate at work: certificates, people, policy and Druid, all for the occasion
+    #[command(after_help = "Examples:\n  msq-gate demo\n  msq-gate demo --druid http://127.0.0.1:8888")]
+    Demo {
+        /// A real Druid router, in place of the stand-in
+        #[arg(long, value_name = "URL")]
+        druid: Option<String>,
+    },
     /// Make a development CA and a server certificate
     #[command(after_help = "Example:\n  msq-gate certs certs")]
     Certs {
@@ -119,6 +127,7 @@ pub fn run() -> ExitCode {
             needs::run(config.as_deref(), batch, json, file.as_deref())
         }
         Verb::Routes { format } => routes::run(format),
+        Verb::Demo { druid } => demo::run(druid.as_deref()),
         Verb::Certs { folder } => certs::run(&folder),
     };
     exit.into()

@@ -1,0 +1,294 @@
+//! `msq-gate demo`: everything in one process, and lines to copy
+//!
+//! Certificates, issuer and policy are made for the occasion in a folder that goes when the demonstration
+//! ends. Druid is a stand-in in memory, or a real one.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::{Exit, complain, say};
+use crate::config::Config;
+use crate::decision_id::random;
+use crate::development::{Certificates, ThrowAwayIssuer};
+use crate::server::Server;
+use crate::stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
+
+const ISSUER: &str = "https://demo.invalid";
+const AUDIENCE: &str = "druid";
+/// How long the demonstration's tokens are good for
+const TOKEN_LIFE: Duration = Duration::from_secs(12 * 3_600);
+/// How long the stand-in's tasks run: long enough to cancel one by hand
+const TASK_TIME: Duration = Duration::from_secs(20);
+
+/// The policy of the demonstration
+const ROLES: &str = r#"
+[roles.viewer]
+grants = ["READ DATASOURCE wikipedia"]
+
+[roles.analyst]
+grants = ["READ DATASOURCE wikipedia", "READ DATASOURCE sales", "READ DATASOURCE __query_select"]
+
+[roles.ingester]
+grants = ["READ WRITE DATASOURCE wikipedia", "READ EXTERNAL EXTERNAL"]
+"#;
+
+#[derive(Debug, thiserror::Error)]
+enum DemoError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("certificates: {0}")]
+    Certificates(#[from] crate::development::CertificatesError),
+    #[error("the system gives no randomness")]
+    Randomness(#[from] aws_lc_rs::error::Unspecified),
+    #[error("{0}")]
+    Start(#[from] crate::server::StartError),
+    #[error("`{0}` is no router's URL; write http://host:port")]
+    Druid(String),
+}
+
+pub(super) fn run(druid: Option<&str>) -> Exit {
+    let done = tokio::runtime::Runtime::new()
+        .map_err(DemoError::Io)
+        .and_then(|runtime| runtime.block_on(demonstrate(druid)));
+    match done {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            complain(error);
+            Exit::System
+        }
+    }
+}
+
+async fn demonstrate(druid: Option<&str>) -> Result<(), DemoError> {
+    let folder = tempfile::Builder::new().prefix("msq-gate-demo-").tempdir()?;
+    let stand_in = match druid {
+        Some(_) => None,
+        None => Some(StandIn::start(small_druid()).await?),
+    };
+    let url = match (&stand_in, druid) {
+        (Some(stand_in), _) => format!("http://{}", stand_in.address()),
+        (None, url) => url.unwrap_or_default().to_owned(),
+    };
+    let issuer = ThrowAwayIssuer::new()?;
+    let config = write_files(folder.path(), &url, &issuer)?;
+    let server = Server::start(config).await?;
+    let guide = Guide {
+        gate: format!("https://{}", server.address),
+        ca: folder.path().join("ca.pem").display().to_string(),
+        people: People::new(&issuer)?,
+        run: run_id()?,
+        druid: druid
+            .map_or_else(|| "a stand-in for Druid, in memory".to_owned(), |url| format!("Druid at {url}")),
+        policy: folder.path().join("proxy.toml").display().to_string(),
+    };
+    say(guide.text());
+    // Where Ctrl-C cannot be waited for, the demonstration ends at once.
+    let _interrupted = tokio::signal::ctrl_c().await;
+    server.drain().await;
+    Ok(())
+}
+
+/// A Druid in memory, with a few rows in two datasources
+fn small_druid() -> StandInSettings {
+    let table = |rows: &[&str]| Table {
+        columns: vec![Column::new("__time", Kind::Timestamp), Column::new("page", Kind::Varchar)],
+        rows: rows.iter().map(|page| vec![json!(1_767_225_600_000_i64), json!(page)]).collect(),
+    };
+    StandInSettings {
+        tasks: TaskPace::After(TASK_TIME),
+        tables: vec![
+            ("wikipedia".to_owned(), table(&["Apache Druid", "Rust"])),
+            ("sales".to_owned(), table(&["January"])),
+        ],
+        ..StandInSettings::default()
+    }
+}
+
+/// Writes what a configuration names, and reads the configuration as `serve` would
+fn write_files(folder: &Path, druid: &str, issuer: &ThrowAwayIssuer) -> Result<Config, DemoError> {
+    let certificates = Certificates::make(SystemTime::now())?;
+    std::fs::write(folder.join("ca.pem"), certificates.ca)?;
+    std::fs::write(folder.join("server.pem"), certificates.certificate)?;
+    std::fs::write(folder.join("server.key"), certificates.key)?;
+    std::fs::write(folder.join("jwks.json"), issuer.jwks().to_string())?;
+    let text = proxy_toml(druid);
+    std::fs::write(folder.join("proxy.toml"), &text)?;
+    Config::read(&text, folder).config.ok_or_else(|| DemoError::Druid(druid.to_owned()))
+}
+
+fn proxy_toml(druid: &str) -> String {
+    format!(
+        r#"[listen]
+address = "127.0.0.1:0"
+certificate = "server.pem"
+key = "server.key"
+
+[admin]
+address = "127.0.0.1:0"
+
+[upstream]
+url = "{druid}"
+
+[[issuers]]
+issuer = "{ISSUER}"
+audiences = ["{AUDIENCE}"]
+jwks_file = "jwks.json"
+algorithms = ["ES256"]
+{ROLES}
+[rules]
+refusal_detail = "full"
+
+[audit]
+file = "audit.jsonl"
+"#
+    )
+}
+
+/// A few letters that keep the task ids of two demonstrations apart
+fn run_id() -> Result<String, DemoError> {
+    let bytes: [u8; 3] = random()?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Three people and their tokens
+struct People {
+    viewer: String,
+    analyst: String,
+    ingester: String,
+}
+
+impl People {
+    fn new(issuer: &ThrowAwayIssuer) -> Result<Self, DemoError> {
+        let expires = SystemTime::now() + TOKEN_LIFE;
+        let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let token = |name: &str, role: &str| {
+            issuer
+                .token(&json!({"iss": ISSUER, "aud": AUDIENCE, "sub": name, "roles": [role], "exp": expires}))
+        };
+        Ok(Self {
+            viewer: token("vera", "viewer")?,
+            analyst: token("anna", "analyst")?,
+            ingester: token("ingo", "ingester")?,
+        })
+    }
+}
+
+/// What the demonstration prints
+struct Guide {
+    gate: String,
+    ca: String,
+    people: People,
+    run: String,
+    druid: String,
+    policy: String,
+}
+
+/// One line to copy, and what it gives
+struct Step {
+    /// What happens
+    story: String,
+    /// The status that the answer has
+    status: u16,
+    /// The line
+    line: String,
+}
+
+impl Guide {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "msq-gate {} stands at {}, before {}.\n\
+             Its policy, for as long as this runs: {}\n\n\
+             Three people:\n  \
+             vera is a viewer:    READ DATASOURCE wikipedia\n  \
+             anna is an analyst:  READ DATASOURCE wikipedia, sales and __query_select (everybody's SELECT tasks)\n  \
+             ingo is an ingester: READ WRITE DATASOURCE wikipedia, READ EXTERNAL EXTERNAL\n\n\
+             Copy these into another terminal first:\n\n\
+             VERA={}\nANNA={}\nINGO={}\nGATE={}\nCA={}\n",
+            env!("CARGO_PKG_VERSION"),
+            self.gate,
+            self.druid,
+            self.policy,
+            self.people.viewer,
+            self.people.analyst,
+            self.people.ingester,
+            self.gate,
+            self.ca,
+        );
+        for (position, step) in self.steps().iter().enumerate() {
+            let Step { story, status, line } = step;
+            text.push_str(&format!("\n# {}. {story}: {status}\n{line}\n", position + 1));
+        }
+        text.push_str("\nEnd with Ctrl-C; nothing is left behind.");
+        text
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let insert = "INSERT INTO wikipedia SELECT TIME_PARSE(ts) AS __time, page FROM TABLE(EXTERN('{\"type\":\"inline\",\"data\":\"{\\\"ts\\\":\\\"2026-01-01\\\",\\\"page\\\":\\\"Druid\\\"}\"}', '{\"type\":\"json\"}')) EXTEND (ts VARCHAR, page VARCHAR) PARTITIONED BY ALL";
+        let select = "SELECT COUNT(*) AS pages FROM wikipedia";
+        let extern_ = "SELECT * FROM TABLE(EXTERN('{\"type\":\"http\",\"uris\":[\"http://example.org/a.json\"]}', '{\"type\":\"json\"}')) EXTEND (a VARCHAR)";
+        vec![
+            self.submit("vera runs a SELECT as a task, which she may", 202, "VERA", select, Some("vera")),
+            self.submit("vera tries to INSERT, and is told what is missing", 403, "VERA", insert, None),
+            self.submit("vera tries to read from outside with EXTERN", 403, "VERA", extern_, None),
+            self.look(
+                "vera asks how her own task stands, and needs READ DATASOURCE __query_select for that",
+                403,
+                "VERA",
+                "vera",
+            ),
+            self.look("anna holds that", 200, "ANNA", "vera"),
+            self.submit("ingo INSERTs from EXTERN, which he may", 202, "INGO", insert, Some("ingo")),
+            self.look("ingo looks at his task", 200, "INGO", "ingo"),
+            self.submit("ingo starts another", 202, "INGO", insert, Some("ingo-2")),
+            self.cancel("ingo cancels it", 200, "INGO", "ingo-2"),
+            self.submit(
+                "nobody reads what the policy does not name",
+                403,
+                "INGO",
+                "SELECT * FROM sales",
+                None,
+            ),
+            Step {
+                story: "without a token nothing passes".to_owned(),
+                status: 401,
+                line: "curl -s --cacert $CA $GATE/druid/v2/sql/task/enabled".to_owned(),
+            },
+        ]
+    }
+
+    fn submit(&self, story: &str, status: u16, who: &str, statement: &str, id: Option<&str>) -> Step {
+        let mut body = json!({"query": statement});
+        if let (Some(id), Value::Object(body)) = (id, &mut body) {
+            body.insert("context".to_owned(), json!({"sqlQueryId": self.query_id(id)}));
+        }
+        // In single quotes for the shell; a quote of SQL's own ends and begins them anew.
+        let body = body.to_string().replace('\'', r"'\''");
+        let line = format!(
+            "curl -s --cacert $CA -H \"Authorization: Bearer ${who}\" -H 'Content-Type: application/json' $GATE/druid/v2/sql/task -d '{body}'"
+        );
+        Step { story: story.to_owned(), status, line }
+    }
+
+    fn look(&self, story: &str, status: u16, who: &str, id: &str) -> Step {
+        let task = format!("query-{}", self.query_id(id));
+        let line = format!(
+            "curl -s --cacert $CA -H \"Authorization: Bearer ${who}\" $GATE/druid/indexer/v1/task/{task}/status"
+        );
+        Step { story: story.to_owned(), status, line }
+    }
+
+    fn cancel(&self, story: &str, status: u16, who: &str, id: &str) -> Step {
+        let task = format!("query-{}", self.query_id(id));
+        let line = format!(
+            "curl -s --cacert $CA -X POST -H \"Authorization: Bearer ${who}\" $GATE/druid/indexer/v1/task/{task}/shutdown"
+        );
+        Step { story: story.to_owned(), status, line }
+    }
+
+    fn query_id(&self, id: &str) -> String {
+        format!("demo-{}-{id}", self.run)
+    }
+}
