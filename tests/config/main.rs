@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so loudly")]
 
+mod documents;
 mod faults;
 
 use std::path::Path;

@@ -1,0 +1,180 @@
+//! The source obeys its own rules: the core names no I/O, and each library has one door
+//!
+//! Reads `src/` and starts nothing.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say so loudly")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A rule: where it holds, and words that may not stand there
+struct Rule {
+    /// Files whose path begins with one of these
+    within: &'static [&'static str],
+    /// But not with one of these
+    except: &'static [&'static str],
+    words: &'static [&'static str],
+    why: &'static str,
+}
+
+const CORE: &[&str] = &["druid/", "route/", "resource_actions/", "authorize/", "json.rs"];
+
+const RULES: &[Rule] = &[
+    Rule {
+        within: CORE,
+        except: &[],
+        words: &[
+            "hyper",
+            "http::",
+            "tokio",
+            "rustls",
+            "std::net",
+            "std::fs",
+            "std::env",
+            "std::thread",
+            "std::process",
+            "async fn",
+            "SystemTime::now",
+            "Instant::now",
+            "static ",
+            "println!",
+            "eprintln!",
+        ],
+        why: "the core is pure and synchronous: time, randomness and I/O come in as arguments",
+    },
+    Rule {
+        within: &["druid/", "json.rs"],
+        except: &[],
+        words: &[
+            "crate::route",
+            "crate::resource_actions",
+            "crate::authorize",
+            "crate::authenticate",
+            "crate::config",
+        ],
+        why: "the vocabulary imports nothing of ours",
+    },
+    Rule {
+        within: &["route/", "resource_actions/"],
+        except: &[],
+        words: &[
+            "crate::authorize",
+            "crate::authenticate",
+            "crate::config",
+            "crate::pipeline",
+            "crate::forward",
+        ],
+        why: "no stage calls another; only the pipeline knows the order",
+    },
+    Rule {
+        within: &["authorize/"],
+        except: &[],
+        words: &["crate::config", "crate::pipeline", "crate::forward", "crate::route"],
+        why: "the decision knows a request, an identity and a policy",
+    },
+    Rule {
+        within: &[""],
+        except: &["resource_actions/sql/"],
+        words: &["sqlparser"],
+        why: "sqlparser has one door",
+    },
+    Rule {
+        within: &[""],
+        except: &["authenticate/token.rs", "authenticate/keys.rs"],
+        words: &["jsonwebtoken"],
+        why: "jsonwebtoken has one door",
+    },
+    Rule {
+        within: &[""],
+        // These read the status of somebody's answer, or speak on the operators' address.
+        except: &["respond.rs", "admin.rs", "tasks.rs", "forward/upstream.rs", "stand_in/"],
+        words: &["StatusCode::"],
+        why: "only respond.rs chooses an error status",
+    },
+    Rule {
+        within: &[""],
+        except: &["authorize/decision.rs"],
+        words: &["PermittedRequest {"],
+        why: "only decide() makes a permitted request",
+    },
+    Rule {
+        within: &[""],
+        except: &["tls.rs"],
+        words: &["ServerConfig::builder", "ClientConfig::builder"],
+        why: "TLS is set up in one place",
+    },
+];
+
+/// A line of comment says what it likes, and so do tests
+fn code_lines(source: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = source.lines().enumerate().take_while(|(_, line)| line.trim() != "#[cfg(test)]");
+    lines.map(|(number, line)| (number + 1, line.split("//").next().unwrap_or_default()))
+}
+
+fn breaches(path: &str, source: &str) -> Vec<String> {
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
+    RULES
+        .iter()
+        .filter(|rule| begins(rule.within) && !begins(rule.except))
+        .flat_map(|rule| {
+            code_lines(source).flat_map(move |(number, line)| {
+                let found = rule.words.iter().filter(move |word| has_word(line, word));
+                found.map(move |word| format!("src/{path}:{number}: `{}`: {}", word.trim(), rule.why))
+            })
+        })
+        .collect()
+}
+
+/// `http::` is not in `my_http::`, and `static ` is not in `'static `
+fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(position, _)| {
+        let before = line.get(..position).and_then(|text| text.chars().last());
+        !before.is_some_and(|character| character.is_alphanumeric() || matches!(character, '_' | '\''))
+    })
+}
+
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut files: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    let name = |path: &Path| path.strip_prefix(&root).expect("it is below src").display().to_string();
+    files.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
+}
+
+#[test]
+fn the_source_obeys_its_rules() {
+    let sources = sources();
+    assert!(sources.len() > 40, "only {} files were found: has a folder moved?", sources.len());
+    for folder in CORE {
+        assert!(sources.iter().any(|(path, _)| path.starts_with(folder)), "nothing is left under {folder}");
+    }
+    let breaches: Vec<_> = sources.iter().flat_map(|(path, source)| breaches(path, source)).collect();
+    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn a_planted_breach_is_found() {
+    for (path, line) in [
+        ("route/mod.rs", "let text = std::fs::read_to_string(path);"),
+        ("authorize/decision.rs", "let now = SystemTime::now();"),
+        ("resource_actions/sql/walk.rs", "use http::Method;"),
+        ("pipeline.rs", "let forged = PermittedRequest { request, receipt };"),
+        ("forward/mod.rs", "use sqlparser::ast::Statement;"),
+    ] {
+        let source = format!("//! A module\n{line}\n");
+        assert_eq!(breaches(path, &source).len(), 1, "{path}: {line}");
+        assert!(breaches(path, &format!("// {line}")).is_empty(), "a comment is no breach");
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    let silent: Vec<_> = sources().into_iter().filter(|(_, source)| !source.starts_with("//!")).collect();
+    assert!(silent.is_empty(), "{:?}", silent.iter().map(|(path, _)| path).collect::<Vec<_>>());
+}

@@ -1,0 +1,78 @@
+//! What is written about the configuration is what the code does
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use msq_gate::config::Config;
+use msq_gate::config::keys::{Fallback, KEYS, Key};
+
+use crate::{LEAST, findings, read};
+
+fn project_file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[test]
+fn the_shipped_file_loads_without_a_finding() {
+    assert_eq!(findings(&project_file("proxy.toml")), Vec::<String>::new());
+}
+
+#[test]
+fn the_least_configuration_loads_without_a_finding() {
+    assert_eq!(findings(LEAST), Vec::<String>::new());
+}
+
+#[test]
+fn the_documented_defaults_are_those_of_the_code() {
+    let mut spelt_out = LEAST.to_owned();
+    for section in ["admin", "rules", "limits", "audit"] {
+        writeln!(spelt_out, "[{section}]").unwrap();
+        for key in KEYS.iter().filter(|key| key.section == section) {
+            let Fallback::Value(value) = key.default else { continue };
+            writeln!(spelt_out, "{} = {value}", key.name).unwrap();
+        }
+    }
+    let (left_out, spelt_out) = (read(LEAST).config.unwrap(), read(&spelt_out).config.unwrap());
+    let settings = |config: &Config| {
+        format!("{:#?}", (&config.admin, &config.rules, &config.door, &config.limits, &config.audit))
+    };
+    assert_eq!(settings(&left_out), settings(&spelt_out));
+}
+
+#[test]
+fn every_key_with_a_default_stands_in_the_shipped_file() {
+    let shipped = project_file("proxy.toml");
+    for key in KEYS.iter().filter(|key| matches!(key.section, "rules" | "limits" | "audit")) {
+        assert!(
+            shipped.contains(&format!("{} ", key.name)),
+            "{}.{} is not in proxy.toml",
+            key.section,
+            key.name
+        );
+    }
+}
+
+fn row(key: &Key) -> String {
+    let default = match key.default {
+        Fallback::Required => "must be given".to_owned(),
+        Fallback::Unset => "".to_owned(),
+        Fallback::Value(value) => format!("`{value}`"),
+    };
+    format!("| `{}.{}` | {default} | {} |\n", key.section, key.name, key.meaning.replace('|', "\\|"))
+}
+
+#[test]
+fn the_readme_lists_every_key_with_its_default() {
+    let rows: String = KEYS.iter().map(row).collect();
+    let table = format!("| key | default | what it does |\n| --- | --- | --- |\n{rows}");
+    let readme = project_file("README.md");
+    assert!(readme.contains(&table), "the README's table of keys should be:\n\n{table}");
+}
+
+#[test]
+fn the_readme_lists_every_endpoint_as_the_route_table_does() {
+    let table = msq_gate::route::table::markdown();
+    let readme = project_file("README.md");
+    assert!(readme.contains(&table), "the README's table of endpoints should be:\n\n{table}");
+}

@@ -1,0 +1,146 @@
+//! Who is known over the wire: bearer tokens, tokens in Basic passwords, and nobody else
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
+use msq_gate::stand_in::{StandIn, StandInSettings};
+use serde_json::{Value, json};
+
+use crate::gate::{ISSUER, Speaks, TestGate};
+
+const ENABLED: &str = "/druid/v2/sql/task/enabled";
+
+async fn gate_before_stand_in(tables: &str) -> (TestGate, StandIn) {
+    let druid = StandIn::start(StandInSettings::default()).await.unwrap();
+    (TestGate::start(&format!("http://{}", druid.address()), tables).await, druid)
+}
+
+fn claims() -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    json!({"iss": ISSUER, "aud": "druid", "sub": "alice", "exp": (now + Duration::from_secs(300)).as_secs()})
+}
+
+#[tokio::test]
+async fn a_bearer_token_is_known_over_http_1_and_2() {
+    let (gate, _druid) = gate_before_stand_in("").await;
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        let answer = gate.get(ENABLED).bearer(&gate.token("alice", &[])).over(speaks).send().await;
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (StatusCode::OK, r#"{"enabled":true}"#),
+            "{speaks:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_the_password_of_basic_is_known_where_that_is_on() {
+    let basic = |token: &str| format!("Basic {}", STANDARD.encode(format!("anybody:{token}")));
+    let (gate, _druid) = gate_before_stand_in("").await;
+    let answer = gate.get(ENABLED).header("authorization", &basic(&gate.token("alice", &[]))).send().await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let (gate, _druid) = gate_before_stand_in("[rules]\nbasic_token = false").await;
+    let answer = gate.get(ENABLED).header("authorization", &basic(&gate.token("alice", &[]))).send().await;
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (StatusCode::UNAUTHORIZED, Some("malformed_token"))
+    );
+    let challenges: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
+    assert_eq!(challenges.len(), 1, "Basic is not offered: {challenges:?}");
+}
+
+#[tokio::test]
+async fn each_thing_that_is_wrong_with_a_token_has_its_own_reason() {
+    let (gate, druid) = gate_before_stand_in("").await;
+    let good = gate.sign(&claims());
+    assert_eq!(gate.get(ENABLED).bearer(&good).send().await.status, StatusCode::OK);
+    druid.clear_requests();
+    let changed = |name: &str, value: Value| {
+        let mut claims = claims();
+        claims[name] = value;
+        gate.sign(&claims)
+    };
+    let without = |name: &str| {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(name);
+        gate.sign(&claims)
+    };
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let flipped = if signature.starts_with('A') {
+        signature.replacen('A', "B", 1)
+    } else {
+        format!("A{}", &signature[1..])
+    };
+    let payload = good.split('.').nth(1).unwrap();
+    let encode = |header: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header);
+    let none = format!("{}.{payload}.", encode(r#"{"alg":"none"}"#));
+    let hs256 = format!("{}.{payload}.{signature}", encode(r#"{"alg":"HS256","kid":"throw-away"}"#));
+    for (token, reason) in [
+        (format!("{signed}.{flipped}"), "token_signature"),
+        (none, "token_algorithm"),
+        (hs256, "token_algorithm"),
+        (changed("iss", json!("https://other")), "token_issuer"),
+        (without("iss"), "token_issuer"),
+        (without("exp"), "token_claims"),
+        (without("aud"), "token_audience"),
+        (changed("aud", json!("other")), "token_audience"),
+        (without("sub"), "token_claims"),
+        (changed("exp", json!(1)), "token_expired"),
+        (changed("nbf", json!(32_503_680_000_u64)), "token_not_yet_valid"),
+        ("a.b".to_owned(), "malformed_token"),
+    ] {
+        let answer = gate.get(ENABLED).bearer(&token).send().await;
+        assert_eq!(
+            (answer.status, answer.reason().as_deref()),
+            (StatusCode::UNAUTHORIZED, Some(reason)),
+            "{token}"
+        );
+        let challenges: Vec<_> =
+            answer.headers.get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect();
+        assert!(
+            challenges[0].starts_with("Bearer ") && challenges[1].starts_with("Basic "),
+            "{challenges:?}"
+        );
+    }
+    let answer = gate.get(ENABLED).send().await;
+    assert_eq!((answer.status, answer.reason().as_deref()), (StatusCode::UNAUTHORIZED, Some("no_token")));
+    assert!(druid.requests().is_empty(), "nobody who is not known reaches Druid");
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_had_are_the_gates_fault_not_the_callers() {
+    let (gate, _druid) = gate_before_stand_in("").await;
+    let folder = tempfile::tempdir().unwrap();
+    let second = format!(
+        "[[issuers]]\nissuer = \"https://second\"\naudiences = [\"druid\"]\njwks_file = \"{}/none.json\"\nalgorithms = [\"ES256\"]\nroles = []\n",
+        folder.path().display()
+    );
+    // Both issuers must say what they confer; the first one of the harness does not, so this one stands alone.
+    let lonely = std::fs::read_to_string(gate.path("proxy.toml")).unwrap();
+    let (before, _) = lonely.split_once("[[issuers]]").unwrap();
+    let reading = msq_gate::config::Config::read(&format!("{before}{second}"), gate.folder.path());
+    let server = msq_gate::server::Server::start(reading.config.unwrap()).await.unwrap();
+    let mut elsewhere = gate;
+    elsewhere.address = server.address;
+    let mut claims = claims();
+    claims["iss"] = json!("https://second");
+    let answer = elsewhere.get(ENABLED).bearer(&elsewhere.sign(&claims)).send().await;
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (StatusCode::SERVICE_UNAVAILABLE, Some("keys_unavailable"))
+    );
+    assert!(answer.header("www-authenticate").is_none());
+}
+
+#[tokio::test]
+async fn the_routers_health_needs_a_token_unless_it_is_public() {
+    let (gate, _druid) = gate_before_stand_in("").await;
+    assert_eq!(gate.get("/status/health").send().await.status, StatusCode::UNAUTHORIZED);
+    let (gate, _druid) = gate_before_stand_in("[rules]\npublic_health = true").await;
+    let answer = gate.get("/status/health").send().await;
+    assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, "true"));
+    assert_eq!(gate.get(ENABLED).send().await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(gate.get("/status/health").bearer("a.b.c").send().await.status, StatusCode::UNAUTHORIZED);
+}

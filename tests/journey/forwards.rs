@@ -1,0 +1,161 @@
+//! What reaches Druid: what was judged, with the gate's own sign-in, once
+
+use std::io::Write;
+
+use http::{Method, StatusCode};
+use msq_gate::stand_in::{SeenRequest, StandIn, StandInSettings};
+use serde_json::{Value, json};
+
+use crate::gate::{Speaks, TestGate};
+use crate::scripted::{Script, Scripted, ok};
+
+const TASK: &str = "/druid/v2/sql/task";
+
+async fn setup() -> (TestGate, StandIn) {
+    let druid = StandIn::start(StandInSettings::default()).await.unwrap();
+    (TestGate::start(&format!("http://{}", druid.address()), "").await, druid)
+}
+
+fn only(druid: &StandIn) -> SeenRequest {
+    let requests = druid.requests();
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    requests.into_iter().next().unwrap()
+}
+
+#[tokio::test]
+async fn a_plain_statement_crosses_byte_for_byte_with_its_owner_in_the_context() {
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        let (gate, druid) = setup().await;
+        let statement = "SELECT  'it''s'\r\n\tAS \"x y\"";
+        let body = json!({"query": statement, "context": {"timeout": 1000}, "header": true, "unknown": 1});
+        let answer = gate.post(TASK, &body).bearer(&gate.token("alice", &[])).over(speaks).send().await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+        let seen = only(&druid);
+        assert_eq!((seen.method, seen.target.as_str()), (Method::POST, TASK));
+        assert_eq!(
+            serde_json::from_slice::<Value>(&seen.body).unwrap(),
+            json!({"query": statement, "header": true, "context": {"timeout": 1000, "msqGateOwner": "https://id.test|alice"}})
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_statement_with_comments_crosses_without_them() {
+    let (gate, druid) = setup().await;
+    let body = json!({"query": "SELECT 1 -- , (SELECT MAX(x) FROM secret)\r AS y /* more */"});
+    let answer = gate.post(TASK, &body).bearer(&gate.token("alice", &[])).send().await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+    let sent = serde_json::from_slice::<Value>(&only(&druid).body).unwrap();
+    let sent = sent["query"].as_str().unwrap();
+    assert!(!sent.contains("--") && !sent.contains("/*") && !sent.contains("secret"), "{sent}");
+}
+
+#[tokio::test]
+async fn the_clients_credentials_stay_and_the_gates_own_are_added_last() {
+    let password = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(password.path(), "s3cret\n").unwrap();
+    let sign_in = ("gate".to_owned(), "s3cret".to_owned());
+    let druid = StandIn::start(StandInSettings { sign_in: Some(sign_in), ..StandInSettings::default() })
+        .await
+        .unwrap();
+    let account = format!("username = \"gate\"\npassword_file = \"{}\"", password.path().display());
+    let gate = TestGate::start(&format!("http://{}", druid.address()), &account).await;
+    let asking = gate.get("/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[]));
+    let answer = asking
+        .header("cookie", "hadoop.auth=x")
+        .header("x-forwarded-for", "10.0.0.1")
+        .header("x-druid-author", "root")
+        .header("connection", "authorization, keep-alive")
+        .header("user-agent", "curl/8")
+        .send()
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let seen = only(&druid);
+    let mut names: Vec<_> = seen.headers.keys().map(|name| name.as_str().to_owned()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["authorization", "host", "user-agent", "via"]);
+    assert_eq!(seen.headers["authorization"], "Basic Z2F0ZTpzM2NyZXQ=");
+    assert_eq!(seen.headers["host"], druid.address().to_string());
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_is_the_gates_fault_not_the_callers() {
+    let sign_in = ("gate".to_owned(), "other".to_owned());
+    let druid = StandIn::start(StandInSettings { sign_in: Some(sign_in), ..StandInSettings::default() })
+        .await
+        .unwrap();
+    let gate = TestGate::start(&format!("http://{}", druid.address()), "").await;
+    let answer = gate.get("/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[])).send().await;
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (StatusCode::BAD_GATEWAY, Some("upstream_broken"))
+    );
+}
+
+#[tokio::test]
+async fn a_gzip_body_is_judged_and_sent_inflated() {
+    let (gate, druid) = setup().await;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(br#"{"query":"SELECT 1"}"#).unwrap();
+    let asking = gate.request(Method::POST, TASK).header("content-type", "application/json");
+    let asking = asking.header("content-encoding", "gzip").body(encoder.finish().unwrap());
+    let answer = asking.bearer(&gate.token("alice", &[])).send().await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+    let seen = only(&druid);
+    assert!(seen.headers.get("content-encoding").is_none());
+    assert_eq!(serde_json::from_slice::<Value>(&seen.body).unwrap()["query"], "SELECT 1");
+}
+
+#[tokio::test]
+async fn ids_and_query_parameters_are_written_anew() {
+    let (gate, druid) = setup().await;
+    let body = json!({"query": "SELECT 1", "context": {"sqlQueryId": "a b+c", "executionMode": "ASYNC"}});
+    let alice = gate.token("alice", &[]);
+    let answer = gate.post("/druid/v2/sql/statements", &body).bearer(&alice).send().await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    druid.clear_requests();
+    let target =
+        "/druid/v2/sql/statements/query%2Da%20b%2Bc/results/?page=0&_method=DELETE&resultFormat=array";
+    let answer = gate.get(target).bearer(&alice).send().await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let targets: Vec<_> = druid.requests().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(
+        targets,
+        [
+            "/druid/indexer/v1/task/query-a%20b%2Bc",
+            "/druid/v2/sql/statements/query-a%20b%2Bc/results?page=0&resultFormat=array",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_post_is_never_sent_twice_however_its_answer_fails() {
+    for script in [
+        Script::Reset,
+        Script::AnswerAndClose(Vec::new()),
+        Script::AnswerAndClose(b"HTTP/1.1 200 OK\r\nConte".to_vec()),
+    ] {
+        let druid = Scripted::start(script.clone()).await;
+        let gate = TestGate::start(&druid.url, "").await;
+        let answer =
+            gate.post(TASK, &json!({"query": "SELECT 1"})).bearer(&gate.token("alice", &[])).send().await;
+        assert_eq!(
+            (answer.status, answer.reason().as_deref()),
+            (StatusCode::BAD_GATEWAY, Some("upstream_broken")),
+            "{script:?}"
+        );
+        assert_eq!(druid.seen().len(), 1, "{script:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_to_druid_are_used_again() {
+    let druid = Scripted::start(Script::Answer(ok("{}"))).await;
+    let gate = TestGate::start(&druid.url, "").await;
+    let token = gate.token("alice", &[]);
+    for _ in 0..5 {
+        assert_eq!(gate.get("/druid/v2/sql/task/enabled").bearer(&token).send().await.status, StatusCode::OK);
+    }
+    assert_eq!(druid.seen().len(), 5);
+    assert_eq!(*druid.ended.borrow(), 0, "no connection has ended");
+}

@@ -1,0 +1,242 @@
+//! A whole gate on a real socket, people with tokens, and a client that speaks HTTP/1.1 or HTTP/2 to it
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use msq_gate::config::Config;
+use msq_gate::development::{Certificates, ThrowAwayIssuer};
+use msq_gate::server::Server;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+pub(crate) const ISSUER: &str = "https://id.test";
+
+/// A gate before some Druid
+pub(crate) struct TestGate {
+    pub(crate) server: Option<Server>,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) admin: std::net::SocketAddr,
+    pub(crate) folder: TempDir,
+    issuer: ThrowAwayIssuer,
+    tls: Arc<ClientConfig>,
+}
+
+/// How a client speaks
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Http1,
+    Http2,
+}
+
+impl TestGate {
+    /// A gate before the router at `druid`, with these tables of proxy.toml besides
+    pub(crate) async fn start(druid: &str, tables: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let issuer = ThrowAwayIssuer::new().unwrap();
+        let certificates = Certificates::make(SystemTime::now()).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("ca.pem", &certificates.ca);
+        write("server.pem", &certificates.certificate);
+        write("server.key", &certificates.key);
+        write("jwks.json", &issuer.jwks().to_string());
+        let text = proxy_toml(druid, tables);
+        write("proxy.toml", &text);
+        let reading = Config::read(&text, folder.path());
+        let config = reading.config.unwrap_or_else(|| panic!("{:#?}\n{text}", reading.findings));
+        let server = Server::start(config).await.unwrap();
+        let tls = trusting(&certificates.ca);
+        Self {
+            address: server.address,
+            admin: server.admin_address,
+            server: Some(server),
+            folder,
+            issuer,
+            tls,
+        }
+    }
+
+    /// A token for this person with these roles, good for five minutes
+    pub(crate) fn token(&self, subject: &str, roles: &[&str]) -> String {
+        let expires = SystemTime::now() + Duration::from_secs(300);
+        let expires = expires.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        self.sign(&json!({"iss": ISSUER, "aud": "druid", "sub": subject, "roles": roles, "exp": expires}))
+    }
+
+    /// A token with just these claims
+    pub(crate) fn sign(&self, claims: &Value) -> String {
+        self.issuer.token(claims).unwrap()
+    }
+
+    /// A request to this gate, ready to be sent
+    pub(crate) fn request(&self, method: Method, target: &str) -> Asking<'_> {
+        let request = Request::builder().method(method).uri(target).body(Full::default()).unwrap();
+        Asking { gate: self, request, speaks: Speaks::Http1 }
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Asking<'_> {
+        self.request(Method::GET, target)
+    }
+
+    pub(crate) fn post(&self, target: &str, body: &Value) -> Asking<'_> {
+        self.request(Method::POST, target).header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// A connection for those who speak for themselves
+    pub(crate) async fn connect(&self, alpn: &[u8]) -> TlsStream<TcpStream> {
+        let mut tls = (*self.tls).clone();
+        tls.alpn_protocols = vec![alpn.to_vec()];
+        let socket = TcpStream::connect(self.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(tls)).connect(name, socket).await.unwrap()
+    }
+
+    /// The lines of the audit record so far
+    pub(crate) fn audit(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The lines of the record about the decision that an answer names
+    pub(crate) fn record(&self, answer: &Answer) -> Vec<Value> {
+        let decision = answer.decision();
+        self.audit().into_iter().filter(|line| line["decision"] == decision).collect()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        Path::new(self.folder.path()).join(name)
+    }
+}
+
+fn proxy_toml(druid: &str, tables: &str) -> String {
+    format!(
+        r#"[listen]
+address = "127.0.0.1:0"
+certificate = "server.pem"
+key = "server.key"
+[admin]
+address = "127.0.0.1:0"
+[upstream]
+url = "{druid}"
+{tables}
+[[issuers]]
+issuer = "{ISSUER}"
+audiences = ["druid"]
+jwks_file = "jwks.json"
+algorithms = ["ES256"]
+[audit]
+file = "audit.jsonl"
+"#
+    )
+}
+
+fn trusting(ca: &str) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A request on its way
+pub(crate) struct Asking<'a> {
+    gate: &'a TestGate,
+    request: Request<Full<Bytes>>,
+    speaks: Speaks,
+}
+
+impl Asking<'_> {
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.request.headers_mut().append(name, value.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn body(self, body: impl Into<Bytes>) -> Self {
+        let request = self.request.map(|_| Full::new(body.into()));
+        Self { request, ..self }
+    }
+
+    pub(crate) fn over(self, speaks: Speaks) -> Self {
+        Self { speaks, ..self }
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let Self { gate, mut request, speaks } = self;
+        let authority = gate.address.to_string();
+        let answer = match speaks {
+            Speaks::Http1 => {
+                request.headers_mut().entry("host").or_insert(authority.parse().unwrap());
+                let io = TokioIo::new(gate.connect(b"http/1.1").await);
+                let (mut sender, connection) = http1::handshake(io).await.unwrap();
+                tokio::spawn(connection);
+                sender.send_request(request).await.unwrap()
+            }
+            Speaks::Http2 => {
+                *request.uri_mut() = format!("https://{authority}{}", request.uri()).parse().unwrap();
+                let io = TokioIo::new(gate.connect(b"h2").await);
+                let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+                tokio::spawn(connection);
+                sender.send_request(request).await.unwrap()
+            }
+        };
+        let (head, body) = answer.into_parts();
+        let collected = body.collect().await.unwrap();
+        let trailers = collected.trailers().cloned();
+        Answer { status: head.status, headers: head.headers, trailers, body: collected.to_bytes() }
+    }
+}
+
+/// An answer, read whole
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) trailers: Option<HeaderMap>,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn decision(&self) -> String {
+        self.header("x-msq-gate-decision").unwrap_or_else(|| panic!("no decision: {self:?}")).to_owned()
+    }
+
+    /// The reason that the gate gives; `None` where the answer is Druid's
+    pub(crate) fn reason(&self) -> Option<String> {
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
+        Some(body["context"]["reason"].as_str()?.to_owned())
+    }
+
+    /// The permissions that the receipt says are missing
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let missing = self.json()["receipt"]["missing"].clone();
+        serde_json::from_value(missing).unwrap_or_default()
+    }
+}

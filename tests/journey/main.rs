@@ -1,0 +1,31 @@
+//! The whole gate on real sockets, before a stand-in for Druid, and before a real one
+//!
+//! - `gate`, `scripted`: a gate, people with tokens and a client; a router that answers byte for byte what
+//!   it is told
+//! - `authenticates`: who is known and who is not, over the wire
+//! - `refuses`: what never reaches Druid, each beside its allowed twin
+//! - `forwards`: what reaches Druid, and how; that nothing is sent twice
+//! - `answers`: what comes back: rows, trailers, faults of Druid's side
+//! - `owns`: whose a task is
+//! - `records`: what stands in the audit record and in the metrics
+//! - `lasts`: deadlines, limits, drain
+//! - `live`: before a real Druid, where one is given
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should say so loudly, and these show what they saw"
+)]
+
+mod answers;
+mod authenticates;
+mod forwards;
+mod gate;
+mod lasts;
+mod live;
+mod owns;
+mod records;
+mod refuses;
+mod scripted;

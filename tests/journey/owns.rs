@@ -1,0 +1,128 @@
+//! Whose a task is: carried by Druid in the query context, read back by any replica
+
+use http::{Method, StatusCode};
+use msq_gate::stand_in::{StandIn, StandInSettings, TaskPace};
+use serde_json::json;
+
+use crate::gate::{Answer, TestGate};
+
+const ROLES: &str = r#"
+[roles.selects]
+grants = ["READ DATASOURCE __query_select"]
+[roles.state]
+grants = ["READ STATE STATE"]
+[roles.operator]
+grants = ["WRITE STATE STATE"]
+"#;
+
+struct Scene {
+    druid: StandIn,
+    gate: TestGate,
+    /// Another gate before the same Druid
+    replica: TestGate,
+}
+
+impl Scene {
+    async fn new(rules: &str) -> Self {
+        let settings = StandInSettings { tasks: TaskPace::WhenTold, ..StandInSettings::default() };
+        let druid = StandIn::start(settings).await.unwrap();
+        let url = format!("http://{}", druid.address());
+        let tables = format!("{ROLES}\n[rules]\n{rules}\n");
+        let (gate, replica) = (TestGate::start(&url, &tables).await, TestGate::start(&url, &tables).await);
+        Self { druid, gate, replica }
+    }
+
+    async fn submit(&self, who: &str) -> String {
+        let body = json!({"query": "SELECT 1", "context": {"executionMode": "ASYNC"}});
+        let answer =
+            self.gate.post("/druid/v2/sql/statements", &body).bearer(&self.gate.token(who, &[])).send().await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        answer.json()["queryId"].as_str().unwrap().to_owned()
+    }
+
+    async fn ask(&self, method: Method, target: &str, who: &str, roles: &[&str]) -> Answer {
+        self.replica.request(method, target).bearer(&self.replica.token(who, roles)).send().await
+    }
+}
+
+#[tokio::test]
+async fn a_statement_is_its_submitters_at_every_replica_and_nobody_elses() {
+    let scene = Scene::new("").await;
+    let id = scene.submit("olga").await;
+    scene.druid.finish_task(&id);
+    let statement = format!("/druid/v2/sql/statements/{id}");
+    let results = format!("{statement}/results");
+    for target in [&statement, &results] {
+        assert_eq!(scene.ask(Method::GET, target, "olga", &[]).await.status, StatusCode::OK);
+        assert_eq!(scene.ask(Method::GET, target, "stan", &["state"]).await.status, StatusCode::OK);
+        for (who, roles) in [("otto", &["selects"][..]), ("oper", &["operator"]), ("Olga", &[])] {
+            let answer = scene.ask(Method::GET, target, who, roles).await;
+            assert_eq!(
+                (answer.status, answer.reason().as_deref()),
+                (StatusCode::FORBIDDEN, Some("not_owner")),
+                "{who}"
+            );
+            assert_eq!(answer.missing(), ["READ STATE STATE"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_statement_is_cancelled_by_its_submitter_or_with_write_state() {
+    for (who, roles) in [("olga", &[][..]), ("oper", &["operator"])] {
+        let scene = Scene::new("").await;
+        let id = scene.submit("olga").await;
+        let statement = format!("/druid/v2/sql/statements/{id}");
+        for (other, others) in [("otto", &["selects"][..]), ("stan", &["state"])] {
+            let answer = scene.ask(Method::DELETE, &statement, other, others).await;
+            assert_eq!(answer.reason().as_deref(), Some("not_owner"), "{other}");
+        }
+        assert_eq!(scene.ask(Method::GET, &statement, "olga", &[]).await.json()["state"], "RUNNING");
+        assert_eq!(scene.ask(Method::DELETE, &statement, who, roles).await.status, StatusCode::ACCEPTED);
+        assert_eq!(scene.ask(Method::GET, &statement, "olga", &[]).await.json()["state"], "FAILED");
+    }
+}
+
+#[tokio::test]
+async fn by_the_manual_whoever_reads_the_stub_sees_and_cancels_every_select() {
+    let scene = Scene::new("").await;
+    let id = scene.submit("olga").await;
+    let status = format!("/druid/indexer/v1/task/{id}/status");
+    let shutdown = format!("/druid/indexer/v1/task/{id}/shutdown");
+    let answer = scene.ask(Method::GET, &status, "olga", &[]).await;
+    assert_eq!(answer.missing(), ["READ DATASOURCE __query_select"], "having submitted grants nothing");
+    assert_eq!(scene.ask(Method::GET, &status, "otto", &["selects"]).await.status, StatusCode::OK);
+    assert_eq!(scene.ask(Method::POST, &shutdown, "olga", &[]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(scene.ask(Method::POST, &shutdown, "otto", &["selects"]).await.status, StatusCode::OK);
+    let answer = scene.ask(Method::GET, &status, "otto", &["selects"]).await;
+    assert_eq!(answer.json()["status"]["statusCode"], "FAILED");
+}
+
+#[tokio::test]
+async fn where_selects_are_their_owners_the_stub_shows_nothing() {
+    let scene = Scene::new("select_tasks = \"owner\"").await;
+    let id = scene.submit("olga").await;
+    for part in ["", "/status", "/reports", "/log"] {
+        let target = format!("/druid/indexer/v1/task/{id}{part}");
+        assert_eq!(scene.ask(Method::GET, &target, "olga", &[]).await.reason(), None, "{part}");
+        assert_eq!(scene.ask(Method::GET, &target, "stan", &["state"]).await.reason(), None, "{part}");
+        let answer = scene.ask(Method::GET, &target, "otto", &["selects"]).await;
+        assert_eq!(answer.reason().as_deref(), Some("not_owner"), "{part}");
+    }
+    let shutdown = format!("/druid/indexer/v1/task/{id}/shutdown");
+    assert_eq!(scene.ask(Method::POST, &shutdown, "otto", &["selects"]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(scene.ask(Method::POST, &shutdown, "olga", &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_task_is_asked_about_once_a_minute_and_by_the_gates_own_sign_in() {
+    let scene = Scene::new("").await;
+    let id = scene.submit("olga").await;
+    scene.druid.clear_requests();
+    let status = format!("/druid/indexer/v1/task/{id}/status");
+    for _ in 0..3 {
+        assert_eq!(scene.ask(Method::GET, &status, "olga", &[]).await.status, StatusCode::FORBIDDEN);
+    }
+    let seen: Vec<_> = scene.druid.requests().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(seen, [status], "nothing but the gate's own look-up, and that once");
+}

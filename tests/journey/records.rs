@@ -1,0 +1,170 @@
+//! What stands on record: one line or two for each request, whatever became of it, and no secret in any
+
+use std::time::Duration;
+
+use http::StatusCode;
+use msq_gate::stand_in::{StandIn, StandInSettings};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::gate::TestGate;
+use crate::scripted::{Script, Scripted};
+
+async fn setup(tables: &str) -> (TestGate, StandIn) {
+    let druid = StandIn::start(StandInSettings::default()).await.unwrap();
+    (TestGate::start(&format!("http://{}", druid.address()), tables).await, druid)
+}
+
+const ROLES: &str = "[roles.reader]\ngrants = [\"READ DATASOURCE a\"]\n";
+
+#[tokio::test]
+async fn a_request_that_is_forwarded_has_two_lines() {
+    let (gate, _druid) = setup(ROLES).await;
+    let body = json!({"query": "SELECT 'hidden text'"});
+    let answer = gate
+        .post("/druid/v2/sql/task", &body)
+        .bearer(&gate.token("alice", &["reader", "other"]))
+        .send()
+        .await;
+    let lines = gate.record(&answer);
+    let [decided, finished] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((&decided["event"], &finished["event"]), (&json!("decided"), &json!("finished")));
+    for line in [decided, finished] {
+        assert_eq!(line["subject"], "alice");
+        assert_eq!(line["issuer"], "https://id.test");
+        assert_eq!(line["roles"], json!(["reader"]), "roles that the file does not know are not his");
+        assert_eq!((&line["method"], &line["endpoint"]), (&json!("POST"), &json!("/druid/v2/sql/task")));
+        assert_eq!(line["verdict"], "allowed");
+        assert_eq!(line["statement"]["kind"], "SELECT");
+        assert_eq!(line["statement"]["fingerprint"].as_str().unwrap().len(), 32);
+    }
+    assert_eq!((&finished["status"], &finished["upstreamStatus"]), (&json!(202), &json!(202)));
+    assert_eq!(finished["taskId"], answer.json()["taskId"]);
+    assert_eq!(finished["bytesOut"], json!(answer.body.len()));
+    let all = std::fs::read_to_string(gate.path("audit.jsonl")).unwrap();
+    assert!(
+        !all.contains("hidden text") && !all.contains("eyJ"),
+        "neither statements nor tokens are on record"
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_has_one_line_with_the_reason() {
+    let (gate, _druid) = setup(ROLES).await;
+    let body = json!({"query": "SELECT * FROM b"});
+    let denied =
+        gate.post("/druid/v2/sql/task", &body).bearer(&gate.token("alice", &["reader"])).send().await;
+    let unknown = gate.get("/druid/v2/sql/task/enabled").send().await;
+    let nowhere = gate.get("/x").bearer(&gate.token("alice", &[])).send().await;
+    let bad = gate.get("/a/../b").send().await;
+    for (answer, reason, status, endpoint) in [
+        (&denied, "missing_permission", 403, "/druid/v2/sql/task"),
+        (&unknown, "no_token", 401, "none"),
+        (&nowhere, "unknown_endpoint", 403, "none"),
+        (&bad, "bad_target", 400, "none"),
+    ] {
+        let lines = gate.record(answer);
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(
+            (&line["event"], &line["verdict"], &line["reason"], &line["status"], &line["endpoint"]),
+            (&json!("refused"), &json!("refused"), &json!(reason), &json!(status), &json!(endpoint))
+        );
+    }
+    assert_eq!(gate.record(&denied)[0]["missing"], json!(["READ DATASOURCE b"]));
+}
+
+#[tokio::test]
+async fn the_text_of_a_statement_is_on_record_only_where_that_is_asked_for() {
+    let (gate, _druid) = setup("").await;
+    let config = std::fs::read_to_string(gate.path("proxy.toml")).unwrap();
+    let text = config.replace("file = \"audit.jsonl\"", "file = \"audit.jsonl\"\nstatements = true");
+    let config = msq_gate::config::Config::read(&text, gate.folder.path()).config.unwrap();
+    let server = msq_gate::server::Server::start(config).await.unwrap();
+    let mut gate = gate;
+    gate.address = server.address;
+    let answer = gate
+        .post("/druid/v2/sql/task", &json!({"query": "SELECT 42"}))
+        .bearer(&gate.token("a", &[]))
+        .send()
+        .await;
+    assert_eq!(gate.record(&answer)[0]["statement"]["text"], "SELECT 42");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_and_a_druid_that_fails_are_on_record_as_failed() {
+    let druid = Scripted::start(Script::AnswerAndHang(Vec::new())).await;
+    let gate = TestGate::start(&druid.url, "").await;
+    let asking = gate.get("/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[])).send();
+    assert!(tokio::time::timeout(Duration::from_millis(300), asking).await.is_err());
+    let mut ended = druid.ended.clone();
+    tokio::time::timeout(Duration::from_secs(10), ended.wait_for(|count| *count == 1))
+        .await
+        .unwrap()
+        .unwrap();
+    let end = std::time::Instant::now() + Duration::from_secs(10);
+    let last = loop {
+        match gate.audit().pop() {
+            Some(line) if line["event"] == "finished" => break line,
+            _ if std::time::Instant::now() > end => panic!("{:?}", gate.audit()),
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!((&last["verdict"], &last["reason"]), (&json!("failed"), &json!("client_left")));
+
+    let druid = Scripted::start(Script::Reset).await;
+    let gate = TestGate::start(&druid.url, "").await;
+    let answer = gate.get("/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[])).send().await;
+    let lines = gate.record(&answer);
+    let [_, finished] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((&finished["verdict"], &finished["reason"]), (&json!("failed"), &json!("upstream_broken")));
+}
+
+#[tokio::test]
+async fn a_line_is_one_json_object_whatever_a_client_sends() {
+    let (gate, _druid) = setup("").await;
+    let asking = gate.get("/druid/v2/sql/task/enabled").bearer(&gate.token("a\"b\u{e9}", &[]));
+    let answer = asking.header("user-agent", "\",\"subject\":\"admin").send().await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(gate.record(&answer)[0]["subject"], "a\"b\u{e9}");
+}
+
+async fn admin(gate: &TestGate, path: &str) -> (u16, String) {
+    let mut socket = TcpStream::connect(gate.admin).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).await.unwrap();
+    let status = text.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, text.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+#[tokio::test]
+async fn the_admin_address_says_whether_the_gate_lives_and_is_ready() {
+    let (gate, druid) = setup("").await;
+    assert_eq!(admin(&gate, "/livez").await.0, 200);
+    let (status, body) = admin(&gate, "/readyz").await;
+    assert_eq!((status, &serde_json::from_str::<Value>(&body).unwrap()["ready"]), (200, &json!(true)));
+    druid.stop();
+    drop(druid);
+    let (status, body) = admin(&gate, "/readyz").await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &body["druid"]), (503, &json!(false)), "{body}");
+    assert_eq!(admin(&gate, "/druid/v2/sql").await.0, 404);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_endpoint_verdict_and_reason() {
+    let (gate, _druid) = setup("").await;
+    let _answer = gate.get("/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[])).send().await;
+    let _answer = gate.get("/x").send().await;
+    let (status, page) = admin(&gate, "/metrics").await;
+    assert_eq!(status, 200);
+    for line in [
+        r#"msq_gate_requests_total{endpoint="/druid/v2/sql/task/enabled",verdict="allowed",reason="none"} 1"#,
+        r#"msq_gate_requests_total{endpoint="none",verdict="refused",reason="no_token"} 1"#,
+    ] {
+        assert!(page.contains(line), "{page}");
+    }
+    assert!(page.ends_with("# EOF\n"));
+}

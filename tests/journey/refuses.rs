@@ -1,0 +1,298 @@
+//! What never reaches Druid, and what the refusal says; each beside its allowed twin
+
+use http::{Method, StatusCode};
+use msq_gate::route::table::ROUTES;
+use msq_gate::stand_in::{StandIn, StandInSettings, Table, TaskPace};
+use serde_json::{Value, json};
+
+use crate::gate::{Answer, Speaks, TestGate};
+
+const ROLES: &str = r#"
+[roles.reader]
+grants = ["READ DATASOURCE a"]
+[roles.writer]
+grants = ["WRITE DATASOURCE a"]
+[roles.careful]
+grants = ["READ DATASOURCE *"]
+denies = ["READ DATASOURCE secret"]
+"#;
+
+const INSERT: &str = "INSERT INTO a SELECT * FROM b PARTITIONED BY ALL";
+
+async fn setup(tables: &str) -> (TestGate, StandIn) {
+    let table = || Table { columns: Vec::new(), rows: Vec::new() };
+    let tables_of_druid = ["a", "b", "secret"].map(|name| (name.to_owned(), table())).to_vec();
+    let settings =
+        StandInSettings { tasks: TaskPace::WhenTold, tables: tables_of_druid, ..StandInSettings::default() };
+    let druid = StandIn::start(settings).await.unwrap();
+    (TestGate::start(&format!("http://{}", druid.address()), tables).await, druid)
+}
+
+async fn run(gate: &TestGate, roles: &[&str], statement: &str) -> Answer {
+    gate.post("/druid/v2/sql/task", &json!({"query": statement}))
+        .bearer(&gate.token("alice", roles))
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn a_refusal_says_which_permission_is_missing_in_druids_own_error_object() {
+    let (gate, druid) = setup(ROLES).await;
+    assert_eq!(run(&gate, &["reader"], "SELECT * FROM a").await.status, StatusCode::ACCEPTED);
+    druid.clear_requests();
+    let answer = run(&gate, &["reader"], INSERT).await;
+    let decision = answer.decision();
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(
+        answer.json(),
+        json!({
+            "error": "druidException", "errorCode": "forbidden", "persona": "USER", "category": "FORBIDDEN",
+            "errorMessage": "alice may not run this INSERT: missing READ DATASOURCE b, WRITE DATASOURCE a",
+            "context": {"reason": "missing_permission", "decision": decision},
+            "receipt": {
+                "decision": decision, "subject": "alice", "reason": "missing_permission",
+                "needed": [
+                    {"permission": "READ DATASOURCE b", "held": false},
+                    {"permission": "WRITE DATASOURCE a", "held": false},
+                ],
+                "missing": ["READ DATASOURCE b", "WRITE DATASOURCE a"],
+            },
+        })
+    );
+    assert!(druid.requests().is_empty());
+}
+
+#[tokio::test]
+async fn refusal_detail_says_more_or_less() {
+    let (full, _druid) = setup(&format!("{ROLES}\n[rules]\nrefusal_detail = \"full\"")).await;
+    let answer = run(&full, &["writer"], "INSERT INTO a SELECT * FROM a PARTITIONED BY ALL").await;
+    assert_eq!(
+        answer.json()["receipt"]["needed"],
+        json!([
+            {"permission": "READ DATASOURCE a", "held": false, "heldBy": ["reader", "careful"]},
+            {"permission": "WRITE DATASOURCE a", "held": true, "by": "writer"},
+        ])
+    );
+    assert_eq!(
+        answer.json()["errorMessage"],
+        "alice may not run this INSERT: missing READ DATASOURCE a (held by reader, careful)"
+    );
+    let (code, _druid) = setup(&format!("{ROLES}\n[rules]\nrefusal_detail = \"code\"")).await;
+    let answer = run(&code, &["writer"], "SELECT * FROM a").await;
+    assert_eq!(answer.json()["errorMessage"], "alice may not do this");
+    assert!(answer.json()["receipt"].get("needed").is_none());
+}
+
+#[tokio::test]
+async fn a_deny_wins_over_any_grant() {
+    let (gate, _druid) = setup(ROLES).await;
+    assert_eq!(run(&gate, &["careful"], "SELECT * FROM b").await.status, StatusCode::ACCEPTED);
+    let answer = run(&gate, &["careful"], "SELECT * FROM secret").await;
+    assert_eq!((answer.status, answer.reason().as_deref()), (StatusCode::FORBIDDEN, Some("denied")));
+}
+
+#[tokio::test]
+async fn a_task_that_is_not_there_is_unknown_and_looks_forbidden_where_only_the_code_is_told() {
+    let (gate, _druid) = setup(ROLES).await;
+    let token = gate.token("alice", &["reader"]);
+    let answer = gate.get("/druid/indexer/v1/task/query-none/status").bearer(&token).send().await;
+    assert_eq!((answer.status, answer.reason().as_deref()), (StatusCode::NOT_FOUND, Some("unknown_task")));
+
+    let (gate, _druid) = setup(&format!("{ROLES}\n[rules]\nrefusal_detail = \"code\"")).await;
+    let started =
+        run(&gate, &["reader"], "SELECT * FROM a").await.json()["taskId"].as_str().unwrap().to_owned();
+    let token = gate.token("alice", &[]);
+    let mut told = Vec::new();
+    for id in ["query-none", &started] {
+        let answer = gate.get(&format!("/druid/indexer/v1/task/{id}/status")).bearer(&token).send().await;
+        let mut body = answer.json();
+        for place in ["/context/decision", "/receipt/decision"] {
+            *body.pointer_mut(place).unwrap() = Value::Null;
+        }
+        told.push((answer.status, body));
+    }
+    assert_eq!(told[0], told[1], "a task that is not there cannot be told from a forbidden one");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_listed_is_refused_by_the_gate_itself() {
+    let (gate, druid) = setup(ROLES).await;
+    let token = gate.token("alice", &["reader", "writer"]);
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/unified-console.html"),
+        (Method::POST, "/druid/v2"),
+        (Method::POST, "/druid/v2/sql/avatica"),
+        (Method::POST, "/druid/v2/sql/avatica-protobuf"),
+        (Method::DELETE, "/druid/v2/sql/x"),
+        (Method::GET, "/druid/v2/datasources"),
+        (Method::GET, "/druid/indexer/v1/tasks"),
+        (Method::POST, "/druid/indexer/v1/action"),
+        (Method::POST, "/druid/indexer/v1/supervisor"),
+        (Method::POST, "/druid/indexer/v1/sampler"),
+        (Method::POST, "/druid/indexer/v1/taskStatus"),
+        (Method::POST, "/druid/indexer/v1/datasources/a/shutdownAllTasks"),
+        (Method::GET, "/druid/coordinator/v1/datasources"),
+        (Method::GET, "/druid-ext/basic-security/authorization/db/basic/users"),
+        (Method::GET, "/druid-internal/v1/httpRemoteTaskRunner/knownTasks"),
+        (Method::GET, "/proxy/enabled"),
+        (Method::POST, "/proxy/overlord/druid/indexer/v1/task"),
+        (Method::POST, "/proxy/OVERLORD/druid/indexer/v1/task"),
+        (Method::GET, "/status"),
+        (Method::GET, "/status/properties"),
+        (Method::GET, "/status/selfDiscovered"),
+    ] {
+        let answer = gate.request(method, path).bearer(&token).send().await;
+        assert_eq!(
+            (answer.status, answer.reason().as_deref()),
+            (StatusCode::FORBIDDEN, Some("unknown_endpoint")),
+            "{path}"
+        );
+        let _decision = answer.decision();
+    }
+    assert!(druid.requests().is_empty());
+}
+
+#[tokio::test]
+async fn every_listed_endpoint_refuses_who_is_not_known_and_every_other_method() {
+    let (gate, druid) = setup(ROLES).await;
+    let token = gate.token("alice", &[]);
+    for route in ROUTES {
+        let path = route.path.replace("{id}", "query-1");
+        let method: Method = route.method.word().parse().unwrap();
+        let answer = gate.request(method, &path).send().await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+        for method in [Method::PUT, Method::PATCH, Method::TRACE, Method::OPTIONS] {
+            let answer = gate.request(method.clone(), &path).bearer(&token).send().await;
+            assert_eq!(
+                (answer.status, answer.reason().as_deref()),
+                (StatusCode::METHOD_NOT_ALLOWED, Some("method")),
+                "{method} {path}"
+            );
+            assert!(answer.header("allow").unwrap().contains(route.method.word()), "{path}");
+        }
+    }
+    assert!(druid.requests().is_empty());
+}
+
+#[tokio::test]
+async fn checks_are_made_in_their_order_target_token_endpoint_fields_body() {
+    let (gate, druid) = setup(ROLES).await;
+    let token = gate.token("alice", &["reader"]);
+    let reason = async |asking: crate::gate::Asking<'_>| asking.send().await.reason().unwrap_or_default();
+    let post = |target: &str| gate.request(Method::POST, target).body("{");
+    assert_eq!(reason(post("/druid/..;/v2/sql")).await, "bad_target");
+    assert_eq!(reason(post("/druid/v2/unknown")).await, "no_token");
+    assert_eq!(reason(post("/druid/v2/unknown").bearer(&token)).await, "unknown_endpoint");
+    assert_eq!(reason(gate.request(Method::PUT, "/druid/v2/sql").body("{").bearer(&token)).await, "method");
+    assert_eq!(reason(post("/druid/v2/sql").bearer(&token)).await, "media_type");
+    let json = || post("/druid/v2/sql").bearer(&token).header("content-type", "application/json");
+    assert_eq!(reason(json().header("content-encoding", "br")).await, "media_type");
+    assert_eq!(reason(json().header("origin", "https://elsewhere")).await, "cross_site");
+    assert_eq!(reason(json()).await, "bad_json");
+    assert_eq!(reason(json().body(r#"{"query":"SELECT"}"#)).await, "bad_sql");
+    assert_eq!(reason(json().body(r#"{"query":"DROP TABLE a"}"#)).await, "unsupported_statement");
+    assert_eq!(reason(json().body(r#"{"query":"SELECT * FROM b"}"#)).await, "missing_permission");
+    assert!(druid.requests().is_empty());
+    assert_eq!(json().body(r#"{"query":"SELECT * FROM a"}"#).send().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn targets_with_a_second_reading_are_refused_before_anybody_is_asked_who_he_is() {
+    let (gate, druid) = setup(ROLES).await;
+    let token = gate.token("alice", &["reader"]);
+    for target in [
+        "/druid/v2/../v2/sql",
+        "/druid/v2/%2e%2e/v2/sql",
+        "/druid/v2//sql",
+        "/druid/v2/sql;x=1/task",
+        "/druid/v2/sql%2Ftask",
+        "/druid/v2/sql%5ctask",
+        "/druid/v2/sql/task%00",
+        "/druid/v2/sql/task%",
+        "/druid/indexer/v1/task/a%2f..%2fb/status",
+    ] {
+        let answer = gate.get(target).bearer(&token).send().await;
+        assert_eq!(
+            (answer.status, answer.reason().as_deref()),
+            (StatusCode::BAD_REQUEST, Some("bad_target")),
+            "{target}"
+        );
+    }
+    assert!(druid.requests().is_empty());
+}
+
+#[tokio::test]
+async fn forged_owners_are_refused_in_json_by_set_and_in_every_spelling() {
+    let (gate, druid) = setup(ROLES).await;
+    let token = gate.token("alice", &["reader"]);
+    let send = async |body: String| {
+        let asking =
+            gate.request(Method::POST, "/druid/v2/sql/task").header("content-type", "application/json");
+        asking.body(body).bearer(&token).send().await
+    };
+    assert_eq!(
+        send(r#"{"query":"SELECT 1","context":{"timeout":1}}"#.to_owned()).await.status,
+        StatusCode::ACCEPTED
+    );
+    assert_eq!(
+        send(r#"{"query":"SET timeout = 1; SELECT 1"}"#.to_owned()).await.status,
+        StatusCode::ACCEPTED
+    );
+    druid.clear_requests();
+    for body in [
+        r#"{"query":"SELECT 1","context":{"msqGateOwner":"x"}}"#,
+        r#"{"query":"SELECT 1","context":{"__user":"x"}}"#,
+        r#"{"query":"SELECT 1","context":{"msqGate\u004fwner":"x"}}"#,
+        r#"{"query":"SET msqGateOwner = 'x'; SELECT 1"}"#,
+        r#"{"query":"SET \"msqGateOwner\" = 'x'; SELECT 1"}"#,
+        r#"{"query":"SET U&\"msqGate\\004fwner\" = 'x'; SELECT 1"}"#,
+        r#"{"query":"ALTER SESSION SET __user = 'x'; SELECT 1"}"#,
+    ] {
+        let answer = send(body.to_owned()).await;
+        assert_eq!(
+            (answer.status, answer.reason().as_deref()),
+            (StatusCode::FORBIDDEN, Some("reserved_context_key")),
+            "{body}"
+        );
+    }
+    assert!(druid.requests().is_empty());
+}
+
+#[tokio::test]
+async fn statements_that_could_end_a_parser_are_refused_and_the_process_lives() {
+    let (gate, _druid) = setup(ROLES).await;
+    let select = |expression: &str| format!("SELECT {expression} FROM a");
+    let parentheses = |levels: usize| select(&format!("{}1{}", "(".repeat(levels), ")".repeat(levels)));
+    // The stand-in cannot run these; what counts is that they were judged, and by whom they are answered.
+    assert_eq!(run(&gate, &["reader"], &parentheses(90)).await.reason(), None);
+    let long_chain = select(&format!("1{}", "+1".repeat(20_000)));
+    assert_eq!(run(&gate, &["reader"], &long_chain).await.reason(), None);
+    for statement in [
+        parentheses(1_000),
+        select(&format!("1{}", "+1".repeat(100_000))),
+        select(&"- ".repeat(50_000)),
+        "SELECT 1 UNION ALL ".repeat(40_000),
+        "(".repeat(200_000),
+    ] {
+        let answer = run(&gate, &["reader"], &statement).await;
+        assert!(
+            matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE),
+            "{} {}",
+            answer.status,
+            answer.text()
+        );
+    }
+    assert_eq!(run(&gate, &["reader"], "SELECT * FROM a").await.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn refusals_are_the_same_over_http_2() {
+    let (gate, _druid) = setup(ROLES).await;
+    let asking =
+        gate.post("/druid/v2/sql/task", &json!({"query": INSERT})).bearer(&gate.token("alice", &["reader"]));
+    let answer = asking.over(Speaks::Http2).send().await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.missing(), ["READ DATASOURCE b", "WRITE DATASOURCE a"]);
+}

@@ -1,0 +1,111 @@
+//! A router that answers, byte for byte, what it is told, and keeps what it was asked
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// What happens on a connection once a request is there
+#[derive(Clone, Debug)]
+pub(crate) enum Script {
+    /// These bytes, and the connection goes on
+    Answer(Vec<u8>),
+    /// These bytes, and the connection ends
+    AnswerAndClose(Vec<u8>),
+    /// These bytes, then nothing until the test is over
+    AnswerAndHang(Vec<u8>),
+    /// The connection is reset at once
+    Reset,
+}
+
+/// The router
+pub(crate) struct Scripted {
+    pub(crate) url: String,
+    seen: Arc<Mutex<Vec<String>>>,
+    /// How many connections have ended on the gate's side
+    pub(crate) ended: watch::Receiver<usize>,
+}
+
+impl Scripted {
+    pub(crate) async fn start(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (ended, ended_seen) = watch::channel(0);
+        let kept = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (script, kept, ended) = (script.clone(), Arc::clone(&kept), ended.clone());
+                tokio::spawn(async move {
+                    play(socket, &script, &kept).await;
+                    ended.send_modify(|count| *count += 1);
+                });
+            }
+        });
+        Self { url, seen, ended: ended_seen }
+    }
+
+    /// The requests that came, head and body
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// A plain answer with this JSON in it
+pub(crate) fn ok(json: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
+        json.len()
+    )
+    .into_bytes()
+}
+
+async fn play(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<String>>) {
+    while let Some(request) = read_request(&mut socket).await {
+        seen.lock().unwrap().push(request);
+        match script {
+            Script::Answer(bytes) => {
+                if socket.write_all(bytes).await.is_err() {
+                    return;
+                }
+            }
+            Script::AnswerAndClose(bytes) => {
+                let _written = socket.write_all(bytes).await;
+                let _closed = socket.shutdown().await;
+                return;
+            }
+            Script::AnswerAndHang(bytes) => {
+                let _written = socket.write_all(bytes).await;
+                // Until the gate hangs up.
+                let _end = socket.read(&mut [0; 1]).await;
+                return;
+            }
+            Script::Reset => {
+                socket.set_zero_linger().unwrap();
+                return;
+            }
+        }
+    }
+}
+
+/// Reads a head, and as much body as `Content-Length` says
+async fn read_request(socket: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return Some(text);
+            }
+        }
+        let mut more = [0; 4096];
+        match socket.read(&mut more).await {
+            Ok(0) | Err(_) => return None,
+            Ok(read) => bytes.extend_from_slice(&more[..read]),
+        }
+    }
+}
