@@ -7,7 +7,7 @@ use crate::druid::Owner;
 /// An identity and the roles it may claim
 ///
 /// A supposed one serves to explain; a request is permitted only for a verified
-/// [`Identity`](crate::authenticate::Identity).
+/// [`Identity`].
 #[derive(Clone, Debug)]
 pub struct Caller {
     issuer: String,
