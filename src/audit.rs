@@ -165,10 +165,10 @@ impl Record {
     pub fn statement(&mut self, kind: Option<&str>, text: &str) {
         let tag = hmac::sign(&self.audit.fingerprint_key, text.as_bytes());
         let fingerprint: String = tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let mut statement = json!({"kind": kind, "fingerprint": fingerprint});
-        if self.audit.statements == Statements::Text {
-            statement["text"] = json!(text);
-        }
+        let statement = match self.audit.statements {
+            Statements::Fingerprint => json!({"kind": kind, "fingerprint": fingerprint}),
+            Statements::Text => json!({"kind": kind, "fingerprint": fingerprint, "text": text}),
+        };
         self.set("statement", statement);
     }
 

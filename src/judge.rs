@@ -63,12 +63,8 @@ impl Judge {
         let queue = Arc::new(Mutex::new(queue));
         let known = Arc::new(known(settings.cache_bytes));
         for _ in 0..settings.threads {
-            let bench = Bench {
-                rules: rules.clone(),
-                limits: limits.clone(),
-                queue: Arc::clone(&queue),
-                known: Arc::clone(&known),
-            };
+            let bench =
+                Bench { rules: rules.clone(), limits, queue: Arc::clone(&queue), known: Arc::clone(&known) };
             std::thread::Builder::new()
                 .name("judge".to_owned())
                 .stack_size(JUDGE_STACK_BYTES)

@@ -21,16 +21,16 @@ use crate::druid::{CanonicalPath, DruidRequest, Method};
 use crate::forward::answer::AnswerBody;
 use crate::forward::{self, Patiences, Upstream};
 use crate::head;
-use crate::judge::Judge;
+use crate::judge::{Judge, JudgeError};
 use crate::metrics::{JudgedFrom, Metrics};
 use crate::outgoing::OutgoingBody;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::Refusal;
 use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::submit::Submit;
 use crate::resource_actions::{Evidence, Rules, analyze};
 use crate::respond::{self, Circumstances, DECISION};
 use crate::route::{self, Destination};
-use crate::tasks::Tasks;
+use crate::tasks::{TaskError, Tasks};
 
 /// Everything that a request meets on its way; no state of one request outlives it here
 #[derive(Debug)]
@@ -218,15 +218,16 @@ impl Gate {
         keep_alive: bool,
         mut record: Record,
     ) -> Response<http_body_util::Full<bytes::Bytes>> {
-        let challenges = match refusal {
-            Refusal::Authentication(error) => self.authenticator.challenges(error),
-            _ => Vec::new(),
+        let challenges = if let Refusal::Authentication(error) = refusal {
+            self.authenticator.challenges(error)
+        } else {
+            Vec::new()
         };
         if let Refusal::Denied(denied) = refusal {
             record.receipt(&denied.receipt);
         }
         log(refusal, record.decision());
-        if let Some(limit) = limit_met(refusal.reason()) {
+        if let Some(limit) = refusal.limit_met(self.limits.task_body_bytes) {
             self.metrics.limit_met(limit);
         }
         let circumstances = Circumstances {
@@ -254,27 +255,12 @@ fn druid_request(destination: &Destination, target: String, body: Vec<u8>) -> Dr
 
 /// Faults that are not the caller's belong in the log, with their cause
 fn log(refusal: &Refusal, decision: &str) {
-    match refusal {
-        Refusal::Upstream(error) | Refusal::Task(crate::tasks::TaskError::Upstream(error)) => {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::warn!(decision, %error, cause, "Druid gave no answer that can be passed on");
-        }
-        Refusal::Internal | Refusal::Judge(crate::judge::JudgeError::Failed) => {
-            tracing::error!(decision, error = %refusal, "the gate failed");
-        }
-        _ => {}
+    if let Refusal::Upstream(error) | Refusal::Task(TaskError::Upstream(error)) = refusal {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::warn!(decision, %error, cause, "Druid gave no answer that can be passed on");
     }
-}
-
-/// The limit behind a reason, by its key
-fn limit_met(reason: Reason) -> Option<&'static str> {
-    match reason {
-        Reason::TooLarge => Some("body_bytes"),
-        Reason::Timeout => Some("body_seconds"),
-        Reason::UriTooLong => Some("target_bytes"),
-        Reason::UpstreamTimeout => Some("answer_seconds"),
-        Reason::UpstreamUnreachable => Some("connect_seconds"),
-        _ => None,
+    if let Refusal::Internal | Refusal::Judge(JudgeError::Failed) = refusal {
+        tracing::error!(decision, error = %refusal, "the gate failed");
     }
 }
 

@@ -1,15 +1,17 @@
 //! Every way not to forward a request, and the closed list of reasons
 
 use crate::authenticate::AuthenticationError;
+use crate::authenticate::error::CredentialsFault;
 use crate::authorize::{Denied, DeniedReason};
 use crate::body::BodyError;
 use crate::druid::path::TargetError;
 use crate::forward::UpstreamError;
 use crate::head::{FieldError, HeadError};
+use crate::json::JsonError;
 use crate::judge::JudgeError;
 use crate::resource_actions::AnalysisError;
 use crate::resource_actions::ingestion::TaskSpecError;
-use crate::resource_actions::sql::SqlRefusalClass;
+use crate::resource_actions::sql::{SqlRefusal, SqlRefusalClass};
 use crate::resource_actions::submit::SubmitError;
 use crate::route::RouteError;
 use crate::tasks::TaskError;
@@ -194,6 +196,49 @@ impl Refusal {
                 DeniedReason::NotOwner => Reason::NotOwner,
             },
         }
+    }
+}
+
+impl Refusal {
+    /// The limit that was met, by its key, where it was one
+    ///
+    /// `task_body_bytes` is the limit of that name: a body's error knows only the number.
+    pub fn limit_met(&self, task_body_bytes: usize) -> Option<&'static str> {
+        let body = |limit| if limit == task_body_bytes { "task_body_bytes" } else { "body_bytes" };
+        if let Self::Fields(FieldError::TooLarge { limit }) | Self::Body(BodyError::TooLarge { limit }) = self
+        {
+            return Some(body(*limit));
+        }
+        let met = [
+            (matches!(self, Self::Head(HeadError::TargetTooLong { .. })), "target_bytes"),
+            (matches!(self, Self::Body(BodyError::Timeout)), "body_seconds"),
+            (matches!(self, Self::Submit(SubmitError::Json(JsonError::TooDeep { .. }))), "json_depth"),
+            (
+                matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooManyBytes { .. }))),
+                "statement_bytes",
+            ),
+            (
+                matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooManyTokens { .. }))),
+                "statement_tokens",
+            ),
+            (
+                matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooDeep { .. }))),
+                "statement_nesting",
+            ),
+            (
+                matches!(
+                    self,
+                    Self::Authentication(AuthenticationError::Credentials(CredentialsFault::TooLong { .. }))
+                ),
+                "token_bytes",
+            ),
+            (matches!(self, Self::Upstream(UpstreamError::Timeout)), "answer_seconds"),
+            (
+                matches!(self, Self::Task(TaskError::Upstream(UpstreamError::Timeout))),
+                "control_answer_seconds",
+            ),
+        ];
+        met.into_iter().find_map(|(is_met, limit)| is_met.then_some(limit))
     }
 }
 

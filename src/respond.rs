@@ -12,8 +12,8 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::authorize::Receipt;
 use crate::authorize::receipt::{Holding, NeededPermission};
+use crate::authorize::{DeniedReason, Receipt};
 use crate::config::RefusalDetail;
 use crate::druid::resource::Printable;
 use crate::refusal::{Reason, Refusal};
@@ -202,10 +202,8 @@ fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
         }
         (Refusal::Denied(denied), detail) => {
             let mut text = format!("{subject} may not {}: ", denied.deed);
-            let instead = match refusal.reason() {
-                Reason::NotOwner => "only its submitter may, or who holds ",
-                _ => "missing ",
-            };
+            let not_owner = denied.reason == DeniedReason::NotOwner;
+            let instead = if not_owner { "only its submitter may, or who holds " } else { "missing " };
             text.push_str(instead);
             for (position, needed) in denied.receipt.missing().enumerate() {
                 // Writing to a String cannot fail.

@@ -41,11 +41,8 @@ async fn serve(config: crate::config::Config) -> Result<(), StartError> {
     let server = Server::start(config).await?;
     say(format_args!("listening on https://{}", server.address));
     tracing::info!(address = %server.address, admin = %server.admin_address, "listening");
-    loop {
-        match signals.next().await {
-            Told::Refresh => server.refresh(),
-            Told::Stop => break,
-        }
+    while let Told::Refresh = signals.next().await {
+        server.refresh();
     }
     if !server.drain().await {
         tracing::warn!("requests were still in flight when the time to drain was over");

@@ -71,7 +71,7 @@ async fn each_thing_that_is_wrong_with_a_token_has_its_own_reason() {
     let flipped = if signature.starts_with('A') {
         signature.replacen('A', "B", 1)
     } else {
-        format!("A{}", &signature[1..])
+        format!("A{}", signature.get(1..).unwrap())
     };
     let payload = good.split('.').nth(1).unwrap();
     let encode = |header: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header);
