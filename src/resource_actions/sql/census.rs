@@ -141,7 +141,7 @@ impl<'t, 'a> Counter<'t, 'a> {
             self.levels.push(Level::default());
         } else if keyword == K::End {
             self.levels.pop();
-        } else if ends_tables(keyword) {
+        } else if ends_tables(keyword) && !self.is(-1, Keyword::Within) && !self.is(-1, Keyword::Multiset) {
             self.go_to(Place::Elsewhere);
         } else if !(self.place() == Place::Table && matches!(keyword, K::Lateral | K::Table | K::Specific)) {
             self.name();
@@ -255,6 +255,10 @@ mod tests {
             ("SELECT f(a, TRIM((SELECT x FROM b) FROM y)) FROM c ORDER BY x, y", vec!["b", "c"]),
             ("TABLE a UNION TABLE b", vec!["a", "b"]),
             ("SELECT 1 FROM a /*+ h(x, y) */, b", vec!["a", "b"]),
+            (
+                "SELECT 1 FROM a JOIN b ON f(x) WITHIN GROUP (ORDER BY y) = z MULTISET UNION w, c",
+                vec!["a", "b", "c"],
+            ),
         ] {
             assert_eq!(names(&counted(text).tables), tables, "{text}");
         }

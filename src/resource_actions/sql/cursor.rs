@@ -171,14 +171,36 @@ impl<'t, 'a, 'x> Cursor<'t, 'a, 'x> {
 
     /// Whether a query begins here with a query in parentheses, and goes on behind it
     pub(super) fn begins_with_parenthesised_query(&self) -> bool {
-        if !self.next_is_symbol(Symbol::LeftParen) || !self.begins_query() {
+        if !self.opens_query() {
             return false;
         }
         let after = self.group().len() + 2;
-        let goes_on = self.nth(after).and_then(Token::keyword).is_some_and(Keyword::continues_query);
+        let is_last = self.nth_is_symbol(after, Symbol::RightParen);
+        self.goes_on(after) || is_last && self.inside().begins_with_parenthesised_query()
+    }
+
+    /// Whether the parentheses that open here hold a query and nothing else
+    fn opens_query(&self) -> bool {
+        if !self.next_is_symbol(Symbol::LeftParen) {
+            return false;
+        }
+        let inside = self.inside();
+        if !inside.next_is_symbol(Symbol::LeftParen) {
+            return inside.begins_query();
+        }
+        let after = inside.group().len() + 2;
+        inside.opens_query() && (inside.nth_is_symbol(after, Symbol::RightParen) || inside.goes_on(after))
+    }
+
+    fn inside(&self) -> Self {
         let mut inside = self.clone();
         inside.skip(1);
-        goes_on || self.nth_is_symbol(after, Symbol::RightParen) && inside.begins_with_parenthesised_query()
+        inside
+    }
+
+    /// Whether a query goes on with the token after so many others
+    fn goes_on(&self, count: usize) -> bool {
+        self.nth(count).and_then(Token::keyword).is_some_and(Keyword::continues_query)
     }
 
     /// Whether a query stands anywhere in the group that begins here

@@ -53,7 +53,10 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `KEY` before a key goes away
     pub(super) fn json_key(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        let is_in_place = self.is_in_call(Form::Json) && !self.kernel.ends_operand();
+        let is_first = self
+            .previous()
+            .is_some_and(|before| before.is_symbol(Symbol::LeftParen) || before.is_symbol(Symbol::Comma));
+        let is_in_place = self.is_in_call(Form::Json) && is_first;
         if is_in_place && self.key_follows() { Ok(()) } else { self.name(token) }
     }
 

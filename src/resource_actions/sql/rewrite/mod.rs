@@ -467,7 +467,8 @@ mod tests {
                 "SELECT 1 GROUP BY GROUPING SETS ((), (a)) ORDER BY a DESC NULLS LAST LIMIT 1",
                 "SELECT 0 GROUP BY GROUPING SETS ( ( 0 ) , ( a ) ) ORDER BY a",
             ),
-            ("SELECT JSON_OBJECT(KEY 'a' VALUE b ABSENT ON NULL)", "SELECT JSON_OBJECT ( 'a' , b )"),
+            ("SELECT JSON_OBJECT(KEY 'a' VALUE key ABSENT ON NULL)", "SELECT JSON_OBJECT ( 'a' , key )"),
+            ("SELECT JSON_OBJECT('a' : b = key, key : c)", "SELECT JSON_OBJECT ( 'a' , b + key , key , c )"),
         ] {
             assert_eq!(rewritten(text).as_deref(), Ok(expected), "{text}");
         }
