@@ -62,11 +62,17 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// Whether `KEY` is a word before a key rather than the key itself
     fn key_follows(&self) -> bool {
-        let is_key = |symbol| self.cursor.next_is_symbol(symbol);
-        !self.cursor.next_is(Keyword::Value)
-            && ![Symbol::Colon, Symbol::Comma, Symbol::Dot, Symbol::RightParen, Symbol::LeftParen]
-                .into_iter()
-                .any(is_key)
+        self.cursor.next_is(Keyword::Case)
+            || self.cursor.peek().is_some_and(|token| {
+                matches!(
+                    token.kind,
+                    TokenKind::Word(_)
+                        | TokenKind::Name(_)
+                        | TokenKind::Text(_)
+                        | TokenKind::Number(_)
+                        | TokenKind::Parameter(_)
+                )
+            })
     }
 
     /// `ANY` and `SOME` before a compared query go away; else they are functions
