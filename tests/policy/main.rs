@@ -1,11 +1,14 @@
 //! What statements need: cases of the project's own, properties that hold for all of them, and the corpora
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::string_slice,
     reason = "a test that cannot go on should say so loudly, and the corpora tell how they came out"
 )]
 
 mod corpora;
+mod generated;
 mod properties;
 mod size;
 mod sql;

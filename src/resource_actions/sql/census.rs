@@ -11,7 +11,13 @@ use super::token::{Token, TokenKind};
 
 /// Counts what stands in these tokens
 pub(super) fn count(tokens: &[Token<'_>]) -> Census {
-    let mut counter = Counter { tokens, at: 0, levels: vec![Level::default()], census: Census::default() };
+    let mut counter = Counter {
+        tokens,
+        at: 0,
+        levels: vec![Level::default()],
+        last_table: None,
+        census: Census::default(),
+    };
     while counter.at < tokens.len() {
         counter.step();
         counter.at += 1;
@@ -43,6 +49,8 @@ struct Counter<'t, 'a> {
     tokens: &'t [Token<'a>],
     at: usize,
     levels: Vec<Level>,
+    /// Where the name of the last table ended
+    last_table: Option<usize>,
     census: Census,
 }
 
@@ -174,10 +182,7 @@ impl<'t, 'a> Counter<'t, 'a> {
     /// Whether the name that stands here is one that is given, with a list of columns
     fn is_alias(&self) -> bool {
         let after_table = self.place() == Place::AfterTable
-            && self.token(-1).is_some_and(|token| {
-                let is_name = matches!(token.kind, TokenKind::Word(_) | TokenKind::Name(_));
-                is_name || token.is_symbol(Symbol::RightParen)
-            });
+            && (self.is_symbol(-1, Symbol::RightParen) || self.at.checked_sub(1) == self.last_table);
         let columns = self.token(1).map_or(0, |token| token.inside);
         let after = isize::try_from(columns).unwrap_or(isize::MAX).saturating_add(3);
         let is_body =
@@ -201,6 +206,7 @@ impl<'t, 'a> Counter<'t, 'a> {
         } else {
             self.census.tables.push(name);
         }
+        self.last_table = Some(self.at);
         self.go_to(Place::AfterTable);
     }
 }

@@ -171,30 +171,38 @@ impl Query<'_> {
         })
     }
 
-    fn unsupported(&self, what: String) -> SqlRefusal {
-        let start = self.tokens.first().map_or(0, |token| token.start);
-        SqlRefusal::Unsupported { what, at: Position::of(self.text, start) }
+    /// Where the query begins
+    fn start(&self) -> Position {
+        Position::of(self.text, self.tokens.first().map_or(0, |token| token.start))
+    }
+
+    /// Where a name stands of which this is the last part, in any case
+    fn place_of(&self, name: &str) -> Position {
+        let last = name.rsplit('.').next().unwrap_or(name).to_lowercase();
+        let token =
+            self.tokens.iter().find(|token| token.name().is_some_and(|name| name.to_lowercase() == last));
+        token.map_or_else(|| self.start(), |token| Position::of(self.text, token.start))
     }
 
     fn undecided(&self) -> SqlRefusal {
-        self.unsupported(
-            "LOOKUP without a name or EXTERN without a type that can be told, in the query".to_owned(),
-        )
+        let what = "LOOKUP without a name that can be told, or EXTERN without a type that can be told,";
+        SqlRefusal::Unsupported { what: format!("{what} in the query"), at: self.start() }
     }
 
     fn objection(&self, objection: &Objection) -> SqlRefusal {
         match objection {
-            Objection::Node(what) => self.unsupported(format!("an unknown {what}, in the query")),
-            Objection::UnknownTable(name) => self.unsupported(format!(
-                "a table that Druid does not know, `{}`, in the query",
-                printable(name)
-            )),
-            Objection::UnknownTableFunction(name) => self.unsupported(format!(
-                "a table function that Druid does not know, `{}`, in the query",
-                printable(name)
-            )),
-            Objection::Undecided(what) => self.unsupported(format!("{}, in the query", printable(what))),
+            Objection::Node(what) => SqlRefusal::NotUnderstood { what, at: self.start() },
+            Objection::UnknownTable(name) => {
+                self.unknown(name, "table; the schemas are druid, view, lookup, sys and INFORMATION_SCHEMA,")
+            }
+            Objection::UnknownTableFunction(name) => self.unknown(name, "function to select from,"),
+            Objection::Undecided(what) => SqlRefusal::Unsupported { what: printable(what), at: self.start() },
         }
+    }
+
+    fn unknown(&self, name: &str, what: &str) -> SqlRefusal {
+        let what = format!("`{}`, which Druid does not know as a {what}", printable(name));
+        SqlRefusal::Unsupported { what, at: self.place_of(name) }
     }
 }
 
@@ -247,6 +255,26 @@ mod tests {
             (
                 "SELECT `a`",
                 "a character that Druid SQL has no use for at line 1 column 8",
+                SqlRefusalClass::Unreadable,
+            ),
+            (
+                "SELECT 1\nFROM ext.a",
+                "`ext.a`, which Druid does not know as a table; the schemas are druid, view, lookup, sys and INFORMATION_SCHEMA, at line 2 column 10",
+                SqlRefusalClass::Unsupported,
+            ),
+            (
+                "SELECT 1 FROM F('a')",
+                "`f`, which Druid does not know as a function to select from, at line 1 column 15",
+                SqlRefusalClass::Unsupported,
+            ),
+            (
+                "SELECT * FROM APPEND(a)",
+                "APPEND takes the names of tables as string literals, in the query at line 1 column 1",
+                SqlRefusalClass::Unsupported,
+            ),
+            (
+                "SELECT DISTINCT ON (a) b",
+                "the query at line 1 column 1 has a keyword as a name that is not understood",
                 SqlRefusalClass::Unreadable,
             ),
             (

@@ -71,6 +71,14 @@ pub enum SqlRefusal {
     /// The statement ends too early
     #[error("the statement ends where more is expected")]
     EndsEarly,
+    /// A part of the query that parses and has no meaning in Druid SQL
+    #[error("the query at {at} has {what} that is not understood")]
+    NotUnderstood {
+        /// What it is
+        what: &'static str,
+        /// Where the query begins
+        at: Position,
+    },
     /// A kind of statement, or a part of one, that Druid or this gate refuses
     #[error("{what} at {at}")]
     Unsupported {
@@ -113,9 +121,11 @@ impl SqlRefusal {
             Self::TooManyBytes { .. } | Self::TooManyTokens { .. } | Self::TooDeep { .. } => {
                 SqlRefusalClass::TooLarge
             }
-            Self::Lexical { .. } | Self::Syntax { .. } | Self::EndsEarly | Self::TwoReadings { .. } => {
-                SqlRefusalClass::Unreadable
-            }
+            Self::Lexical { .. }
+            | Self::Syntax { .. }
+            | Self::EndsEarly
+            | Self::NotUnderstood { .. }
+            | Self::TwoReadings { .. } => SqlRefusalClass::Unreadable,
             Self::Unsupported { .. } => SqlRefusalClass::Unsupported,
             Self::ReservedContextKey { .. } => SqlRefusalClass::ReservedContextKey,
         }

@@ -41,8 +41,9 @@ fn append(arguments: &[FunctionArg]) -> Result<Vec<Mention>, Objection> {
         name.map(|name| Mention::Datasource(name.to_owned()))
     });
     let names: Option<Vec<_>> = names.collect();
-    names
-        .ok_or_else(|| Objection::Undecided("APPEND takes the names of tables as string literals".to_owned()))
+    names.ok_or_else(|| {
+        Objection::Undecided("APPEND takes the names of tables as string literals, in the query".to_owned())
+    })
 }
 
 /// `EXTERN(inputSource, inputFormat [, signature])` (`ExternalOperatorConversion`)
@@ -54,10 +55,11 @@ fn external(arguments: &[FunctionArg]) -> Result<Vec<Mention>, Objection> {
         return Ok(vec![Mention::UndecidedExternal]);
     }
     let source = source.and_then(value::text).ok_or_else(|| {
-        Objection::Undecided("EXTERN takes its input source as a string literal".to_owned())
+        Objection::Undecided("EXTERN takes its input source as a string literal, in the query".to_owned())
     })?;
-    input_source::mentions(source)
-        .map_err(|fault| Objection::Undecided(format!("the input source of EXTERN cannot be told: {fault}")))
+    input_source::mentions(source).map_err(|fault| {
+        Objection::Undecided(format!("the input source of EXTERN cannot be told ({fault}), in the query"))
+    })
 }
 
 /// The argument of this name, or the first where none has a name

@@ -77,7 +77,7 @@ fn parts(query: &Query) -> Result<QueryParts<'_>, Objection> {
         format_clause,
         pipe_operators,
     } = query;
-    absent(limit_clause.is_none() && fetch.is_none() && locks.is_empty() && for_clause.is_none(), "limit")?;
+    absent(limit_clause.is_none() && fetch.is_none() && locks.is_empty() && for_clause.is_none(), "a limit")?;
     absent(settings.is_none() && format_clause.is_none() && pipe_operators.is_empty(), "settings")?;
     Ok(QueryParts { with: with.as_ref(), body, order_by: order_by.as_ref() })
 }
@@ -98,7 +98,7 @@ impl Walker {
         let With { with_token: _, recursive, cte_tables } = with;
         for item in cte_tables {
             let Cte { alias, query, from, materialized, closing_paren_token: _ } = item;
-            absent(from.is_none() && materialized.is_none(), "common table expression")?;
+            absent(from.is_none() && materialized.is_none(), "a common table expression")?;
             let name = alias_name(alias)?;
             if *recursive {
                 self.recursive_item(name, query)?
@@ -149,7 +149,7 @@ impl Walker {
             | SetExpr::Update(_)
             | SetExpr::Delete(_)
             | SetExpr::Merge(_)
-            | SetExpr::Table(_) => Err(Objection::Node("kind of query")),
+            | SetExpr::Table(_) => Err(Objection::Node("a kind of query")),
         }
     }
 
@@ -182,17 +182,17 @@ impl Walker {
         } = select;
         absent(
             optimizer_hints.is_empty() && distinct.is_none() && select_modifiers.is_none() && top.is_none(),
-            "SELECT modifier",
+            "a word after SELECT",
         )?;
         absent(
             exclude.is_none() && into.is_none() && lateral_views.is_empty() && prewhere.is_none(),
-            "SELECT clause",
+            "a clause",
         )?;
         absent(
             connect_by.is_empty() && cluster_by.is_empty() && distribute_by.is_empty() && sort_by.is_empty(),
-            "SELECT clause",
+            "a clause",
         )?;
-        absent(value_table_mode.is_none() && *flavor == SelectFlavor::Standard, "SELECT clause")?;
+        absent(value_table_mode.is_none() && *flavor == SelectFlavor::Standard, "a clause")?;
         self.findings.census.selects += 1;
         from.iter().try_for_each(|table| self.table_with_joins(table))?;
         projection.iter().try_for_each(|item| self.select_item(item))?;
@@ -211,14 +211,14 @@ impl Walker {
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), options)
             | SelectItem::Wildcard(options) => plain_wildcard(options),
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _)
-            | SelectItem::ExprWithAliases { .. } => Err(Objection::Node("select item")),
+            | SelectItem::ExprWithAliases { .. } => Err(Objection::Node("an item of SELECT")),
         }
     }
 
     fn group_by(&mut self, group_by: &GroupByExpr) -> Walked {
         match group_by {
             GroupByExpr::Expressions(expressions, modifiers) => {
-                absent(modifiers.is_empty(), "GROUP BY modifier")?;
+                absent(modifiers.is_empty(), "a word after GROUP BY")?;
                 expressions.iter().try_for_each(|expression| self.expression(expression))
             }
             GroupByExpr::All(_) => Err(Objection::Node("GROUP BY ALL")),
@@ -227,7 +227,7 @@ impl Walker {
 
     fn order_by(&mut self, order_by: &OrderBy) -> Walked {
         let OrderBy { kind, interpolate } = order_by;
-        absent(interpolate.is_none(), "ORDER BY modifier")?;
+        absent(interpolate.is_none(), "a word after ORDER BY")?;
         match kind {
             OrderByKind::Expressions(items) => items.iter().try_for_each(|item| self.order_by_item(item)),
             OrderByKind::All(_) => Err(Objection::Node("ORDER BY ALL")),
@@ -236,7 +236,7 @@ impl Walker {
 
     fn order_by_item(&mut self, item: &OrderByExpr) -> Walked {
         let OrderByExpr { expr, options: OrderByOptions { sort, nulls_first }, with_fill } = item;
-        absent(sort.is_none() && nulls_first.is_none() && with_fill.is_none(), "ORDER BY modifier")?;
+        absent(sort.is_none() && nulls_first.is_none() && with_fill.is_none(), "a word after ORDER BY")?;
         self.expression(expr)
     }
 
@@ -250,7 +250,7 @@ impl Walker {
                 order_by,
                 window_frame,
             }) => {
-                absent(window_frame.is_none(), "window frame")?;
+                absent(window_frame.is_none(), "a window frame")?;
                 partition_by.iter().try_for_each(|expression| self.expression(expression))?;
                 order_by.iter().try_for_each(|item| self.order_by_item(item))
             }
@@ -293,7 +293,7 @@ impl Walker {
             | JoinOperator::StraightJoin(_)
             | JoinOperator::ArrayJoin
             | JoinOperator::LeftArrayJoin
-            | JoinOperator::InnerArrayJoin => Err(Objection::Node("kind of join")),
+            | JoinOperator::InnerArrayJoin => Err(Objection::Node("a kind of join")),
         }
     }
 
@@ -313,9 +313,12 @@ impl Walker {
             } => {
                 absent(
                     with_hints.is_empty() && version.is_none() && !with_ordinality && partitions.is_empty(),
-                    "table modifier",
+                    "a word after a table",
                 )?;
-                absent(json_path.is_none() && sample.is_none() && index_hints.is_empty(), "table modifier")?;
+                absent(
+                    json_path.is_none() && sample.is_none() && index_hints.is_empty(),
+                    "a word after a table",
+                )?;
                 alias.as_ref().map_or(Ok(""), alias_name)?;
                 let name = object_name(name)?;
                 match args {
@@ -324,7 +327,7 @@ impl Walker {
                 }
             }
             TableFactor::Derived { lateral: _, subquery, alias, sample } => {
-                absent(sample.is_none(), "table modifier")?;
+                absent(sample.is_none(), "a word after a table")?;
                 alias.as_ref().map_or(Ok(""), alias_name)?;
                 self.findings.census.derived += 1;
                 self.query(subquery)
@@ -343,7 +346,7 @@ impl Walker {
             | TableFactor::UnpivotExpr { .. }
             | TableFactor::MatchRecognize { .. }
             | TableFactor::XmlTable { .. }
-            | TableFactor::SemanticView { .. } => Err(Objection::Node("kind of table")),
+            | TableFactor::SemanticView { .. } => Err(Objection::Node("a kind of table")),
         }
     }
 
@@ -405,7 +408,7 @@ impl Walker {
             | Expr::Struct { .. } | Expr::Named { .. } | Expr::Dictionary(_) | Expr::Map(_) | Expr::Interval(_)
             | Expr::MatchAgainst { .. } | Expr::Wildcard(_) | Expr::QualifiedWildcard(..) | Expr::OuterJoin(_)
             | Expr::Prior(_) | Expr::Lambda(_) | Expr::MemberOf(_) => {
-                Err(Objection::Node("kind of expression"))
+                Err(Objection::Node("a kind of expression"))
             }
         }
     }
@@ -413,20 +416,20 @@ impl Walker {
     fn function(&mut self, function: &Function) -> Walked {
         let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } =
             function;
-        absent(!uses_odbc_syntax && within_group.is_empty() && filter.is_none(), "function modifier")?;
+        absent(!uses_odbc_syntax && within_group.is_empty() && filter.is_none(), "a word after a function")?;
         absent(
             null_treatment.is_none() && over.is_none() && *parameters == FunctionArguments::None,
-            "function modifier",
+            "a word after a function",
         )?;
         let name = object_name(name)?;
         let [name] = name.as_slice() else {
-            return Err(Objection::Node("function with a name of several parts"));
+            return Err(Objection::Node("a function with a name of several parts"));
         };
         let FunctionArguments::List(FunctionArgumentList { duplicate_treatment, args, clauses }) = args
         else {
-            return Err(Objection::Node("kind of arguments"));
+            return Err(Objection::Node("a kind of arguments"));
         };
-        absent(duplicate_treatment.is_none() && clauses.is_empty(), "function modifier")?;
+        absent(duplicate_treatment.is_none() && clauses.is_empty(), "a word after a function")?;
         if name.to_lowercase() == "lookup" {
             self.lookup(args);
         }
@@ -444,12 +447,12 @@ impl Walker {
 
     fn argument(&mut self, argument: &FunctionArg) -> Walked {
         let (FunctionArg::Named { name: _, arg, operator: _ } | FunctionArg::Unnamed(arg)) = argument else {
-            return Err(Objection::Node("kind of argument"));
+            return Err(Objection::Node("a kind of argument"));
         };
         match arg {
             FunctionArgExpr::Expr(expression) => self.expression(expression),
             FunctionArgExpr::Wildcard | FunctionArgExpr::QualifiedWildcard(_) => Ok(()),
-            FunctionArgExpr::WildcardWithOptions(_) => Err(Objection::Node("wildcard")),
+            FunctionArgExpr::WildcardWithOptions(_) => Err(Objection::Node("a kind of wildcard")),
         }
     }
 }
@@ -461,19 +464,19 @@ fn object_name(name: &ObjectName) -> Result<Vec<&str>, Objection> {
         .iter()
         .map(|part| match part {
             ObjectNamePart::Identifier(name) => quoted(name),
-            ObjectNamePart::Function(_) => Err(Objection::Node("name")),
+            ObjectNamePart::Function(_) => Err(Objection::Node("a keyword as a name")),
         })
         .collect()
 }
 
 /// A name that rewriting wrote as one; a keyword that sqlparser took for a name is none
 fn quoted(name: &Ident) -> Result<&str, Objection> {
-    if name.quote_style == Some('"') { Ok(&name.value) } else { Err(Objection::Node("name")) }
+    if name.quote_style == Some('"') { Ok(&name.value) } else { Err(Objection::Node("a keyword as a name")) }
 }
 
 fn alias_name(alias: &TableAlias) -> Result<&str, Objection> {
     let TableAlias { explicit: _, name, columns, at } = alias;
-    absent(at.is_none() && columns.iter().all(|column| column.data_type.is_none()), "alias")?;
+    absent(at.is_none() && columns.iter().all(|column| column.data_type.is_none()), "a kind of alias")?;
     quoted(name)
 }
 
@@ -487,8 +490,8 @@ fn plain_wildcard(options: &WildcardAdditionalOptions) -> Walked {
         opt_rename,
         opt_alias,
     } = options;
-    absent(opt_ilike.is_none() && opt_exclude.is_none() && opt_except.is_none(), "wildcard")?;
-    absent(opt_replace.is_none() && opt_rename.is_none() && opt_alias.is_none(), "wildcard")
+    absent(opt_ilike.is_none() && opt_exclude.is_none() && opt_except.is_none(), "a kind of wildcard")?;
+    absent(opt_replace.is_none() && opt_rename.is_none() && opt_alias.is_none(), "a kind of wildcard")
 }
 
 #[cfg(test)]
