@@ -9,6 +9,8 @@
 
 mod corpora;
 mod generated;
+mod laws;
+mod matrix;
 mod properties;
 mod size;
 mod sql;
