@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::authenticate::KeyStore;
 use crate::drain;
+use crate::live::Live;
 use crate::pipeline::Gate;
 use crate::respond::json_response;
 
@@ -29,11 +30,10 @@ const HEAD: Duration = Duration::from_secs(10);
 /// Answers operators until the gate drains
 pub async fn listen(
     listener: TcpListener,
-    gate: Arc<Gate>,
-    issuers: Issuers,
+    live: Arc<Live>,
+    keys: Arc<KeyStore>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let issuers = Arc::new(issuers);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -43,10 +43,10 @@ pub async fn listen(
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (gate, issuers) = (Arc::clone(&gate), Arc::clone(&issuers));
+        let (live, keys) = (Arc::clone(&live), Arc::clone(&keys));
         let service = service_fn(move |request| {
-            let (gate, issuers) = (Arc::clone(&gate), Arc::clone(&issuers));
-            async move { Ok::<_, std::convert::Infallible>(answer(&request, &gate, &issuers).await) }
+            let (gate, keys) = (live.gate(), Arc::clone(&keys));
+            async move { Ok::<_, std::convert::Infallible>(answer(&request, &gate, &keys).await) }
         });
         tokio::spawn(async move {
             let mut builder = http1::Builder::new();
@@ -57,22 +57,13 @@ pub async fn listen(
     }
 }
 
-/// The issuers whose keys readiness asks for
-#[derive(Debug)]
-pub struct Issuers {
-    /// Their names
-    pub names: Vec<String>,
-    /// Their keys
-    pub keys: Arc<KeyStore>,
-}
-
-async fn answer(request: &Request<Incoming>, gate: &Gate, issuers: &Issuers) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, gate: &Gate, keys: &KeyStore) -> Response<Full<Bytes>> {
     if request.method() != Method::GET {
         return json_response(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "only GET is answered here"}));
     }
     match request.uri().path() {
         "/livez" => json_response(StatusCode::OK, &json!({"live": true})),
-        "/readyz" => ready(gate, issuers).await,
+        "/readyz" => ready(gate, keys).await,
         "/metrics" => metrics(gate),
         _ => json_response(
             StatusCode::NOT_FOUND,
@@ -81,8 +72,9 @@ async fn answer(request: &Request<Incoming>, gate: &Gate, issuers: &Issuers) -> 
     }
 }
 
-async fn ready(gate: &Gate, issuers: &Issuers) -> Response<Full<Bytes>> {
-    let missing: Vec<_> = issuers.names.iter().filter(|name| !issuers.keys.has(name)).collect();
+async fn ready(gate: &Gate, keys: &KeyStore) -> Response<Full<Bytes>> {
+    let names = gate.config.issuers.iter().map(|issuer| issuer.issuer.name());
+    let missing: Vec<_> = names.filter(|name| !keys.has(name)).collect();
     let druid = gate.upstream.ask("/status/health", 1 << 10, PROBE).await;
     let druid = matches!(druid, Ok((StatusCode::OK, _)));
     let ready = druid && missing.is_empty();

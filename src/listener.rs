@@ -13,7 +13,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection::{self, Protocol};
 use crate::drain;
-use crate::pipeline::Gate;
+use crate::live::Live;
+use crate::metrics::Metrics;
 
 /// After an error of accept, which is mostly a lack of descriptors that others will give back
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -24,15 +25,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn listen(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
-    gate: Arc<Gate>,
+    live: Arc<Live>,
     mut draining: watch::Receiver<bool>,
 ) -> bool {
     let acceptor = TlsAcceptor::from(tls);
-    let places = Arc::new(Semaphore::new(connection_limit(gate.limits.connections)));
+    let metrics = Arc::clone(&live.gate().metrics);
+    let places = Arc::new(Semaphore::new(connection_limit(live.gate().limits.connections)));
     let connections = TaskTracker::new();
     loop {
         let place = tokio::select! {
-            place = take_place(&places, &gate) => place,
+            place = take_place(&places, &metrics) => place,
             () = drain::told(&mut draining) => break,
         };
         let accepted = tokio::select! {
@@ -41,7 +43,7 @@ pub async fn listen(
         };
         match accepted {
             Ok((socket, client)) => {
-                let served = serve(socket, client, acceptor.clone(), Arc::clone(&gate), draining.clone());
+                let served = serve(socket, client, acceptor.clone(), Arc::clone(&live), draining.clone());
                 connections.spawn(async move {
                     served.await;
                     drop(place);
@@ -55,12 +57,12 @@ pub async fn listen(
     }
     drop(listener);
     connections.close();
-    tokio::time::timeout(gate.limits.drain, connections.wait()).await.is_ok()
+    tokio::time::timeout(live.gate().limits.drain, connections.wait()).await.is_ok()
 }
 
-async fn take_place(places: &Arc<Semaphore>, gate: &Gate) -> Option<tokio::sync::OwnedSemaphorePermit> {
+async fn take_place(places: &Arc<Semaphore>, metrics: &Metrics) -> Option<tokio::sync::OwnedSemaphorePermit> {
     if places.available_permits() == 0 {
-        gate.metrics.limit_met("connections");
+        metrics.limit_met("connections");
     }
     // Never closed, so there is always a place in the end.
     Arc::clone(places).acquire_owned().await.ok()
@@ -70,10 +72,11 @@ async fn serve(
     socket: TcpStream,
     client: SocketAddr,
     acceptor: TlsAcceptor,
-    gate: Arc<Gate>,
+    live: Arc<Live>,
     draining: watch::Receiver<bool>,
 ) {
-    let _open = Open::new(&gate);
+    let gate = live.gate();
+    let _open = Open::new(&gate.metrics);
     // Small answers wait for nobody; a socket that cannot promise it serves all the same.
     let _delayed = socket.set_nodelay(true);
     let stream = match tokio::time::timeout(gate.limits.handshake, acceptor.accept(socket)).await {
@@ -91,27 +94,27 @@ async fn serve(
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
-    let answering = Arc::clone(&gate);
     let answer = move |request, in_flight| {
-        let gate = Arc::clone(&answering);
+        // A request keeps the gate that it began with; the next one on this connection may meet another.
+        let gate = live.gate();
         async move { gate.answer(request, client, in_flight).await }
     };
     connection::serve(stream, protocol, &gate.limits, &gate.metrics, draining, answer).await;
 }
 
 /// Counts a connection while it is open
-struct Open<'a>(&'a Gate);
+struct Open<'a>(&'a Metrics);
 
 impl<'a> Open<'a> {
-    fn new(gate: &'a Gate) -> Self {
-        gate.metrics.connections.inc();
-        Self(gate)
+    fn new(metrics: &'a Metrics) -> Self {
+        metrics.connections.inc();
+        Self(metrics)
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.metrics.connections.dec();
+        self.0.connections.dec();
     }
 }
 

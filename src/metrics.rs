@@ -20,6 +20,9 @@ pub struct Metrics {
     seconds: Family<EndpointLabels, Histogram>,
     limits: Family<LimitLabels, Counter>,
     judged: Family<JudgedLabels, Counter>,
+    keys_age: Family<IssuerLabels, Gauge>,
+    keys_failed: Family<IssuerLabels, Counter>,
+    reloads: Family<OutcomeLabels, Counter>,
     /// Connections that are open
     pub connections: Gauge,
     /// Audit records that could not be written
@@ -48,6 +51,25 @@ struct JudgedLabels {
     from: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IssuerLabels {
+    issuer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+/// What came of looking at the files again
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// What they say holds from now on
+    Applied,
+    /// They are faulty, and nothing changed
+    Refused,
+}
+
 /// Where a judgement came from
 #[derive(Clone, Copy, Debug)]
 pub enum JudgedFrom {
@@ -73,6 +95,20 @@ impl Default for Metrics {
         registry.register("limit_met", "How often a limit was met", limits.clone());
         let judged = Family::default();
         registry.register("statements", "Statements, by where their judgement came from", judged.clone());
+        let keys_age = Family::default();
+        registry.register(
+            "keys_age_seconds",
+            "Age of an issuer's keys at the last fetch; -1 where there are none",
+            Family::clone(&keys_age),
+        );
+        let keys_failed = Family::default();
+        registry.register(
+            "keys_fetch_failures",
+            "Fetches of an issuer's keys that failed",
+            Family::clone(&keys_failed),
+        );
+        let reloads = Family::default();
+        registry.register("reloads", "Changed files, by whether they were applied", Family::clone(&reloads));
         let connections = Gauge::default();
         registry.register("connections", "Connections that are open", connections.clone());
         let audit_failures = Counter::default();
@@ -81,7 +117,18 @@ impl Default for Metrics {
             "Audit records that could not be written",
             audit_failures.clone(),
         );
-        Self { registry, requests, seconds, limits, judged, connections, audit_failures }
+        Self {
+            registry,
+            requests,
+            seconds,
+            limits,
+            judged,
+            keys_age,
+            keys_failed,
+            reloads,
+            connections,
+            audit_failures,
+        }
     }
 }
 
@@ -110,6 +157,27 @@ impl Metrics {
             JudgedFrom::Statement => "statement",
         };
         self.judged.get_or_create(&JudgedLabels { from }).inc();
+    }
+
+    /// Notes how old an issuer's keys are
+    pub fn keys_age(&self, issuer: &str, age: Option<Duration>) {
+        let labels = IssuerLabels { issuer: issuer.to_owned() };
+        let seconds = age.map_or(-1, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+        self.keys_age.get_or_create(&labels).set(seconds);
+    }
+
+    /// Counts a fetch of keys that failed
+    pub fn keys_failed(&self, issuer: &str) {
+        self.keys_failed.get_or_create(&IssuerLabels { issuer: issuer.to_owned() }).inc();
+    }
+
+    /// Counts a change of the files
+    pub fn reload(&self, reload: Reload) {
+        let outcome = match reload {
+            Reload::Applied => "applied",
+            Reload::Refused => "refused",
+        };
+        self.reloads.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// The page of `/metrics`

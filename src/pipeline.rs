@@ -13,7 +13,7 @@ use crate::audit::{Audit, Record};
 use crate::authenticate::{AuthenticationError, Authenticator, Identity};
 use crate::authorize::{PermittedRequest, Policy, decide, decision};
 use crate::body;
-use crate::config::{Door, Health, Limits};
+use crate::config::{Config, Door, Health, IssuerConfig, Limits};
 use crate::connection::InFlight;
 use crate::decision_id::{decision_id, random};
 use crate::druid::endpoint::{Content, Endpoint, Judged};
@@ -22,6 +22,7 @@ use crate::forward::answer::AnswerBody;
 use crate::forward::{self, Patiences, Upstream};
 use crate::head;
 use crate::judge::{Judge, JudgeError};
+use crate::key_keeper::{KeyKeeper, Rhythm};
 use crate::metrics::{JudgedFrom, Metrics};
 use crate::outgoing::OutgoingBody;
 use crate::refusal::Refusal;
@@ -37,6 +38,8 @@ use crate::tasks::{TaskError, Tasks};
 pub struct Gate {
     /// Knows callers by their tokens
     pub authenticator: Authenticator,
+    /// Keep the issuers' keys
+    pub keepers: Vec<Arc<KeyKeeper>>,
     /// Who holds what
     pub policy: Policy,
     /// Between which of Druid's modes to choose
@@ -46,7 +49,7 @@ pub struct Gate {
     /// The limits
     pub limits: Limits,
     /// Judges statements
-    pub judge: Judge,
+    pub judge: Arc<Judge>,
     /// Knows tasks
     pub tasks: Tasks,
     /// The way to Druid
@@ -55,6 +58,8 @@ pub struct Gate {
     pub audit: Arc<Audit>,
     /// The counters
     pub metrics: Arc<Metrics>,
+    /// What it was put together from
+    pub config: Config,
 }
 
 /// How much of a refused request's body is read so that its connection can go on
@@ -102,7 +107,7 @@ impl Gate {
     ) -> Result<Response<AnswerBody>, Refusal> {
         head::check(head, self.limits.target_bytes)?;
         let path = CanonicalPath::parse(head.uri.path())?;
-        let identity = match self.authenticator.authenticate(&head.headers, SystemTime::now()) {
+        let identity = match self.authenticate(head).await {
             Err(AuthenticationError::NoToken) if self.door.health == Health::Public => {
                 return self.forward(self.public(head, &path)?, head, record).await;
             }
@@ -116,6 +121,28 @@ impl Gate {
         let analyzed = analyze(request, evidence, &self.rules, self.limits.json_depth)?;
         let permitted = decide(analyzed, identity, &self.policy)?;
         self.forward(permitted, head, record).await
+    }
+
+    /// Who asks; where his key is not known, it is looked for once
+    async fn authenticate(&self, head: &Parts) -> Result<Identity, AuthenticationError> {
+        let verified = self.authenticator.authenticate(&head.headers, SystemTime::now());
+        let Err(AuthenticationError::UnknownKey { issuer }) = &verified else { return verified };
+        let keeper = self.keepers.iter().find(|keeper| keeper.issuer() == issuer);
+        match keeper {
+            Some(keeper) if keeper.fetch_for_unknown_key().await => {
+                self.authenticator.authenticate(&head.headers, SystemTime::now())
+            }
+            Some(_) | None => verified,
+        }
+    }
+
+    /// The keeper of this issuer's keys, if the configuration of it has not changed
+    pub fn keeper_like(&self, issuer: &IssuerConfig, limits: &Limits) -> Option<Arc<KeyKeeper>> {
+        let before = self.config.issuers.iter().find(|known| known.issuer.name() == issuer.issuer.name())?;
+        let rhythm = Rhythm { refresh: limits.key_refresh, stale: limits.key_stale };
+        let is_same = |keeper: &&Arc<KeyKeeper>| keeper.is_for(issuer.issuer.name(), &issuer.keys, rhythm);
+        let keeper = self.keepers.iter().find(is_same).filter(|_| before.ca_file == issuer.ca_file)?;
+        Some(Arc::clone(keeper))
     }
 
     /// The one request that may come without a token, where the configuration says so

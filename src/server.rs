@@ -1,31 +1,35 @@
-//! The whole gate, put together from a configuration, running
+//! The whole gate, put together from a configuration, running; and put together anew when its files change
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit::Audit;
-use crate::authenticate::{Authenticator, KeyStore, Settings, SettingsFault, jwks_file};
-use crate::config::{Config, PasswordSource, UpstreamTls};
+use crate::authenticate::{Authenticator, KeyStore, Settings, SettingsFault};
+use crate::config::{Config, IssuerConfig, Located, PasswordSource, Severity, UpstreamTls};
 use crate::decision_id::random;
+use crate::fetch::Fetcher;
 use crate::forward::Upstream;
 use crate::forward::upstream::UpstreamSettings;
 use crate::judge::{self, Judge};
-use crate::metrics::Metrics;
+use crate::key_keeper::{KeyKeeper, KeyPlace, Rhythm};
+use crate::live::Live;
+use crate::metrics::{Metrics, Reload};
 use crate::pipeline::Gate;
 use crate::tasks::Tasks;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, Certificate, TlsError};
+use crate::watch_files::{Look, Watcher};
 use crate::{admin, drain, listener};
 
-/// How often a file of keys is looked at again
-const KEYS_LOOKED_AT: Duration = Duration::from_secs(30);
+/// Between two looks at the files
+const LOOK: Duration = Duration::from_secs(1);
 
-/// Why the gate does not start
+/// Why the gate does not start, or does not take a changed configuration
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Certificate or trust
@@ -48,6 +52,9 @@ pub enum StartError {
     /// The audit file cannot be opened
     #[error("the audit record cannot be opened: {0}")]
     Audit(#[source] io::Error),
+    /// The configuration has faults; each is in the log
+    #[error("the configuration has faults")]
+    Faults,
     /// The system lacks what every process has
     #[error("the system gives no {0}")]
     System(&'static str),
@@ -60,44 +67,68 @@ pub struct Server {
     pub address: SocketAddr,
     /// Where operators ask
     pub admin_address: SocketAddr,
-    keys: Arc<Keys>,
-    audit: Arc<Audit>,
+    running: Arc<Running>,
+    hang_up: Arc<Notify>,
     draining: watch::Sender<bool>,
     listening: JoinHandle<bool>,
+}
+
+/// What lives as long as the process, whatever the files say
+#[derive(Debug)]
+struct Running {
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    store: Arc<KeyStore>,
+    certificate: Arc<Certificate>,
+    fingerprint_key: [u8; 32],
+    draining: watch::Receiver<bool>,
 }
 
 impl Server {
     /// Starts a gate; it takes connections when this returns
     ///
-    /// An issuer whose keys cannot be read keeps the gate from being ready, not from starting.
+    /// An issuer whose keys cannot be had keeps the gate from being ready, not from starting.
     ///
     /// # Errors
     ///
     /// Where a file, an address or the system does not give what the configuration says.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let tls = Arc::new(tls::server(&config.listen.certificate, &config.listen.key)?);
+        let certificate = Arc::new(Certificate::read(&config.listen.certificate, &config.listen.key)?);
+        let tls = Arc::new(tls::server(&certificate)?);
         let public = bind(&config.listen.address).await?;
         let operators = bind(&config.admin.address).await?;
         let bound = |address: io::Result<SocketAddr>| address.map_err(|_| StartError::System("address"));
         let (address, admin_address) = (bound(public.local_addr())?, bound(operators.local_addr())?);
-        let keys = Arc::new(Keys::of(&config));
-        keys.read();
-        let gate = Arc::new(assemble(config, &keys.store)?);
-        let audit = Arc::clone(&gate.audit);
         let (draining, drained) = watch::channel(false);
-        let issuers = admin::Issuers { names: keys.names(), keys: Arc::clone(&keys.store) };
-        tokio::spawn(admin::listen(operators, Arc::clone(&gate), issuers, drained.clone()));
-        tokio::spawn(keep_reading(Arc::clone(&keys), drained.clone()));
-        let listening = tokio::spawn(listener::listen(public, tls, gate, drained));
-        Ok(Self { address, admin_address, keys, audit, draining, listening })
+        let (metrics, store) = (Arc::new(Metrics::default()), Arc::new(KeyStore::new()));
+        let fingerprint_key = random().map_err(|_| StartError::System("randomness"))?;
+        let parts =
+            Parts { metrics: &metrics, store: &store, fingerprint_key: &fingerprint_key, draining: &drained };
+        let live = Arc::new(Live::new(Arc::new(parts.assemble(config, None).await?)));
+        tokio::spawn(admin::listen(operators, Arc::clone(&live), Arc::clone(&store), drained.clone()));
+        let listening = tokio::spawn(listener::listen(public, tls, Arc::clone(&live), drained.clone()));
+        let running = Running { live, metrics, store, certificate, fingerprint_key, draining: drained };
+        let hang_up = Arc::new(Notify::new());
+        Ok(Self { address, admin_address, running: Arc::new(running), hang_up, draining, listening })
     }
 
-    /// Looks at the key files again, and opens the audit file anew
+    /// Looks at the configuration's file, and at those it names, every second from now on
+    pub fn watch(&self, file: PathBuf) {
+        let watching = Arc::clone(&self.running).keep_watching(file, Arc::clone(&self.hang_up));
+        tokio::spawn(watching);
+    }
+
+    /// Looks again now, and opens the audit file anew (SIGHUP)
     pub fn refresh(&self) {
-        self.keys.read();
-        if let Err(error) = self.audit.reopen() {
+        let gate = self.running.live.gate();
+        if let Err(error) = gate.audit.reopen() {
             tracing::error!(%error, "the audit file cannot be opened anew; the old one is written to");
         }
+        for keeper in &gate.keepers {
+            let keeper = Arc::clone(keeper);
+            tokio::spawn(async move { keeper.fetch().await });
+        }
+        self.hang_up.notify_one();
     }
 
     /// Takes no further connection and waits for the requests at hand; whether all were done in time
@@ -108,38 +139,190 @@ impl Server {
     }
 }
 
+impl Running {
+    async fn keep_watching(self: Arc<Self>, file: PathBuf, hang_up: Arc<Notify>) {
+        let mut draining = self.draining.clone();
+        let look = || Look::at(&file, &self.live.gate().config);
+        let mut watcher = Watcher::new(Look::applied(&file, &self.live.gate().config));
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = hang_up.notified() => {
+                    watcher.ask();
+                    continue;
+                }
+                () = drain::told(&mut draining) => return,
+            }
+            if watcher.is_due(look()) {
+                let reload = match self.reload(&file).await {
+                    Ok(()) => Reload::Applied,
+                    Err(error) => {
+                        tracing::error!(file = %file.display(), %error, "the changed files are not applied; what held, holds");
+                        Reload::Refused
+                    }
+                };
+                self.metrics.reload(reload);
+                if reload == Reload::Applied {
+                    tracing::info!(file = %file.display(), "the changed files are applied");
+                    watcher.follow(Look::applied(&file, &self.live.gate().config));
+                }
+            }
+        }
+    }
+
+    /// Puts a whole new gate together, and only then lets it serve
+    async fn reload(&self, file: &Path) -> Result<(), StartError> {
+        let config = read(file)?;
+        let before = self.live.gate();
+        let listen = (&config.listen.address, &config.admin.address);
+        if listen != (&before.config.listen.address, &before.config.admin.address) {
+            tracing::warn!("another address in [listen] or [admin] needs a restart; the old one goes on");
+        }
+        let certificate = Certificate::read(&config.listen.certificate, &config.listen.key)?;
+        let gate = self.parts().assemble(config, Some(&before)).await?;
+        self.certificate.replace(certificate);
+        self.live.replace(Arc::new(gate));
+        let issuers = self.live.gate().config.issuers.clone();
+        for gone in before
+            .config
+            .issuers
+            .iter()
+            .filter(|old| !issuers.iter().any(|new| new.issuer.name() == old.issuer.name()))
+        {
+            self.store.remove(gone.issuer.name());
+        }
+        Ok(())
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        Parts {
+            metrics: &self.metrics,
+            store: &self.store,
+            fingerprint_key: &self.fingerprint_key,
+            draining: &self.draining,
+        }
+    }
+}
+
+/// The configuration in a file, or its faults in the log
+fn read(file: &Path) -> Result<Config, StartError> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        tracing::error!(file = name, %error, "the configuration cannot be read");
+        StartError::Faults
+    })?;
+    let reading = Config::read(&text, file.parent().unwrap_or(Path::new("")));
+    for fault in reading.findings.iter().filter(|fault| fault.severity == Severity::Error) {
+        tracing::error!("{}", Located { file: &name, fault });
+    }
+    reading.config.ok_or(StartError::Faults)
+}
+
 async fn bind(address: &str) -> Result<tokio::net::TcpListener, StartError> {
     listener::bind(address).await.map_err(|source| StartError::Bind { address: address.to_owned(), source })
 }
 
-/// Builds everything that a request meets
-fn assemble(config: Config, keys: &Arc<KeyStore>) -> Result<Gate, StartError> {
-    let metrics = Arc::new(Metrics::default());
-    let fingerprint_key: [u8; 32] = random().map_err(|_| StartError::System("randomness"))?;
-    let audit =
-        Audit::open(&config.audit, &fingerprint_key, Arc::clone(&metrics)).map_err(StartError::Audit)?;
-    let upstream = Arc::new(upstream(&config)?);
-    let limits = config.limits;
-    let settings = Settings {
-        token_bytes: limits.token_bytes,
-        leeway: limits.token_leeway,
-        basic_token: config.door.basic,
-        ..Settings::default()
-    };
-    let issuers = config.issuers.into_iter().map(|issuer| issuer.issuer).collect();
-    let judge = Judge::start(config.rules.clone(), limits.sql(), judge::Settings::default());
-    Ok(Gate {
-        authenticator: Authenticator::new(issuers, Arc::clone(keys), settings)?,
-        policy: config.policy,
-        judge: judge.map_err(|_| StartError::System("thread"))?,
-        tasks: Tasks::new(Arc::clone(&upstream), limits.control_answer),
-        rules: config.rules,
-        door: config.door,
-        limits,
-        upstream,
-        audit: Arc::new(audit),
-        metrics,
-    })
+/// What a gate is put together from, besides its configuration
+struct Parts<'a> {
+    metrics: &'a Arc<Metrics>,
+    store: &'a Arc<KeyStore>,
+    fingerprint_key: &'a [u8; 32],
+    draining: &'a watch::Receiver<bool>,
+}
+
+impl Parts<'_> {
+    /// Builds everything that a request meets; what has not changed is taken over from the gate before
+    async fn assemble(&self, config: Config, before: Option<&Gate>) -> Result<Gate, StartError> {
+        let audit = match before {
+            Some(before) if before.config.audit == config.audit => Arc::clone(&before.audit),
+            _ => {
+                let audit = Audit::open(&config.audit, self.fingerprint_key, Arc::clone(self.metrics));
+                Arc::new(audit.map_err(StartError::Audit)?)
+            }
+        };
+        let judge = match before {
+            Some(before) if before.rules == config.rules && before.limits.sql() == config.limits.sql() => {
+                Arc::clone(&before.judge)
+            }
+            _ => {
+                let judge =
+                    Judge::start(config.rules.clone(), config.limits.sql(), judge::Settings::default());
+                Arc::new(judge.map_err(|_| StartError::System("thread"))?)
+            }
+        };
+        let authenticator = self.authenticator(&config)?;
+        let upstream = Arc::new(upstream(&config)?);
+        let keepers = self.keepers(&config, before).await?;
+        Ok(Gate {
+            authenticator,
+            keepers,
+            policy: config.policy.clone(),
+            judge,
+            tasks: Tasks::new(Arc::clone(&upstream), config.limits.control_answer),
+            rules: config.rules.clone(),
+            door: config.door,
+            limits: config.limits.clone(),
+            upstream,
+            audit,
+            metrics: Arc::clone(self.metrics),
+            config,
+        })
+    }
+
+    fn authenticator(&self, config: &Config) -> Result<Authenticator, StartError> {
+        let settings = Settings {
+            token_bytes: config.limits.token_bytes,
+            leeway: config.limits.token_leeway,
+            basic_token: config.door.basic,
+            ..Settings::default()
+        };
+        let issuers = config.issuers.iter().map(|issuer| issuer.issuer.clone()).collect();
+        Ok(Authenticator::new(issuers, Arc::clone(self.store), settings)?)
+    }
+
+    /// A keeper for each issuer; the new ones have fetched once, all at the same time, before the gate serves
+    async fn keepers(
+        &self,
+        config: &Config,
+        before: Option<&Gate>,
+    ) -> Result<Vec<Arc<KeyKeeper>>, StartError> {
+        let mut keepers = Vec::new();
+        let mut fetching = JoinSet::new();
+        for issuer in &config.issuers {
+            let same = before.and_then(|before| before.keeper_like(issuer, &config.limits));
+            let keeper = match same {
+                Some(keeper) => keeper,
+                None => {
+                    let keeper = Arc::new(self.new_keeper(issuer, config)?);
+                    let (fetched, draining) = (Arc::clone(&keeper), self.draining.clone());
+                    fetching.spawn(async move {
+                        fetched.fetch().await;
+                        // It ends by itself when no gate has the keeper any more.
+                        tokio::spawn(KeyKeeper::keep(Arc::downgrade(&fetched), draining));
+                    });
+                    keeper
+                }
+            };
+            keepers.push(keeper);
+        }
+        let _fetched = fetching.join_all().await;
+        Ok(keepers)
+    }
+
+    fn new_keeper(&self, issuer: &IssuerConfig, config: &Config) -> Result<KeyKeeper, StartError> {
+        let tls = match (&issuer.keys, &issuer.ca_file) {
+            (KeyPlace::File(_), _) => tls::client_without_roots(),
+            (KeyPlace::Address(_) | KeyPlace::Discovery, ca_file) => tls::client(ca_file.as_deref())?,
+        };
+        Ok(KeyKeeper::new(
+            issuer.issuer.name().to_owned(),
+            issuer.keys.clone(),
+            Fetcher::new(tls),
+            Arc::clone(self.store),
+            Rhythm { refresh: config.limits.key_refresh, stale: config.limits.key_stale },
+            Arc::clone(self.metrics),
+        ))
+    }
 }
 
 fn upstream(config: &Config) -> Result<Upstream, StartError> {
@@ -169,53 +352,6 @@ fn password(source: &PasswordSource) -> Result<String, String> {
         }
         PasswordSource::Environment(name) => {
             std::env::var(name).map_err(|_| format!("the environment variable `{name}` is not set"))
-        }
-    }
-}
-
-/// The issuers' keys and the files they come from
-#[derive(Debug)]
-struct Keys {
-    store: Arc<KeyStore>,
-    files: Vec<(String, PathBuf)>,
-}
-
-impl Keys {
-    fn of(config: &Config) -> Self {
-        let files =
-            config.issuers.iter().map(|issuer| (issuer.issuer.name().to_owned(), issuer.jwks_file.clone()));
-        Self { store: Arc::new(KeyStore::new()), files: files.collect() }
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.files.iter().map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Reads every file; one that cannot be read changes nothing
-    fn read(&self) {
-        for (issuer, file) in &self.files {
-            match jwks_file::read(file) {
-                Ok(keys) => {
-                    for remark in keys.remarks() {
-                        tracing::warn!(issuer, remark = %remark, "a key of the issuer's set");
-                    }
-                    self.store.put(issuer, Arc::new(keys));
-                }
-                Err(error) => tracing::error!(issuer, %error, "the issuer's keys cannot be read"),
-            }
-        }
-    }
-}
-
-async fn keep_reading(keys: Arc<Keys>, mut draining: watch::Receiver<bool>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(KEYS_LOOKED_AT) => {
-                let keys = Arc::clone(&keys);
-                // A file system that hangs holds up one thread, not the requests.
-                let _read = tokio::task::spawn_blocking(move || keys.read()).await;
-            }
-            () = drain::told(&mut draining) => return,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! TLS: the server's settings and those towards Druid, from PEM files
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// Why there is no TLS
@@ -36,33 +38,53 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(default_provider())
 }
 
-/// The public door: TLS 1.2 and 1.3, ALPN for HTTP/2 and HTTP/1.1
-///
-/// # Errors
-///
-/// Where the files cannot be read, or do not go together.
-pub fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
-    let chain = certificates(certificate)?;
-    let pem = |source| TlsError::Pem { path: key.to_owned(), source };
-    let key = PrivateKeyDer::from_pem_file(key).map_err(pem)?;
-    server_from(chain, key)
+/// The server's certificate and key, which can be replaced while connections go on
+#[derive(Debug)]
+pub struct Certificate {
+    current: RwLock<Arc<CertifiedKey>>,
 }
 
-/// The public door, from a chain and a key that are at hand
+impl Certificate {
+    /// Reads a chain and its key
+    ///
+    /// # Errors
+    ///
+    /// Where the files cannot be read, or do not go together.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let chain = certificates(certificate)?;
+        let pem = |source| TlsError::Pem { path: key.to_owned(), source };
+        let key = PrivateKeyDer::from_pem_file(key).map_err(pem)?;
+        let pair = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::Certificate)?;
+        Ok(Self { current: RwLock::new(Arc::new(pair)) })
+    }
+
+    /// From the next handshake on, this one
+    pub fn replace(&self, new: Self) {
+        let new = new.current.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// The public door: TLS 1.2 and 1.3, ALPN for HTTP/2 and HTTP/1.1
+///
+/// The keys of session tickets belong to the settings, not to the certificate: tickets outlive a change of it.
 ///
 /// # Errors
 ///
-/// Where the two do not go together.
-pub fn server_from(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<ServerConfig, TlsError> {
+/// Where the provider does not support these versions.
+pub fn server(certificate: &Arc<Certificate>) -> Result<ServerConfig, TlsError> {
+    let resolver: Arc<Certificate> = Arc::clone(certificate);
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Certificate)?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(TlsError::Certificate)?;
+        .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     if let Ok(ticketer) = rustls::crypto::aws_lc_rs::Ticketer::new() {
         config.ticketer = ticketer;

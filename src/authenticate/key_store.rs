@@ -1,20 +1,11 @@
 //! The keys that are loaded at this moment, issuer by issuer
 //!
-//! Whoever loads keys (a file now, an address later) puts them here; whoever verifies takes a snapshot.
+//! Whoever loads keys puts them here; whoever verifies takes a snapshot.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::keys::KeySet;
-
-/// Where an issuer's keys come from
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeySource {
-    /// A file with a JWK set
-    File(PathBuf),
-}
 
 /// The loaded keys of every issuer
 #[derive(Debug, Default)]

@@ -28,7 +28,7 @@ pub use algorithm::Algorithm;
 pub use bearer::{BasicToken, BearerToken, Credentials};
 pub use error::AuthenticationError;
 pub use issuer::{Issuer, IssuerFault, IssuerSettings, Person};
-pub use key_store::{KeySource, KeyStore};
+pub use key_store::KeyStore;
 pub use keys::KeySet;
 pub use token::Identity;
 

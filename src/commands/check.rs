@@ -5,7 +5,8 @@ use std::path::Path;
 use super::load::load;
 use super::{Exit, complain, say};
 use crate::config::{Config, UpstreamTls};
-use crate::tls;
+use crate::key_keeper::KeyPlace;
+use crate::tls::{self, Certificate};
 
 pub(super) fn run(file: &Path) -> Exit {
     let config = match load(file) {
@@ -27,7 +28,7 @@ pub(super) fn run(file: &Path) -> Exit {
 /// What is wrong with the files that the configuration names
 fn files(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
-    if let Err(error) = tls::server(&config.listen.certificate, &config.listen.key) {
+    if let Err(error) = Certificate::read(&config.listen.certificate, &config.listen.key) {
         faults.push(format!("listen: {error}; `msq-gate certs` makes a pair for development"));
     }
     if let UpstreamTls::CaFile(path) = &config.upstream.tls
@@ -36,8 +37,15 @@ fn files(config: &Config) -> Vec<String> {
         faults.push(format!("upstream.ca_file: {error}"));
     }
     for issuer in &config.issuers {
-        if let Err(error) = crate::authenticate::jwks_file::read(&issuer.jwks_file) {
-            faults.push(format!("issuers.jwks_file: {error}"));
+        if let KeyPlace::File(path) = &issuer.keys
+            && let Err(error) = crate::authenticate::jwks_file::read(path)
+        {
+            faults.push(format!("issuers.jwks_file: {}: {error}", path.display()));
+        }
+        if let Some(path) = &issuer.ca_file
+            && let Err(error) = tls::client(Some(path))
+        {
+            faults.push(format!("issuers.ca_file: {error}"));
         }
     }
     faults

@@ -21,7 +21,7 @@ pub(super) fn run(file: &Path) -> Exit {
             return Exit::System;
         }
     };
-    match runtime.block_on(serve(config)) {
+    match runtime.block_on(serve(config, file)) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             complain(format_args!("{}: {error}", file.display()));
@@ -30,15 +30,17 @@ pub(super) fn run(file: &Path) -> Exit {
                 StartError::Tls(_)
                 | StartError::Issuers(_)
                 | StartError::Password(_)
-                | StartError::Audit(_) => Exit::Configuration,
+                | StartError::Audit(_)
+                | StartError::Faults => Exit::Configuration,
             }
         }
     }
 }
 
-async fn serve(config: crate::config::Config) -> Result<(), StartError> {
+async fn serve(config: crate::config::Config, file: &Path) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
     let server = Server::start(config).await?;
+    server.watch(file.to_owned());
     say(format_args!("listening on https://{}", server.address));
     tracing::info!(address = %server.address, admin = %server.admin_address, "listening");
     while let Told::Refresh = signals.next().await {

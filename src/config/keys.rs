@@ -61,7 +61,24 @@ pub const KEYS: &[Key] = &[
     key("upstream", "password_env", Unset, "environment variable with it, in place of a file"),
     key("issuers", "issuer", Required, "the `iss` of its tokens, byte for byte"),
     key("issuers", "audiences", Required, "a token's `aud` must hold one of these"),
-    key("issuers", "jwks_file", Required, "file with the issuer's keys, a JWK set"),
+    key(
+        "issuers",
+        "jwks_file",
+        Unset,
+        "file with the issuer's keys, a JWK set; without it and `jwks_url` they come by the issuer's discovery document",
+    ),
+    key(
+        "issuers",
+        "jwks_url",
+        Unset,
+        "address of the issuer's keys, in place of its discovery document; https, or http on loopback",
+    ),
+    key(
+        "issuers",
+        "ca_file",
+        Unset,
+        "PEM file with the roots trusted for fetching keys, in place of the system's",
+    ),
     key("issuers", "algorithms", Required, "the signature algorithms that count: RS256 … ES256 … EdDSA"),
     key("issuers", "identity_claim", Value("\"sub\""), "dotted path of the claim that names the caller"),
     key(
@@ -177,6 +194,18 @@ pub const KEYS: &[Key] = &[
     key("limits", "control_answer_seconds", Value("60"), "the same for all else"),
     key("limits", "drain_seconds", Value("30"), "for requests in flight when the gate stops"),
     key("limits", "token_leeway_seconds", Value("30"), "of clock difference for exp and nbf; at most 120"),
+    key(
+        "limits",
+        "key_refresh_seconds",
+        Value("900"),
+        "between two fetches of an issuer's keys; an unknown key asks sooner, at most every 30 s",
+    ),
+    key(
+        "limits",
+        "key_stale_seconds",
+        Value("86400"),
+        "how long the last good keys serve while the issuer cannot be reached",
+    ),
     key("audit", "file", Value("\"-\""), "where the JSON lines go; `-` is standard output"),
     key("audit", "statements", Value("false"), "whether a record holds the statement's text"),
 ];

@@ -30,6 +30,8 @@ pub struct Limits {
     pub control_answer: Duration,
     pub drain: Duration,
     pub token_leeway: Duration,
+    pub key_refresh: Duration,
+    pub key_stale: Duration,
 }
 
 const MINUTE: u64 = 60;
@@ -47,6 +49,8 @@ impl Limits {
         let connect = seconds("connect_seconds", 2, 10 * MINUTE);
         let answer = seconds("answer_seconds", 600, DAY);
         let control_answer = seconds("control_answer_seconds", 60, DAY);
+        let key_refresh = seconds("key_refresh_seconds", 900, DAY);
+        let key_stale = seconds("key_stale_seconds", DAY, 30 * DAY);
         let drain = Duration::from_secs(section.number("drain_seconds", 30, 0..=DAY, findings));
         let token_leeway = Duration::from_secs(section.number("token_leeway_seconds", 30, 0..=120, findings));
         let h2_streams = section.number("h2_streams", 100, 1..=10_000, findings);
@@ -63,6 +67,8 @@ impl Limits {
             control_answer,
             drain,
             token_leeway,
+            key_refresh,
+            key_stale,
             h2_streams: u32::try_from(h2_streams).unwrap_or(u32::MAX),
             // hyper's buffer is no smaller than 8 KiB.
             head_bytes: count("head_bytes", 16_384, 8_192, 1 << 20),

@@ -13,6 +13,7 @@ pub use limits::Limits;
 
 use crate::authenticate::{BasicToken, Issuer};
 use crate::authorize::Policy;
+use crate::key_keeper::KeyPlace;
 use crate::resource_actions::Rules;
 
 /// A configuration without faults: what the program runs on
@@ -36,6 +37,8 @@ pub struct Config {
     pub limits: Limits,
     /// The audit record
     pub audit: Audit,
+    /// The text that it was read from
+    pub text: String,
 }
 
 /// `[listen]`
@@ -101,8 +104,10 @@ pub enum PasswordSource {
 pub struct IssuerConfig {
     /// What its tokens must look like
     pub issuer: Issuer,
-    /// Where its keys are
-    pub jwks_file: PathBuf,
+    /// Where its keys come from
+    pub keys: KeyPlace,
+    /// The roots trusted for fetching them; the system's where not given
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The settings of `[rules]` that are the door's own

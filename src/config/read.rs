@@ -16,6 +16,8 @@ use crate::authorize::Policy;
 use crate::authorize::permission::Permission;
 use crate::authorize::policy::{Member, Role};
 use crate::druid::{Action, ResourceAction, ResourceType};
+use crate::fetch::is_safe_address;
+use crate::key_keeper::KeyPlace;
 use crate::resource_actions::Rules;
 use crate::resource_actions::rules::{
     Cancel, ContextKeys, InputSources, Lookups, Metadata, RawQueryController, SelectTasks, SystemTables,
@@ -34,13 +36,13 @@ pub(super) fn read(text: &str, folder: &Path) -> Reading {
             return Reading { findings: findings.into_faults(), config: None };
         }
     };
-    let config = read_root(root.get_ref(), folder, &mut findings);
+    let config = read_root(root.get_ref(), text, folder, &mut findings);
     let findings = findings.into_faults();
     let faulty = findings.iter().any(|fault| fault.severity == Severity::Error);
     Reading { config: config.filter(|_| !faulty), findings }
 }
 
-fn read_root(root: &DeTable<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Config> {
+fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     for key in root.keys() {
         if !SECTIONS.contains(&key.get_ref().as_ref()) {
             let instead = nearest(key.get_ref(), &SECTIONS).map_or_else(
@@ -71,6 +73,7 @@ fn read_root(root: &DeTable<'_>, folder: &Path, findings: &mut Findings<'_>) -> 
         door,
         limits,
         audit,
+        text: text.to_owned(),
     })
 }
 
@@ -228,7 +231,8 @@ fn read_issuer(
     let name = section.required_string("issuer", findings);
     let audiences = section.required_strings("audiences", findings);
     let algorithms = read_algorithms(section, findings);
-    let jwks_file = section.required_string("jwks_file", findings);
+    let keys = read_key_place(section, name.as_ref(), folder, findings);
+    let ca_file = section.string("ca_file", findings).map(|file| folder.join(file.value));
     let text = |key, default: &str, findings: &mut Findings<'_>| {
         section.string(key, findings).map_or_else(|| default.to_owned(), |claim| claim.value)
     };
@@ -254,11 +258,50 @@ fn read_issuer(
         confers: confers.map(|roles| roles.into_iter().map(|role| role.value).collect()),
     });
     match issuer {
-        Ok(issuer) => Some(IssuerConfig { issuer, jwks_file: folder.join(jwks_file?.value) }),
+        Ok(issuer) => Some(IssuerConfig { issuer, keys: keys?, ca_file }),
         Err(fault) => {
             let text = fault.to_string();
             let (what, instead) = text.split_once("; ").unwrap_or((&text, "mend this issuer"));
             findings.error(offset, "issuers", what, instead);
+            None
+        }
+    }
+}
+
+/// A file, an address, or the issuer's discovery document
+fn read_key_place(
+    section: &Section<'_>,
+    issuer: Option<&At<String>>,
+    folder: &Path,
+    findings: &mut Findings<'_>,
+) -> Option<KeyPlace> {
+    let file = section.string("jwks_file", findings);
+    let address = section.string("jwks_url", findings);
+    let https = "write `https://…`; plain http only on loopback";
+    match (file, address) {
+        (Some(_), Some(address)) => {
+            findings.error(
+                address.offset,
+                "issuers.jwks_url",
+                "stands beside `jwks_file`",
+                "keep one of the two",
+            );
+            None
+        }
+        (Some(file), None) => Some(KeyPlace::File(folder.join(file.value))),
+        (None, Some(address)) if is_safe_address(&address.value) => Some(KeyPlace::Address(address.value)),
+        (None, Some(address)) => {
+            let what = format!("`{}` may not be asked for keys", address.value);
+            findings.error(address.offset, "issuers.jwks_url", what, https);
+            None
+        }
+        (None, None) => {
+            let issuer = issuer?;
+            if is_safe_address(&issuer.value) {
+                return Some(KeyPlace::Discovery);
+            }
+            let what = format!("`{}` may not be asked for its keys", issuer.value);
+            findings.error(issuer.offset, "issuers.issuer", what, format!("{https}, or give `jwks_file`"));
             None
         }
     }

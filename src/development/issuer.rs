@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub struct ThrowAwayIssuer {
     key: EcdsaKeyPair,
+    key_id: String,
 }
-
-const KEY_ID: &str = "throw-away";
 
 impl ThrowAwayIssuer {
     /// An issuer with a new key
@@ -22,7 +21,17 @@ impl ThrowAwayIssuer {
     ///
     /// Where the system gives no randomness.
     pub fn new() -> Result<Self, Unspecified> {
-        Ok(Self { key: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)? })
+        Self::named("throw-away")
+    }
+
+    /// An issuer with a new key of this name
+    ///
+    /// # Errors
+    ///
+    /// Where the system gives no randomness.
+    pub fn named(key_id: &str) -> Result<Self, Unspecified> {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
+        Ok(Self { key, key_id: key_id.to_owned() })
     }
 
     /// Its keys as a JWK set (RFC 7517)
@@ -34,7 +43,7 @@ impl ThrowAwayIssuer {
             URL_SAFE_NO_PAD.encode(bytes)
         };
         json!({"keys": [{
-            "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": KEY_ID,
+            "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.key_id,
             "x": coordinate(1), "y": coordinate(33),
         }]})
     }
@@ -45,7 +54,7 @@ impl ThrowAwayIssuer {
     ///
     /// Where the system gives no randomness.
     pub fn token(&self, claims: &Value) -> Result<String, Unspecified> {
-        let header = json!({"alg": "ES256", "typ": "JWT", "kid": KEY_ID});
+        let header = json!({"alg": "ES256", "typ": "JWT", "kid": self.key_id});
         let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let signed = format!("{}.{}", encode(&header), encode(claims));
         let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes())?;

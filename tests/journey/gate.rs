@@ -1,5 +1,6 @@
 //! A whole gate on a real socket, people with tokens, and a client that speaks HTTP/1.1 or HTTP/2 to it
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +18,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -29,6 +31,8 @@ pub(crate) struct TestGate {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) admin: std::net::SocketAddr,
     pub(crate) folder: TempDir,
+    /// Whose tokens count here
+    pub(crate) issuer_name: String,
     issuer: ThrowAwayIssuer,
     tls: Arc<ClientConfig>,
 }
@@ -43,25 +47,38 @@ pub(crate) enum Speaks {
 impl TestGate {
     /// A gate before the router at `druid`, with these tables of proxy.toml besides
     pub(crate) async fn start(druid: &str, tables: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let issuer = ThrowAwayIssuer::new().unwrap();
+        Self::start_for(druid, tables, ISSUER, "jwks_file = \"jwks.json\"", issuer).await
+    }
+
+    /// The same for tokens of this issuer, whose keys come from where `keys` says
+    pub(crate) async fn start_for(
+        druid: &str,
+        tables: &str,
+        issuer_name: &str,
+        keys: &str,
+        issuer: ThrowAwayIssuer,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let certificates = Certificates::make(SystemTime::now()).unwrap();
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("ca.pem", &certificates.ca);
         write("server.pem", &certificates.certificate);
         write("server.key", &certificates.key);
         write("jwks.json", &issuer.jwks().to_string());
-        let text = proxy_toml(druid, tables);
+        let text = proxy_toml(druid, tables, issuer_name, keys);
         write("proxy.toml", &text);
         let reading = Config::read(&text, folder.path());
         let config = reading.config.unwrap_or_else(|| panic!("{:#?}\n{text}", reading.findings));
         let server = Server::start(config).await.unwrap();
+        server.watch(folder.path().join("proxy.toml"));
         let tls = trusting(&certificates.ca);
         Self {
             address: server.address,
             admin: server.admin_address,
             server: Some(server),
             folder,
+            issuer_name: issuer_name.to_owned(),
             issuer,
             tls,
         }
@@ -71,7 +88,9 @@ impl TestGate {
     pub(crate) fn token(&self, subject: &str, roles: &[&str]) -> String {
         let expires = SystemTime::now() + Duration::from_secs(300);
         let expires = expires.duration_since(UNIX_EPOCH).unwrap().as_secs();
-        self.sign(&json!({"iss": ISSUER, "aud": "druid", "sub": subject, "roles": roles, "exp": expires}))
+        self.sign(
+            &json!({"iss": self.issuer_name, "aud": "druid", "sub": subject, "roles": roles, "exp": expires}),
+        )
     }
 
     /// A token with just these claims
@@ -91,6 +110,31 @@ impl TestGate {
 
     pub(crate) fn post(&self, target: &str, body: &Value) -> Asking<'_> {
         self.request(Method::POST, target).header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// Sends the same request this often over one connection; how often each status came
+    pub(crate) async fn send_often(&self, target: &str, token: &str, times: usize) -> HashMap<u16, usize> {
+        let mut connection = self.keep_alive().await;
+        let mut statuses = HashMap::new();
+        for _ in 0..times {
+            *statuses.entry(connection.send(target, token).await.as_u16()).or_default() += 1;
+        }
+        statuses
+    }
+
+    /// A connection that is kept
+    pub(crate) async fn keep_alive(&self) -> KeptAlive {
+        let io = TokioIo::new(self.connect(b"http/1.1").await);
+        let (sender, connection) = http1::handshake(io).await.unwrap();
+        tokio::spawn(connection);
+        KeptAlive { sender, authority: self.address.to_string() }
+    }
+
+    /// Whether a handshake succeeds for somebody who trusts this CA alone
+    pub(crate) async fn try_connect(&self, ca: &str) -> bool {
+        let socket = TcpStream::connect(self.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(trusting(ca)).connect(name, socket).await.is_ok()
     }
 
     /// A connection for those who speak for themselves
@@ -114,12 +158,47 @@ impl TestGate {
         self.audit().into_iter().filter(|line| line["decision"] == decision).collect()
     }
 
+    /// The page of `/metrics`
+    pub(crate) async fn metrics(&self) -> String {
+        self.ask_admin("/metrics").await.1
+    }
+
+    /// What the admin address answers
+    pub(crate) async fn ask_admin(&self, path: &str) -> (u16, String) {
+        let mut socket = TcpStream::connect(self.admin).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        socket.read_to_string(&mut text).await.unwrap();
+        let status = text.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, text.split_once("\r\n\r\n").unwrap().1.to_owned())
+    }
+
+    /// Puts another text in place of the gate's file of this name
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Waits until the gate has looked at changed files this often, with this outcome
+    pub(crate) async fn has_reloaded(&self, outcome: &str, times: usize) {
+        let line = format!("msq_gate_reloads_total{{outcome=\"{outcome}\"}} {times}\n");
+        let end = std::time::Instant::now() + Duration::from_secs(30);
+        while !self.metrics().await.contains(&line) {
+            assert!(
+                std::time::Instant::now() < end,
+                "no reload was {outcome} {times} times: {}",
+                self.metrics().await
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         Path::new(self.folder.path()).join(name)
     }
 }
 
-fn proxy_toml(druid: &str, tables: &str) -> String {
+fn proxy_toml(druid: &str, tables: &str, issuer: &str, keys: &str) -> String {
     format!(
         r#"[listen]
 address = "127.0.0.1:0"
@@ -131,9 +210,9 @@ address = "127.0.0.1:0"
 url = "{druid}"
 {tables}
 [[issuers]]
-issuer = "{ISSUER}"
+issuer = "{issuer}"
 audiences = ["druid"]
-jwks_file = "jwks.json"
+{keys}
 algorithms = ["ES256"]
 [audit]
 file = "audit.jsonl"
@@ -148,6 +227,27 @@ fn trusting(ca: &str) -> Arc<ClientConfig> {
     let builder =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A connection over which requests are sent one after the other
+pub(crate) struct KeptAlive {
+    sender: http1::SendRequest<Full<Bytes>>,
+    authority: String,
+}
+
+impl KeptAlive {
+    pub(crate) async fn send(&mut self, target: &str, token: &str) -> StatusCode {
+        self.sender.ready().await.unwrap();
+        let request = Request::get(target)
+            .header("host", &self.authority)
+            .header("authorization", format!("Bearer {token}"))
+            .body(Full::default())
+            .unwrap();
+        let answer = self.sender.send_request(request).await.unwrap();
+        let status = answer.status();
+        answer.into_body().collect().await.unwrap();
+        status
+    }
 }
 
 /// A request on its way

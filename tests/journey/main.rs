@@ -8,6 +8,7 @@
 //! - `answers`: what comes back: rows, trailers, faults of Druid's side
 //! - `owns`: whose a task is
 //! - `records`: what stands in the audit record and in the metrics
+//! - `keys`, `reloads`: keys that rotate and issuers that go down; files that change
 //! - `lasts`: deadlines, limits, drain
 //! - `live`: before a real Druid, where one is given
 
@@ -23,9 +24,11 @@ mod answers;
 mod authenticates;
 mod forwards;
 mod gate;
+mod keys;
 mod lasts;
 mod live;
 mod owns;
 mod records;
 mod refuses;
+mod reloads;
 mod scripted;

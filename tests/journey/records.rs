@@ -5,8 +5,6 @@ use std::time::Duration;
 use http::StatusCode;
 use msq_gate::stand_in::{StandIn, StandInSettings};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::gate::TestGate;
 use crate::scripted::{Script, Scripted};
@@ -129,28 +127,18 @@ async fn a_line_is_one_json_object_whatever_a_client_sends() {
     assert_eq!(gate.record(&answer)[0]["subject"], "a\"b\u{e9}");
 }
 
-async fn admin(gate: &TestGate, path: &str) -> (u16, String) {
-    let mut socket = TcpStream::connect(gate.admin).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    socket.read_to_string(&mut text).await.unwrap();
-    let status = text.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, text.split_once("\r\n\r\n").unwrap().1.to_owned())
-}
-
 #[tokio::test]
 async fn the_admin_address_says_whether_the_gate_lives_and_is_ready() {
     let (gate, druid) = setup("").await;
-    assert_eq!(admin(&gate, "/livez").await.0, 200);
-    let (status, body) = admin(&gate, "/readyz").await;
+    assert_eq!(gate.ask_admin("/livez").await.0, 200);
+    let (status, body) = gate.ask_admin("/readyz").await;
     assert_eq!((status, &serde_json::from_str::<Value>(&body).unwrap()["ready"]), (200, &json!(true)));
     druid.stop();
     drop(druid);
-    let (status, body) = admin(&gate, "/readyz").await;
+    let (status, body) = gate.ask_admin("/readyz").await;
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, &body["druid"]), (503, &json!(false)), "{body}");
-    assert_eq!(admin(&gate, "/druid/v2/sql").await.0, 404);
+    assert_eq!(gate.ask_admin("/druid/v2/sql").await.0, 404);
 }
 
 #[tokio::test]
@@ -158,7 +146,7 @@ async fn requests_are_counted_by_endpoint_verdict_and_reason() {
     let (gate, _druid) = setup("").await;
     let _answer = gate.get("/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[])).send().await;
     let _answer = gate.get("/x").send().await;
-    let (status, page) = admin(&gate, "/metrics").await;
+    let (status, page) = gate.ask_admin("/metrics").await;
     assert_eq!(status, 200);
     for line in [
         r#"msq_gate_requests_total{endpoint="/druid/v2/sql/task/enabled",verdict="allowed",reason="none"} 1"#,

@@ -1,0 +1,261 @@
+//! Keeps every issuer's keys: fetched in time, sooner for an unknown one, and served while nobody answers
+//!
+//! An issuer's keys come from a file, an address, or the address that its discovery document names (OpenID
+//! Connect Discovery 1.0). The last good set serves until it is too old; what cannot be had is 503, not 401.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+
+use crate::authenticate::keys::{KeySetError, MAX_SET_BYTES};
+use crate::authenticate::{KeySet, KeyStore, jwks_file};
+use crate::decision_id::random;
+use crate::drain;
+use crate::fetch::{FetchError, Fetcher};
+use crate::json;
+use crate::metrics::Metrics;
+
+/// Where an issuer's keys come from
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// A file with a JWK set
+    File(PathBuf),
+    /// The address of a JWK set
+    Address(String),
+    /// The address in the issuer's discovery document
+    Discovery,
+}
+
+/// How often keys are fetched, and how long they serve
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    /// Between two fetches
+    pub refresh: Duration,
+    /// How long the last good set serves while nobody answers
+    pub stale: Duration,
+}
+
+/// The least time between two fetches for unknown keys: ten thousand of them cost one fetch
+const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(30);
+/// A file is at hand: it is looked at as often as it may change
+const FILE_REFRESH: Duration = Duration::from_secs(10);
+/// The first pause after a failure; each further one doubles it
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const DISCOVERY_BYTES: usize = 256 << 10;
+const DISCOVERY_DEPTH: usize = 32;
+
+/// Why an issuer's keys could not be fetched
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The file gives none
+    #[error(transparent)]
+    File(#[from] jwks_file::JwksFileError),
+    /// The file was not read to its end
+    #[error("reading the file was interrupted")]
+    Interrupted,
+    /// The address gives none
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// What came is no key set
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    /// The discovery document is none
+    #[error("the discovery document is no JSON object")]
+    NoDocument,
+    /// The discovery document is another issuer's (OpenID Connect Discovery 1.0, section 4.3)
+    #[error("the discovery document is of another issuer")]
+    OtherIssuer,
+    /// The discovery document names no keys
+    #[error("the discovery document names no `jwks_uri`")]
+    NoAddress,
+}
+
+/// Keeps one issuer's keys
+#[derive(Debug)]
+pub struct KeyKeeper {
+    issuer: String,
+    place: KeyPlace,
+    fetcher: Fetcher,
+    store: Arc<KeyStore>,
+    rhythm: Rhythm,
+    metrics: Arc<Metrics>,
+    wanted: Arc<Notify>,
+    state: Mutex<State>,
+    fetches: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last_success: Option<Instant>,
+    last_wanted: Option<Instant>,
+    /// Whether a fetch for an unknown key is under way, for all who come meanwhile
+    is_wanted: bool,
+    failures: u32,
+}
+
+impl KeyKeeper {
+    /// A keeper that has not fetched yet
+    pub fn new(
+        issuer: String,
+        place: KeyPlace,
+        fetcher: Fetcher,
+        store: Arc<KeyStore>,
+        rhythm: Rhythm,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let (wanted, state) = (Arc::new(Notify::new()), Mutex::default());
+        Self { issuer, place, fetcher, store, rhythm, metrics, wanted, state, fetches: watch::Sender::new(0) }
+    }
+
+    /// Whose keys these are
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Whether keys have come at all
+    pub fn has_fetched(&self) -> bool {
+        self.age().is_some()
+    }
+
+    /// Fetches once now; what came serves from now on
+    pub async fn fetch(&self) {
+        match self.keys().await {
+            Ok(keys) => {
+                for remark in keys.remarks() {
+                    tracing::warn!(issuer = self.issuer, remark = %remark, "a key of the issuer's set");
+                }
+                self.store.put(&self.issuer, Arc::new(keys));
+                let mut state = self.state();
+                state.last_success = Some(Instant::now());
+                state.failures = 0;
+            }
+            Err(error) => self.failed(&error),
+        }
+        self.state().is_wanted = false;
+        self.metrics.keys_age(&self.issuer, self.age());
+        self.fetches.send_modify(|count| *count += 1);
+    }
+
+    /// Fetches in rhythm, sooner where asked, until the gate stops or nobody has the keeper any more
+    pub async fn keep(keeper: Weak<Self>, mut draining: watch::Receiver<bool>) {
+        loop {
+            // While it waits, this task does not hold the keeper.
+            let Some((pause, wanted)) =
+                keeper.upgrade().map(|keeper| (keeper.pause(), Arc::clone(&keeper.wanted)))
+            else {
+                return;
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = wanted.notified() => {}
+                () = drain::told(&mut draining) => return,
+            }
+            if let Some(keeper) = keeper.upgrade() {
+                keeper.fetch().await;
+            }
+        }
+    }
+
+    /// Whether it keeps the keys of this issuer, from this place, in this rhythm
+    pub fn is_for(&self, issuer: &str, place: &KeyPlace, rhythm: Rhythm) -> bool {
+        self.issuer == issuer && self.place == *place && self.rhythm == rhythm
+    }
+
+    /// Somebody came with a key that is not known: waits for one fetch, unless there was one for this just now
+    ///
+    /// Whether keys were fetched while he waited, so that it is worth trying again.
+    pub async fn fetch_for_unknown_key(&self) -> bool {
+        let mut fetches = self.fetches.subscribe();
+        let before = *fetches.borrow_and_update();
+        if !self.may_fetch_for_unknown_key() {
+            return false;
+        }
+        self.wanted.notify_one();
+        fetches.wait_for(|count| *count > before).await.is_ok()
+    }
+
+    /// Who comes while a fetch is under way waits for that one; who comes soon after is told no
+    fn may_fetch_for_unknown_key(&self) -> bool {
+        let mut state = self.state();
+        let now = Instant::now();
+        let rested = state.last_wanted.is_none_or(|last| now.duration_since(last) >= UNKNOWN_KEY_PAUSE);
+        if !state.is_wanted && rested {
+            state.last_wanted = Some(now);
+            state.is_wanted = true;
+        }
+        state.is_wanted
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How old the keys are that serve
+    fn age(&self) -> Option<Duration> {
+        self.state().last_success.map(|last| last.elapsed())
+    }
+
+    fn failed(&self, error: &KeysError) {
+        let age = self.age();
+        self.state().failures += 1;
+        let seconds = age.map(|age| age.as_secs());
+        if age.is_some_and(|age| age > self.rhythm.stale) {
+            self.store.remove(&self.issuer);
+            tracing::error!(issuer = self.issuer, %error, age = seconds, "the issuer's keys cannot be fetched, and the last good ones are too old to serve");
+        } else {
+            tracing::warn!(issuer = self.issuer, %error, age = seconds, "the issuer's keys cannot be fetched; the last good ones serve");
+        }
+        self.metrics.keys_failed(&self.issuer);
+    }
+
+    /// Until the next fetch: in rhythm, a tenth more or less so that gates do not all come at once; soon after a failure
+    fn pause(&self) -> Duration {
+        let refresh = match self.place {
+            KeyPlace::File(_) => FILE_REFRESH.min(self.rhythm.refresh),
+            KeyPlace::Address(_) | KeyPlace::Discovery => self.rhythm.refresh,
+        };
+        let failures = self.state().failures;
+        let pause = match failures {
+            0 => refresh,
+            _ => refresh.min(FIRST_RETRY * 2_u32.saturating_pow(failures.min(10) - 1)),
+        };
+        let [dice]: [u8; 1] = random().unwrap_or_default();
+        pause.mul_f64(0.9 + 0.2 * f64::from(dice) / 255.0)
+    }
+
+    async fn keys(&self) -> Result<KeySet, KeysError> {
+        match &self.place {
+            KeyPlace::File(path) => {
+                let path = path.clone();
+                // A file system that hangs holds up one thread, not the requests.
+                let read = tokio::task::spawn_blocking(move || jwks_file::read(&path)).await;
+                Ok(read.map_err(|_| KeysError::Interrupted)??)
+            }
+            KeyPlace::Address(address) => self.keys_at(address).await,
+            KeyPlace::Discovery => {
+                let address = self.discover().await?;
+                self.keys_at(&address).await
+            }
+        }
+    }
+
+    async fn keys_at(&self, address: &str) -> Result<KeySet, KeysError> {
+        let document = self.fetcher.document(address, MAX_SET_BYTES).await?;
+        Ok(KeySet::parse(&document)?)
+    }
+
+    /// The `jwks_uri` of the discovery document, whose `issuer` must be the configured one byte for byte
+    async fn discover(&self) -> Result<String, KeysError> {
+        let base = self.issuer.strip_suffix('/').unwrap_or(&self.issuer);
+        let address = format!("{base}/.well-known/openid-configuration");
+        let document = self.fetcher.document(&address, DISCOVERY_BYTES).await?;
+        let document = json::parse(&document, DISCOVERY_DEPTH).map_err(|_| KeysError::NoDocument)?;
+        if document.get("issuer").and_then(Value::as_str) != Some(&self.issuer) {
+            return Err(KeysError::OtherIssuer);
+        }
+        document.get("jwks_uri").and_then(Value::as_str).map(str::to_owned).ok_or(KeysError::NoAddress)
+    }
+}

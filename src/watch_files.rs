@@ -1,0 +1,110 @@
+//! The configuration and the files it names, looked at every second
+//!
+//! Half a file is no policy: what two looks a second apart find equal, and other than what holds, is applied.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, PasswordSource, UpstreamTls};
+
+/// The bytes of each file, or that it cannot be read
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look(Vec<(PathBuf, Option<Vec<u8>>)>);
+
+impl Look {
+    /// Reads the configuration's file and the files that a configuration names
+    pub fn at(file: &Path, config: &Config) -> Self {
+        let mut paths = vec![file.to_owned(), config.listen.certificate.clone(), config.listen.key.clone()];
+        if let UpstreamTls::CaFile(path) = &config.upstream.tls {
+            paths.push(path.clone());
+        }
+        if let Some(PasswordSource::File(path)) =
+            config.upstream.sign_in.as_ref().map(|account| &account.password)
+        {
+            paths.push(path.clone());
+        }
+        paths.extend(config.issuers.iter().filter_map(|issuer| issuer.ca_file.clone()));
+        Self(paths.into_iter().map(|path| (path.clone(), std::fs::read(path).ok())).collect())
+    }
+
+    /// What there was to see when this configuration was read, though its file may have changed since
+    pub fn applied(file: &Path, config: &Config) -> Self {
+        let mut look = Self::at(file, config);
+        if let Some((_, bytes)) = look.0.first_mut() {
+            *bytes = Some(config.text.clone().into_bytes());
+        }
+        look
+    }
+}
+
+/// Decides when what is seen is to be applied
+#[derive(Debug)]
+pub struct Watcher {
+    applied: Look,
+    previous: Look,
+    is_asked: bool,
+}
+
+impl Watcher {
+    /// This holds
+    pub fn new(applied: Look) -> Self {
+        Self { previous: applied.clone(), applied, is_asked: false }
+    }
+
+    /// Somebody asks for a new look (SIGHUP); a thousand of them ask for one
+    pub fn ask(&mut self) {
+        self.is_asked = true;
+    }
+
+    /// Whether what is seen now is whole, and new or asked for; then it counts as applied, whatever comes of it
+    pub fn is_due(&mut self, look: Look) -> bool {
+        let whole = look == self.previous;
+        let due = whole && (self.is_asked || look != self.applied);
+        if due {
+            self.applied = look.clone();
+            self.is_asked = false;
+        }
+        self.previous = look;
+        due
+    }
+
+    /// The applied configuration names other files from now on
+    pub fn follow(&mut self, applied: Look) {
+        *self = Self { is_asked: self.is_asked, ..Self::new(applied) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(text: &str) -> Look {
+        Look(vec![(PathBuf::from("f"), Some(text.as_bytes().to_vec()))])
+    }
+
+    #[test]
+    fn what_two_looks_find_equal_and_new_is_applied_once() {
+        let mut watcher = Watcher::new(look("a"));
+        assert!(!watcher.is_due(look("a")));
+        assert!(!watcher.is_due(look("b")), "seen once");
+        assert!(watcher.is_due(look("b")), "seen twice");
+        assert!(!watcher.is_due(look("b")), "applied");
+    }
+
+    #[test]
+    fn half_a_file_is_never_applied() {
+        let mut watcher = Watcher::new(look("abc"));
+        for torn in ["", "d", "de", "def"] {
+            assert!(!watcher.is_due(look(torn)), "{torn}");
+        }
+        assert!(watcher.is_due(look("def")));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_applied_though_it_is_not_new() {
+        let mut watcher = Watcher::new(look("a"));
+        watcher.ask();
+        watcher.ask();
+        assert!(watcher.is_due(look("a")));
+        assert!(!watcher.is_due(look("a")));
+    }
+}

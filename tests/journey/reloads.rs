@@ -1,0 +1,114 @@
+//! Files that change while the gate serves: applied whole or not at all, and nobody is cut off
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::StatusCode;
+use msq_gate::development::Certificates;
+use msq_gate::stand_in::{StandIn, StandInSettings, Table};
+use serde_json::json;
+
+use crate::gate::TestGate;
+
+const TASK: &str = "/druid/v2/sql/task";
+const READER: &str = "[roles.reader]\ngrants = [\"READ DATASOURCE a\"]\n";
+
+async fn setup() -> (TestGate, StandIn) {
+    let tables = vec![("a".to_owned(), Table { columns: Vec::new(), rows: Vec::new() })];
+    let druid = StandIn::start(StandInSettings { tables, ..StandInSettings::default() }).await.unwrap();
+    (TestGate::start(&format!("http://{}", druid.address()), READER).await, druid)
+}
+
+async fn select(gate: &TestGate) -> StatusCode {
+    let body = json!({"query": "SELECT * FROM a"});
+    gate.post(TASK, &body).bearer(&gate.token("alice", &["reader"])).send().await.status
+}
+
+fn config(gate: &TestGate) -> String {
+    std::fs::read_to_string(gate.path("proxy.toml")).unwrap()
+}
+
+#[tokio::test]
+async fn a_changed_policy_holds_for_new_requests() {
+    let (gate, _druid) = setup().await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+    gate.write("proxy.toml", &config(&gate).replace("READ DATASOURCE a", "READ DATASOURCE b"));
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::FORBIDDEN);
+    gate.write("proxy.toml", &config(&gate).replace("READ DATASOURCE b", "READ DATASOURCE a"));
+    gate.has_reloaded("applied", 2).await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn a_faulty_file_changes_nothing_until_it_is_mended() {
+    let (gate, _druid) = setup().await;
+    let good = config(&gate);
+    gate.write("proxy.toml", &good.replace("READ DATASOURCE a", "LOOK AT a"));
+    gate.has_reloaded("refused", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+    gate.write("proxy.toml", &good.replace("READ DATASOURCE a", "READ DATASOURCE b"));
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_taken_out_is_known_no_longer() {
+    let (gate, _druid) = setup().await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+    gate.write("proxy.toml", &config(&gate).replace("https://id.test", "https://other.test"));
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_certificate_is_swapped_only_with_its_key_and_old_connections_live_on() {
+    let (gate, _druid) = setup().await;
+    let token = gate.token("alice", &["reader"]);
+    let mut old = gate.keep_alive().await;
+    assert_eq!(old.send("/druid/v2/sql/task/enabled", &token).await, StatusCode::OK);
+    let new = Certificates::make(SystemTime::now()).unwrap();
+    gate.write("server.pem", &new.certificate);
+    gate.has_reloaded("refused", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED, "the old pair stays until the new one is whole");
+    gate.write("server.key", &new.key);
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(
+        old.send("/druid/v2/sql/task/enabled", &token).await,
+        StatusCode::OK,
+        "an old connection lives on"
+    );
+    assert!(gate.try_connect(&new.ca).await, "a new handshake gets the new certificate");
+}
+
+#[tokio::test]
+async fn the_files_can_change_under_load_and_no_request_is_lost() {
+    let (gate, _druid) = setup().await;
+    let gate = Arc::new(gate);
+    let good = config(&gate);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (gate, stopped) = (Arc::clone(&gate), stopped.clone());
+        clients.spawn(async move {
+            let token = gate.token("alice", &["reader"]);
+            let mut statuses: HashMap<u16, usize> = HashMap::new();
+            while !*stopped.borrow() {
+                for (status, count) in gate.send_often("/druid/v2/sql/task/enabled", &token, 20).await {
+                    *statuses.entry(status).or_default() += count;
+                }
+            }
+            statuses
+        });
+    }
+    for round in 1..=3 {
+        gate.write("proxy.toml", &format!("{good}# {round}\n"));
+        gate.has_reloaded("applied", round).await;
+    }
+    stop.send(true).unwrap();
+    let statuses: Vec<_> = clients.join_all().await;
+    let total: usize = statuses.iter().flat_map(HashMap::values).sum();
+    assert!(total > 100, "{total} requests are no load");
+    assert!(statuses.iter().all(|of_one| of_one.keys().all(|status| *status == 200)), "{statuses:?}");
+}
