@@ -211,6 +211,12 @@ impl Record {
         self.close(event, verdict, Some(reason.code()));
     }
 
+    /// Closes the record of a request that the gate answered itself
+    pub fn answered(mut self, status: u16) {
+        self.set("status", json!(status));
+        self.close("finished", "allowed", None);
+    }
+
     /// Closes the record of a request that was forwarded
     pub fn finished(mut self, ending: Ending, bytes_out: u64) {
         self.set("bytesOut", json!(bytes_out));

@@ -45,6 +45,8 @@ pub mod resource_actions;
 pub mod judge;
 pub mod tasks;
 pub mod authorize;
+pub mod explain;
+pub mod own_answers;
 pub mod forward;
 pub mod refusal;
 pub mod respond;

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
+use serde_json::Value;
 
 use crate::audit::{Audit, Record};
 use crate::authenticate::{AuthenticationError, Authenticator, Identity};
@@ -32,6 +33,14 @@ use crate::resource_actions::{Evidence, Rules, analyze};
 use crate::respond::{self, Circumstances, DECISION};
 use crate::route::{self, Destination};
 use crate::tasks::{TaskError, Tasks};
+
+/// What a request gets that is not refused
+enum Answered {
+    /// Druid's answer
+    Druid(Response<AnswerBody>),
+    /// One of the gate's own
+    Own(Value),
+}
 
 /// Everything that a request meets on its way; no state of one request outlives it here
 #[derive(Debug)]
@@ -82,7 +91,15 @@ impl Gate {
         let mut body = Some(body);
         let mut subject = None;
         match self.judge_and_forward(&head, &mut body, &mut record, &mut subject).await {
-            Ok(answer) => {
+            Ok(Answered::Own(body)) => {
+                let mut answer = respond::own_answer(&body);
+                if let Ok(decision) = decision.parse() {
+                    answer.headers_mut().insert(DECISION, decision);
+                }
+                record.answered(answer.status().as_u16());
+                answer.map(|body| OutgoingBody::own(body, in_flight))
+            }
+            Ok(Answered::Druid(answer)) => {
                 record.upstream_status(answer.status().as_u16());
                 let mut answer = answer.map(|body| OutgoingBody::druids(body, record, in_flight));
                 if let Ok(decision) = decision.parse() {
@@ -104,23 +121,28 @@ impl Gate {
         body: &mut Option<Incoming>,
         record: &mut Record,
         subject: &mut Option<Identity>,
-    ) -> Result<Response<AnswerBody>, Refusal> {
+    ) -> Result<Answered, Refusal> {
         head::check(head, self.limits.target_bytes)?;
         let path = CanonicalPath::parse(head.uri.path())?;
         let identity = match self.authenticate(head).await {
             Err(AuthenticationError::NoToken) if self.door.health == Health::Public => {
-                return self.forward(self.public(head, &path)?, head, record).await;
+                return Ok(Answered::Druid(self.forward(self.public(head, &path)?, head, record).await?));
             }
             verified => subject.insert(verified?),
         };
         record.identity(identity, &self.roles_of(identity));
-        let destination = route::classify(Method::from_word(head.method.as_str()), &path)?;
+        let method = Method::from_word(head.method.as_str());
+        if let Some(own) = route::own::classify(method, &path)? {
+            record.endpoint(own.path(), None);
+            return Ok(Answered::Own(self.answer_own(own, head, body, identity, record).await?));
+        }
+        let destination = route::classify(method, &path)?;
         record.endpoint(destination.row(), destination.id());
         let request = self.read(head, body, &destination, record).await?;
         let (request, evidence) = self.find_out(request, identity, record).await?;
         let analyzed = analyze(request, evidence, &self.rules, self.limits.json_depth)?;
         let permitted = decide(analyzed, identity, &self.policy)?;
-        self.forward(permitted, head, record).await
+        Ok(Answered::Druid(self.forward(permitted, head, record).await?))
     }
 
     /// Who asks; where his key is not known, it is looked for once
@@ -164,7 +186,17 @@ impl Gate {
         record: &mut Record,
     ) -> Result<DruidRequest, Refusal> {
         let target = destination.target(head.uri.query())?;
-        let content = destination.endpoint().content();
+        let bytes = self.read_body(head, body, destination.endpoint().content(), record).await?;
+        Ok(druid_request(destination, target, bytes))
+    }
+
+    pub(crate) async fn read_body(
+        &self,
+        head: &Parts,
+        body: &mut Option<Incoming>,
+        content: Content,
+        record: &mut Record,
+    ) -> Result<Vec<u8>, Refusal> {
         let limit = match content {
             Content::Statement => self.limits.body_bytes,
             Content::TaskSpec => self.limits.task_body_bytes,
@@ -180,7 +212,7 @@ impl Gate {
         if content == Content::EmptyOrObject && !bytes.is_empty() && bytes.trim_ascii() != b"{}" {
             return Err(Refusal::UnexpectedBody);
         }
-        Ok(druid_request(destination, target, bytes))
+        Ok(bytes)
     }
 
     /// Finds out what is not in the request itself: what its statement needs, or of what its task is
@@ -209,7 +241,7 @@ impl Gate {
         Ok((request, evidence))
     }
 
-    async fn judged(&self, submit: &Submit) -> Result<Arc<JudgedStatement>, Refusal> {
+    pub(crate) async fn judged(&self, submit: &Submit) -> Result<Arc<JudgedStatement>, Refusal> {
         if let Some(judged) = self.judge.remembered(submit) {
             self.metrics.judged(JudgedFrom::Memory);
             return Ok(judged);

@@ -190,11 +190,7 @@ impl Refusal {
             Self::Analysis(AnalysisError::Mismatch) | Self::Audit | Self::Internal => Reason::Overloaded,
             Self::Task(TaskError::Unknown) => Reason::UnknownTask,
             Self::Task(TaskError::Upstream(error)) | Self::Upstream(error) => error.reason(),
-            Self::Denied(denied) => match denied.reason {
-                DeniedReason::MissingPermission => Reason::MissingPermission,
-                DeniedReason::Denied => Reason::Denied,
-                DeniedReason::NotOwner => Reason::NotOwner,
-            },
+            Self::Denied(denied) => denied_reason(denied.reason),
         }
     }
 }
@@ -309,6 +305,15 @@ impl UpstreamError {
             Self::Timeout => Reason::UpstreamTimeout,
             Self::Broken(_) => Reason::UpstreamBroken,
         }
+    }
+}
+
+/// The reason code of a denial
+pub fn denied_reason(reason: DeniedReason) -> Reason {
+    match reason {
+        DeniedReason::MissingPermission => Reason::MissingPermission,
+        DeniedReason::Denied => Reason::Denied,
+        DeniedReason::NotOwner => Reason::NotOwner,
     }
 }
 

@@ -133,6 +133,11 @@ pub fn refusal(refusal: &Refusal, circumstances: &Circumstances<'_>) -> Response
     response
 }
 
+/// An answer of the gate's own that is no refusal
+pub fn own_answer(body: &Value) -> Response<Full<Bytes>> {
+    json_response(StatusCode::OK, body)
+}
+
 /// An answer with this JSON in it, not to be stored
 pub fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
@@ -166,7 +171,8 @@ fn body(refusal: &Refusal, reason: Reason, status: StatusCode, circumstances: &C
     })
 }
 
-fn needed(receipt: &Receipt, detail: RefusalDetail) -> Value {
+/// What was needed, each with whether it is held, and with `full` also by which role
+pub fn needed(receipt: &Receipt, detail: RefusalDetail) -> Value {
     receipt.needed.iter().map(|needed| needed_permission(needed, detail)).collect()
 }
 
@@ -234,4 +240,9 @@ fn hint(needed: &NeededPermission, detail: RefusalDetail) -> String {
         (Holding::Denied { .. }, RefusalDetail::Missing) => " (denied)".to_owned(),
         (Holding::Held { .. }, _) | (_, RefusalDetail::Missing | RefusalDetail::Code) => String::new(),
     }
+}
+
+/// A refusal as a part of an answer: reason and message
+pub fn json_refusal(refusal: &Refusal) -> Value {
+    json!({"verdict": "refused", "reason": refusal.reason().code(), "message": refusal.to_string()})
 }

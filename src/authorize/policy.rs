@@ -20,6 +20,8 @@ pub struct Role {
     pub grants: Vec<Permission>,
     /// What it denies; a deny of any role wins over any grant
     pub denies: Vec<Permission>,
+    /// The line of the file on which its grants begin, from 1
+    pub line: usize,
 }
 
 /// A person in a role, by identity

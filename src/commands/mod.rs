@@ -3,6 +3,7 @@
 mod certs;
 mod check;
 mod demo;
+mod explain;
 mod load;
 mod needs;
 mod routes;
@@ -55,6 +56,27 @@ enum Verb {
         /// The file with the statement or the task; standard input where not given
         file: Option<PathBuf>,
     },
+    /// Show what a statement or a task would need, who holds it, and how it would be decided
+    #[command(
+        after_help = "Examples:\n  echo 'SELECT * FROM a' | msq-gate explain --roles viewer,ingester\n  \
+                            msq-gate explain --claims token-claims.json statement.sql"
+    )]
+    Explain {
+        /// The configuration
+        #[arg(long, default_value = "proxy.toml", value_name = "FILE")]
+        config: PathBuf,
+        /// A file with the claims of a token, as JSON
+        #[arg(long, value_name = "FILE", required_unless_present = "roles", conflicts_with = "roles")]
+        claims: Option<PathBuf>,
+        /// Role names, in place of claims
+        #[arg(long, value_name = "A,B")]
+        roles: Option<String>,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+        /// The file with the statement or the task; standard input where not given
+        file: Option<PathBuf>,
+    },
     /// List every endpoint of Druid that the gate lets through, and what it needs
     #[command(after_help = "Example:\n  msq-gate routes --format markdown")]
     Routes {
@@ -101,6 +123,8 @@ enum Exit {
     System,
     /// A file cannot be written
     CannotCreate,
+    /// Somebody may not
+    NoPermission,
     /// The configuration cannot be used
     Configuration,
 }
@@ -113,6 +137,7 @@ impl From<Exit> for ExitCode {
             Exit::NoInput => 66,
             Exit::System => 71,
             Exit::CannotCreate => 73,
+            Exit::NoPermission => 77,
             Exit::Configuration => 78,
         })
     }
@@ -125,6 +150,10 @@ pub fn run() -> ExitCode {
         Verb::Check { config } => check::run(&config),
         Verb::Needs { config, batch, json, file } => {
             needs::run(config.as_deref(), batch, json, file.as_deref())
+        }
+        Verb::Explain { config, claims, roles, json, file } => {
+            let who = explain::Who { claims: claims.as_deref(), roles: roles.as_deref() };
+            explain::run(&config, &who, json, file.as_deref())
         }
         Verb::Routes { format } => routes::run(format),
         Verb::Demo { druid } => demo::run(druid.as_deref()),

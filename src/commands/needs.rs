@@ -32,9 +32,9 @@ pub(super) fn run(config: Option<&Path>, batch: bool, json: bool, file: Option<&
     on_a_large_stack(move || if batch { asking.batch(input) } else { asking.one(input, json) })
 }
 
-type Input = Box<dyn BufRead + Send>;
+pub(super) type Input = Box<dyn BufRead + Send>;
 
-fn open(file: Option<&Path>) -> io::Result<Input> {
+pub(super) fn open(file: Option<&Path>) -> io::Result<Input> {
     Ok(match file {
         Some(path) => Box::new(BufReader::new(std::fs::File::open(path)?)),
         None => Box::new(BufReader::new(io::stdin())),
@@ -42,7 +42,7 @@ fn open(file: Option<&Path>) -> io::Result<Input> {
 }
 
 /// A statement's tree is as deep as its author made it
-fn on_a_large_stack(work: impl FnOnce() -> Exit + Send + 'static) -> Exit {
+pub(super) fn on_a_large_stack(work: impl FnOnce() -> Exit + Send + 'static) -> Exit {
     let thread = std::thread::Builder::new().stack_size(JUDGE_STACK_BYTES).spawn(work);
     match thread.map(std::thread::JoinHandle::join) {
         Ok(Ok(exit)) => exit,
@@ -54,10 +54,10 @@ fn on_a_large_stack(work: impl FnOnce() -> Exit + Send + 'static) -> Exit {
 }
 
 /// Under which rules and limits needs are asked for
-struct Asking {
-    rules: Rules,
-    limits: SqlLimits,
-    json_depth: usize,
+pub(super) struct Asking {
+    pub(super) rules: Rules,
+    pub(super) limits: SqlLimits,
+    pub(super) json_depth: usize,
 }
 
 impl Default for Asking {
@@ -68,9 +68,10 @@ impl Default for Asking {
 }
 
 /// What one request needs, and the text that Druid would get
-struct Answer {
-    needs: Needed,
-    forwarded: Option<String>,
+pub(super) struct Answer {
+    pub(super) needs: Needed,
+    pub(super) forwarded: Option<String>,
+    pub(super) deed: String,
 }
 
 impl Asking {
@@ -80,12 +81,7 @@ impl Asking {
             complain(format_args!("the input cannot be read: {error}"));
             return Exit::NoInput;
         }
-        let answer = if text.trim_start().starts_with('{') {
-            self.object(&text)
-        } else {
-            self.statement(text, Value::Null)
-        };
-        match answer {
+        match self.answer(text) {
             Ok(answer) if as_json => say(answer.json()),
             Ok(answer) => answer.print(),
             Err(refusal) if as_json => {
@@ -98,6 +94,15 @@ impl Asking {
             }
         }
         Exit::Ok
+    }
+
+    /// A statement's text, or an object
+    pub(super) fn answer(&self, text: String) -> Result<Answer, Refusal> {
+        if text.trim_start().starts_with('{') {
+            self.object(&text)
+        } else {
+            self.statement(text, Value::Null)
+        }
     }
 
     /// An object: a task where it has a `type`, else the body of a SQL submit
@@ -176,12 +181,18 @@ impl Asking {
         let judged = judged.map_err(crate::judge::JudgeError::Refused)?;
         let judgement = judged.judgement();
         let keys = query_context::resource_actions(&context_keys, &self.rules);
-        Ok(Answer { needs: judgement.needs.clone().and(keys), forwarded: Some(judgement.forwarded.clone()) })
+        let deed = format!("run this {}", judgement.kind);
+        Ok(Answer {
+            needs: judgement.needs.clone().and(keys),
+            forwarded: Some(judgement.forwarded.clone()),
+            deed,
+        })
     }
 
     fn task(&self, body: &[u8]) -> Result<Answer, Refusal> {
         let judged = ingestion::judge(body, self.json_depth, &self.rules).map_err(AnalysisError::from)?;
-        Ok(Answer { needs: judged.needs, forwarded: None })
+        let deed = format!("post this task of type {}", judged.kind);
+        Ok(Answer { needs: judged.needs, forwarded: None, deed })
     }
 }
 

@@ -383,6 +383,7 @@ fn read_role(
     findings: &mut Findings<'_>,
 ) -> Role {
     let section = Section::new(format!("roles.{name}"), "roles.*", value, findings);
+    let line = findings.line(section.offset_of("grants"));
     let grants = section.required_strings("grants", findings);
     let grants = read_permissions(&section, "grants", grants, findings);
     if grants.is_empty() && section.is_there() {
@@ -398,7 +399,7 @@ fn read_role(
     let members = section.strings("members", findings).unwrap_or_default();
     let members =
         members.into_iter().filter_map(|member| read_member(&section, &member, issuers, findings)).collect();
-    Role { name: name.to_owned(), members, grants, denies }
+    Role { name: name.to_owned(), members, grants, denies, line }
 }
 
 fn read_permissions(

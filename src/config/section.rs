@@ -127,6 +127,11 @@ impl<'text> Section<'text> {
         entry(self.table?, key)
     }
 
+    /// Where the value of a key stands, or the table where it has none
+    pub(super) fn offset_of(&self, key: &str) -> usize {
+        self.get(key).map_or(self.offset, |value| value.span().start)
+    }
+
     pub(super) fn string(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<String>> {
         let value = self.get(key)?;
         let offset = value.span().start;

@@ -8,6 +8,7 @@
 //! - `answers`: what comes back: rows, trailers, faults of Druid's side
 //! - `owns`: whose a task is
 //! - `records`: what stands in the audit record and in the metrics
+//! - `explains`: what one asks before anything runs
 //! - `keys`, `reloads`: keys that rotate and issuers that go down; files that change
 //! - `lasts`: deadlines, limits, drain
 //! - `live`: before a real Druid, where one is given
@@ -22,6 +23,7 @@
 
 mod answers;
 mod authenticates;
+mod explains;
 mod forwards;
 mod gate;
 mod keys;

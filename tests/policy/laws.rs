@@ -52,7 +52,7 @@ fn policy(dice: &mut Dice) -> Policy {
     let role = |name: &&str| {
         let members = if dice.roll(3) == 0 { vec![member("i", "alice")] } else { Vec::new() };
         let denies = if dice.roll(2) == 0 { permissions(dice, 2) } else { Vec::new() };
-        Role { name: (*name).to_owned(), members, grants: permissions(dice, 3), denies }
+        Role { name: (*name).to_owned(), members, grants: permissions(dice, 3), denies, line: 1 }
     };
     Policy::new(ROLES.iter().map(role).collect())
 }

@@ -21,7 +21,7 @@ const ISSUER: &str = "https://id";
 
 fn role(name: &str, grants: &[&str], denies: &[&str]) -> Role {
     let parse = |sentences: &[&str]| sentences.iter().map(|text| Permission::parse(text).unwrap()).collect();
-    Role { name: name.to_owned(), members: Vec::new(), grants: parse(grants), denies: parse(denies) }
+    Role { name: name.to_owned(), members: Vec::new(), grants: parse(grants), denies: parse(denies), line: 1 }
 }
 
 /// One person for each of these roles, and one without any

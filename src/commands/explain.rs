@@ -1,0 +1,154 @@
+//! `msq-gate explain`: what would be needed, who holds it, what is missing, and how to mend that
+
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::load::load;
+use super::needs::{Answer, Asking, Input, on_a_large_stack, open};
+use super::{Exit, complain, say};
+use crate::authorize::receipt::{Holding, NeededPermission};
+use crate::authorize::{Caller, DeniedReason, Policy, Verdict};
+use crate::config::{Config, RefusalDetail};
+use crate::druid::resource::Printable;
+use crate::explain::Explanation;
+
+/// Who would ask
+pub(super) struct Who<'a> {
+    /// A file with the claims of a token
+    pub(super) claims: Option<&'a Path>,
+    /// Role names
+    pub(super) roles: Option<&'a str>,
+}
+
+pub(super) fn run(config_file: &Path, who: &Who<'_>, json: bool, file: Option<&Path>) -> Exit {
+    let config = match load(config_file) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let caller = match caller(who, &config) {
+        Ok(caller) => caller,
+        Err(message) => {
+            complain(message);
+            return Exit::DataError;
+        }
+    };
+    let input = match open(file) {
+        Ok(input) => input,
+        Err(error) => {
+            complain(format_args!("{}: {error}", file.unwrap_or(Path::new("standard input")).display()));
+            return Exit::NoInput;
+        }
+    };
+    let name = config_file.display().to_string();
+    on_a_large_stack(move || explain(config, &name, &caller, json, input))
+}
+
+/// The caller of these claims, or with these roles
+fn caller(who: &Who<'_>, config: &Config) -> Result<Caller, String> {
+    let first = config.issuers.first().ok_or("there is no issuer")?;
+    let Some(path) = who.claims else {
+        let roles = who.roles.unwrap_or("").split(',').map(str::trim).filter(|role| !role.is_empty());
+        return Ok(Caller::supposed(first.issuer.name(), "somebody", roles.map(str::to_owned).collect()));
+    };
+    let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let claims = crate::json::parse(&text, config.limits.json_depth);
+    let claims = claims.map_err(|error| format!("{}: {error}", path.display()))?;
+    let claims =
+        claims.as_object().ok_or_else(|| format!("{}: the claims must be a JSON object", path.display()))?;
+    let named = claims.get("iss").and_then(Value::as_str);
+    let issuer = match named {
+        Some(name) => config.issuers.iter().find(|issuer| issuer.issuer.name() == name),
+        None if config.issuers.len() == 1 => Some(first),
+        None => None,
+    };
+    let issuer = issuer.ok_or("`iss` is none of the configuration's issuers")?;
+    let person = issuer.issuer.person(claims).map_err(|error| error.to_string())?;
+    Ok(Caller::supposed(issuer.issuer.name(), &person.identity, person.roles))
+}
+
+fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: Input) -> Exit {
+    let mut text = String::new();
+    if let Err(error) = input.read_to_string(&mut text) {
+        complain(format_args!("the input cannot be read: {error}"));
+        return Exit::NoInput;
+    }
+    let asking =
+        Asking { limits: config.limits.sql(), json_depth: config.limits.json_depth, rules: config.rules };
+    let Answer { needs, forwarded, deed } = match asking.answer(text) {
+        Ok(answer) => answer,
+        Err(refusal) if json => {
+            say(crate::respond::json_refusal(&refusal));
+            return Exit::NoPermission;
+        }
+        Err(refusal) => {
+            say(format_args!("refused for everybody, {}: {refusal}", refusal.reason().code()));
+            return Exit::NoPermission;
+        }
+    };
+    let explanation = Explanation::new(deed, &needs, forwarded, caller, &config.policy);
+    if json {
+        say(explanation.json(RefusalDetail::Full));
+    } else {
+        print(&explanation, &config.policy, file);
+    }
+    match explanation.verdict {
+        Verdict::Permit => Exit::Ok,
+        Verdict::Deny(_) => Exit::NoPermission,
+    }
+}
+
+fn print(explanation: &Explanation, policy: &Policy, file: &str) {
+    say(format_args!("to {}:", explanation.deed));
+    if explanation.receipt.needed.is_empty() {
+        say("  any authenticated caller may");
+    }
+    for needed in &explanation.receipt.needed {
+        say(format_args!("  {}: {}", needed.permission, standing(needed)));
+        if let Holding::Missing { .. } = needed.holding {
+            say(format_args!("    {}", remedy(needed, policy, file)));
+        }
+    }
+    say(match explanation.verdict {
+        Verdict::Permit => "allowed",
+        Verdict::Deny(DeniedReason::NotOwner) => "refused: only the submitter may, or who holds the above",
+        Verdict::Deny(DeniedReason::MissingPermission | DeniedReason::Denied) => "refused",
+    });
+}
+
+fn standing(needed: &NeededPermission) -> String {
+    match &needed.holding {
+        Holding::Held { by } => format!("held by {}", Printable(by)),
+        Holding::Denied { by } => format!("denied by {}, which no grant can mend", Printable(by)),
+        Holding::Missing { held_by } if held_by.is_empty() => "missing; no role holds it".to_owned(),
+        Holding::Missing { held_by } => format!("missing; held by {}", held_by.join(", ")),
+    }
+}
+
+/// The line of the file that would grant it
+fn remedy(needed: &NeededPermission, policy: &Policy, file: &str) -> String {
+    let Holding::Missing { held_by } = &needed.holding else { return String::new() };
+    let sentence = exact_grant(needed);
+    let holder = held_by.first().and_then(|name| policy.roles().iter().find(|role| role.name == *name));
+    match holder {
+        Some(role) => format!(
+            "{file}:{}: be in the role `{}`, or add {sentence} to the `grants` of a role that you are in",
+            role.line, role.name
+        ),
+        None => {
+            let line = policy.roles().last().map_or(1, |role| role.line);
+            format!("{file}:{line}: add {sentence} to the `grants` of a role")
+        }
+    }
+}
+
+/// The sentence as the file writes it: a name that looks like a pattern is marked as none
+fn exact_grant(needed: &NeededPermission) -> String {
+    let name = &needed.permission.resource.name;
+    let looks_like_pattern =
+        name == "*" || ["glob:", "regex:", "exact:"].iter().any(|mark| name.starts_with(mark));
+    let mark = if looks_like_pattern { "exact:" } else { "" };
+    let permission = &needed.permission;
+    format!("{:?}", format!("{} {} {mark}{name}", permission.action.word(), permission.resource.kind.word()))
+}

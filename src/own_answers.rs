@@ -1,0 +1,126 @@
+//! What the gate answers itself: who am I, and what would this need
+
+use http::request::Parts;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use crate::audit::Record;
+use crate::authenticate::Identity;
+use crate::authorize::{Caller, Denied, Verdict, verdict};
+use crate::druid::endpoint::Content;
+use crate::druid::path::query_parameters;
+use crate::druid::{ResourceAction, ResourceActions, ResourceType};
+use crate::explain::Explanation;
+use crate::json;
+use crate::pipeline::Gate;
+use crate::refusal::Refusal;
+use crate::resource_actions::submit::Submit;
+use crate::resource_actions::{AnalysisError, Needed, ingestion, query_context};
+use crate::respond::{json_refusal, status};
+use crate::route::own::OwnEndpoint;
+
+impl Gate {
+    /// Answers at one of the gate's own endpoints
+    ///
+    /// # Errors
+    ///
+    /// Where the request cannot be read, or asks about somebody else without READ CONFIG security.
+    pub(crate) async fn answer_own(
+        &self,
+        endpoint: OwnEndpoint,
+        head: &Parts,
+        body: &mut Option<Incoming>,
+        identity: &Identity,
+        record: &mut Record,
+    ) -> Result<Value, Refusal> {
+        match endpoint {
+            OwnEndpoint::WhoAmI => {
+                self.read_body(head, body, Content::Nothing, record).await?;
+                Ok(self.who_am_i(identity))
+            }
+            OwnEndpoint::Explain => {
+                let bytes = self.read_body(head, body, Content::TaskSpec, record).await?;
+                let caller = self.about_whom(head.uri.query().unwrap_or(""), identity)?;
+                self.explain(&bytes, &caller).await
+            }
+        }
+    }
+
+    fn who_am_i(&self, identity: &Identity) -> Value {
+        let caller = Caller::verified(identity);
+        let sentences =
+            |permissions: &[_]| permissions.iter().map(ToString::to_string).collect::<Vec<String>>();
+        let roles: Vec<_> = caller
+            .holder(&self.policy)
+            .roles()
+            .iter()
+            .map(|role| {
+                json!({"role": role.name, "grants": sentences(&role.grants), "denies": sentences(&role.denies)})
+            })
+            .collect();
+        let names: Vec<_> = roles.iter().filter_map(|role| role.get("role")).collect();
+        json!({
+            "identity": identity.subject(),
+            "issuer": identity.issuer(),
+            "roles": names,
+            "grants": roles,
+            "expires": humantime::format_rfc3339_seconds(identity.expires_at()).to_string(),
+        })
+    }
+
+    /// The caller himself, or whom he asks about: `?identity=…&roles=a,b`
+    fn about_whom(&self, query: &str, identity: &Identity) -> Result<Caller, Refusal> {
+        let himself = Caller::verified(identity);
+        let parameters = query_parameters(query)?;
+        let value =
+            |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let (other, roles) = (value("identity"), value("roles"));
+        if other.is_none() && roles.is_none() {
+            return Ok(himself);
+        }
+        let needs =
+            Needed::All(ResourceActions::only(ResourceAction::read(ResourceType::Config, "security")));
+        match verdict(&needs, &himself, &self.policy) {
+            (Verdict::Permit, _) => {
+                let roles = roles.unwrap_or("").split(',').filter(|role| !role.is_empty()).map(str::to_owned);
+                Ok(Caller::supposed(identity.issuer(), other.unwrap_or(""), roles.collect()))
+            }
+            (Verdict::Deny(reason), receipt) => {
+                let deed = "ask about somebody else".to_owned();
+                Err(Refusal::Denied(Box::new(Denied { reason, deed, receipt })))
+            }
+        }
+    }
+
+    /// What a statement or a task would need, and how it would be decided; a refusal is an explanation too
+    async fn explain(&self, body: &[u8], caller: &Caller) -> Result<Value, Refusal> {
+        let value = json::parse(body, self.limits.json_depth).map_err(AnalysisError::json)?;
+        let explained = if value.get("query").is_some() {
+            self.explain_statement(body, caller).await
+        } else {
+            self.explain_task(body, caller)
+        };
+        match explained {
+            Ok(explanation) => Ok(explanation.json(self.door.refusal_detail)),
+            Err(refusal) if status(refusal.reason()).is_server_error() => Err(refusal),
+            Err(refusal) => Ok(json_refusal(&refusal)),
+        }
+    }
+
+    async fn explain_statement(&self, body: &[u8], caller: &Caller) -> Result<Explanation, Refusal> {
+        let submit = Submit::read(body, self.limits.json_depth)?;
+        let judged = self.judged(&submit).await?;
+        let judgement = judged.judgement();
+        let needs =
+            judgement.needs.clone().and(query_context::resource_actions(&submit.context_keys, &self.rules));
+        let deed = format!("run this {}", judgement.kind);
+        Ok(Explanation::new(deed, &needs, Some(judgement.forwarded.clone()), caller, &self.policy))
+    }
+
+    fn explain_task(&self, body: &[u8], caller: &Caller) -> Result<Explanation, Refusal> {
+        let judged =
+            ingestion::judge(body, self.limits.json_depth, &self.rules).map_err(AnalysisError::from)?;
+        let deed = format!("post this task of type {}", judged.kind);
+        Ok(Explanation::new(deed, &judged.needs, None, caller, &self.policy))
+    }
+}
