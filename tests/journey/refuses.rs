@@ -155,6 +155,63 @@ async fn an_endpoint_that_is_not_listed_is_refused_by_the_gate_itself() {
 }
 
 #[tokio::test]
+async fn tables_that_show_everybodys_things_ask_for_state_since_druid_sees_only_the_gate() {
+    let roles = "[roles.state]\ngrants = [\"READ STATE STATE\"]\n";
+    let (gate, druid) = setup(roles).await;
+    for table in [
+        "sys.segments",
+        "sys.servers",
+        "sys.server_segments",
+        "sys.server_properties",
+        "sys.tasks",
+        "sys.supervisors",
+        "sys.queries",
+        "INFORMATION_SCHEMA.TABLES",
+        "INFORMATION_SCHEMA.COLUMNS",
+        "INFORMATION_SCHEMA.\"VIEWS\"",
+    ] {
+        for path in ["/druid/v2/sql", "/druid/v2/sql/task"] {
+            let body = json!({"query": format!("SELECT * FROM {table}")});
+            let answer = gate.post(path, &body).bearer(&gate.token("stan", &["state"])).send().await;
+            assert_eq!(answer.reason(), None, "{table}: with READ STATE it is for Druid to answer");
+            druid.clear_requests();
+            let answer = gate.post(path, &body).bearer(&gate.token("nobody", &[])).send().await;
+            assert_eq!(answer.missing(), ["READ STATE STATE"], "{table}");
+            assert!(druid.requests().is_empty());
+        }
+    }
+    for table in ["INFORMATION_SCHEMA.SCHEMATA", "INFORMATION_SCHEMA.ROUTINES"] {
+        let body = json!({"query": format!("SELECT * FROM {table}")});
+        let answer = gate.post("/druid/v2/sql", &body).bearer(&gate.token("nobody", &[])).send().await;
+        assert_eq!(answer.reason(), None, "{table} shows nothing of anybody's");
+    }
+}
+
+#[tokio::test]
+async fn a_task_of_anothers_shows_nothing_and_druid_sees_only_the_gates_own_look_up() {
+    let (gate, druid) = setup(ROLES).await;
+    let task = run(&gate, &["reader"], "SELECT * FROM a").await.json()["taskId"].as_str().unwrap().to_owned();
+    let token = gate.token("mallory", &[]);
+    for (method, part, look_up) in [
+        (Method::GET, "", "/status"),
+        (Method::GET, "/status", "/status"),
+        (Method::GET, "/reports", "/status"),
+        (Method::GET, "/log", "/status"),
+        (Method::POST, "/shutdown", "/status"),
+    ] {
+        let base = format!("/druid/indexer/v1/task/{task}");
+        let answer = gate.request(method, &format!("{base}{part}")).bearer(&token).send().await;
+        assert_eq!(answer.missing(), ["READ DATASOURCE __query_select"], "{part}");
+        let seen = druid.requests().into_iter().skip(1);
+        assert!(
+            seen.into_iter().all(|seen| seen.target == format!("{base}{look_up}")),
+            "{:?}",
+            druid.requests()
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_listed_endpoint_refuses_who_is_not_known_and_every_other_method() {
     let (gate, druid) = setup(ROLES).await;
     let token = gate.token("alice", &[]);
