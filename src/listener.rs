@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
@@ -19,45 +20,72 @@ use crate::metrics::Metrics;
 /// After an error of accept, which is mostly a lack of descriptors that others will give back
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Takes connections until told to drain, then waits for those at hand
+/// Takes connections at these doors until told to drain, then waits for those at hand
 ///
 /// Returns whether all of them were done in time.
 pub async fn listen(
-    listener: TcpListener,
+    doors: Vec<TcpListener>,
     tls: Arc<ServerConfig>,
     live: Arc<Live>,
-    mut draining: watch::Receiver<bool>,
+    draining: watch::Receiver<bool>,
 ) -> bool {
-    let acceptor = TlsAcceptor::from(tls);
-    let metrics = Arc::clone(&live.gate().metrics);
     let places = Arc::new(Semaphore::new(connection_limit(live.gate().limits.connections)));
     let connections = TaskTracker::new();
-    loop {
-        let place = tokio::select! {
-            place = take_place(&places, &metrics) => place,
-            () = drain::told(&mut draining) => break,
+    let mut taking = JoinSet::new();
+    for listener in doors {
+        let door = Door {
+            acceptor: TlsAcceptor::from(Arc::clone(&tls)),
+            live: Arc::clone(&live),
+            places: Arc::clone(&places),
+            connections: connections.clone(),
+            draining: draining.clone(),
         };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = drain::told(&mut draining) => break,
-        };
-        match accepted {
-            Ok((socket, client)) => {
-                let served = serve(socket, client, acceptor.clone(), Arc::clone(&live), draining.clone());
-                connections.spawn(async move {
-                    served.await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+        taking.spawn(door.take(listener));
+    }
+    taking.join_all().await;
+    connections.close();
+    tokio::time::timeout(live.gate().limits.drain, connections.wait()).await.is_ok()
+}
+
+/// What every connection at a door needs
+struct Door {
+    acceptor: TlsAcceptor,
+    live: Arc<Live>,
+    places: Arc<Semaphore>,
+    connections: TaskTracker,
+    draining: watch::Receiver<bool>,
+}
+
+impl Door {
+    /// Takes connections until the gate drains
+    async fn take(self, listener: TcpListener) {
+        let mut draining = self.draining.clone();
+        let metrics = Arc::clone(&self.live.gate().metrics);
+        loop {
+            let place = tokio::select! {
+                place = take_place(&self.places, &metrics) => place,
+                () = drain::told(&mut draining) => return,
+            };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = drain::told(&mut draining) => return,
+            };
+            match accepted {
+                Ok((socket, client)) => {
+                    let (acceptor, live) = (self.acceptor.clone(), Arc::clone(&self.live));
+                    let served = serve(socket, client, acceptor, live, self.draining.clone());
+                    self.connections.spawn(async move {
+                        served.await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }
-    drop(listener);
-    connections.close();
-    tokio::time::timeout(live.gate().limits.drain, connections.wait()).await.is_ok()
 }
 
 async fn take_place(places: &Arc<Semaphore>, metrics: &Metrics) -> Option<tokio::sync::OwnedSemaphorePermit> {

@@ -20,7 +20,7 @@ use crate::decision_id::{decision_id, random};
 use crate::druid::endpoint::{Content, Endpoint, Judged};
 use crate::druid::{CanonicalPath, DruidRequest, Method};
 use crate::forward::answer::AnswerBody;
-use crate::forward::{self, Patiences, Upstream};
+use crate::forward::{self, Patiences, Routers};
 use crate::head;
 use crate::judge::{Judge, JudgeError};
 use crate::key_keeper::{KeyKeeper, Rhythm};
@@ -62,7 +62,7 @@ pub struct Gate {
     /// Knows tasks
     pub tasks: Tasks,
     /// The way to Druid
-    pub upstream: Arc<Upstream>,
+    pub routers: Arc<Routers>,
     /// The record
     pub audit: Arc<Audit>,
     /// The counters
@@ -262,7 +262,7 @@ impl Gate {
             Refusal::Audit
         })?;
         let patiences = Patiences { query: self.limits.answer, control: self.limits.control_answer };
-        Ok(forward::forward(permitted, &head.headers, &self.upstream, patiences).await?)
+        Ok(forward::forward(permitted, &head.headers, &self.routers, patiences).await?)
     }
 
     fn roles_of(&self, identity: &Identity) -> Vec<&str> {

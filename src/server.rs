@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -14,8 +15,8 @@ use crate::authenticate::{Authenticator, KeyStore, Settings, SettingsFault};
 use crate::config::{Config, IssuerConfig, Located, PasswordSource, Severity, UpstreamTls};
 use crate::decision_id::random;
 use crate::fetch::Fetcher;
-use crate::forward::Upstream;
-use crate::forward::upstream::UpstreamSettings;
+use crate::forward::Routers;
+use crate::forward::upstream::{Upstream, UpstreamSettings};
 use crate::judge::{self, Judge};
 use crate::key_keeper::{KeyKeeper, KeyPlace, Rhythm};
 use crate::live::Live;
@@ -63,8 +64,8 @@ pub enum StartError {
 /// A gate that takes connections
 #[derive(Debug)]
 pub struct Server {
-    /// Where clients come in
-    pub address: SocketAddr,
+    /// Where clients come in, in the order of the configuration
+    pub addresses: Vec<SocketAddr>,
     /// Where operators ask
     pub admin_address: SocketAddr,
     running: Arc<Running>,
@@ -95,10 +96,14 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let certificate = Arc::new(Certificate::read(&config.listen.certificate, &config.listen.key)?);
         let tls = Arc::new(tls::server(&certificate)?);
-        let public = bind(&config.listen.address).await?;
+        let mut doors = Vec::new();
+        for address in &config.listen.addresses {
+            doors.push(bind(address).await?);
+        }
         let operators = bind(&config.admin.address).await?;
-        let bound = |address: io::Result<SocketAddr>| address.map_err(|_| StartError::System("address"));
-        let (address, admin_address) = (bound(public.local_addr())?, bound(operators.local_addr())?);
+        let bound = |listener: &TcpListener| listener.local_addr().map_err(|_| StartError::System("address"));
+        let addresses = doors.iter().map(bound).collect::<Result<_, _>>()?;
+        let admin_address = bound(&operators)?;
         let (draining, drained) = watch::channel(false);
         let (metrics, store) = (Arc::new(Metrics::default()), Arc::new(KeyStore::new()));
         let fingerprint_key = random().map_err(|_| StartError::System("randomness"))?;
@@ -106,10 +111,10 @@ impl Server {
             Parts { metrics: &metrics, store: &store, fingerprint_key: &fingerprint_key, draining: &drained };
         let live = Arc::new(Live::new(Arc::new(parts.assemble(config, None).await?)));
         tokio::spawn(admin::listen(operators, Arc::clone(&live), Arc::clone(&store), drained.clone()));
-        let listening = tokio::spawn(listener::listen(public, tls, Arc::clone(&live), drained.clone()));
+        let listening = tokio::spawn(listener::listen(doors, tls, Arc::clone(&live), drained.clone()));
         let running = Running { live, metrics, store, certificate, fingerprint_key, draining: drained };
         let hang_up = Arc::new(Notify::new());
-        Ok(Self { address, admin_address, running: Arc::new(running), hang_up, draining, listening })
+        Ok(Self { addresses, admin_address, running: Arc::new(running), hang_up, draining, listening })
     }
 
     /// Looks at the configuration's file, and at those it names, every second from now on
@@ -174,8 +179,8 @@ impl Running {
     async fn reload(&self, file: &Path) -> Result<(), StartError> {
         let config = read(file)?;
         let before = self.live.gate();
-        let listen = (&config.listen.address, &config.admin.address);
-        if listen != (&before.config.listen.address, &before.config.admin.address) {
+        let listen = (&config.listen.addresses, &config.admin.address);
+        if listen != (&before.config.listen.addresses, &before.config.admin.address) {
             tracing::warn!("another address in [listen] or [admin] needs a restart; the old one goes on");
         }
         let certificate = Certificate::read(&config.listen.certificate, &config.listen.key)?;
@@ -218,7 +223,7 @@ fn read(file: &Path) -> Result<Config, StartError> {
     reading.config.ok_or(StartError::Faults)
 }
 
-async fn bind(address: &str) -> Result<tokio::net::TcpListener, StartError> {
+async fn bind(address: &str) -> Result<TcpListener, StartError> {
     listener::bind(address).await.map_err(|source| StartError::Bind { address: address.to_owned(), source })
 }
 
@@ -251,18 +256,21 @@ impl Parts<'_> {
             }
         };
         let authenticator = self.authenticator(&config)?;
-        let upstream = Arc::new(upstream(&config)?);
+        let routers = Arc::new(routers(&config)?);
+        if routers.count() > 1 {
+            tokio::spawn(Routers::watch(Arc::downgrade(&routers), self.draining.clone()));
+        }
         let keepers = self.keepers(&config, before).await?;
         Ok(Gate {
             authenticator,
             keepers,
             policy: config.policy.clone(),
             judge,
-            tasks: Tasks::new(Arc::clone(&upstream), config.limits.control_answer),
+            tasks: Tasks::new(Arc::clone(&routers), config.limits.control_answer),
             rules: config.rules.clone(),
             door: config.door,
             limits: config.limits.clone(),
-            upstream,
+            routers,
             audit,
             metrics: Arc::clone(self.metrics),
             config,
@@ -325,7 +333,7 @@ impl Parts<'_> {
     }
 }
 
-fn upstream(config: &Config) -> Result<Upstream, StartError> {
+fn routers(config: &Config) -> Result<Routers, StartError> {
     let tls = match &config.upstream.tls {
         UpstreamTls::Plain => None,
         UpstreamTls::SystemRoots => Some(tls::client(None)?),
@@ -334,13 +342,17 @@ fn upstream(config: &Config) -> Result<Upstream, StartError> {
     let sign_in = config.upstream.sign_in.as_ref();
     let sign_in =
         sign_in.map(|account| Ok((account.username.clone(), password(&account.password)?))).transpose();
-    let settings = UpstreamSettings {
-        authority: config.upstream.authority.clone(),
-        tls,
-        sign_in: sign_in.map_err(StartError::Password)?,
-        connect: config.limits.connect,
+    let sign_in = sign_in.map_err(StartError::Password)?;
+    let router = |authority: &String| {
+        let settings = UpstreamSettings {
+            authority: authority.clone(),
+            tls: tls.clone(),
+            sign_in: sign_in.clone(),
+            connect: config.limits.connect,
+        };
+        Upstream::new(settings).map_err(|_| StartError::Password("it cannot stand in a header".to_owned()))
     };
-    Upstream::new(settings).map_err(|_| StartError::Password("it cannot stand in a header".to_owned()))
+    Ok(Routers::new(config.upstream.authorities.iter().map(router).collect::<Result<_, _>>()?))
 }
 
 fn password(source: &PasswordSource) -> Result<String, String> {

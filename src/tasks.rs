@@ -11,7 +11,7 @@ use crate::druid::endpoint::{Judged, TaskUse};
 use crate::druid::owner::OWNER_CONTEXT_KEY;
 use crate::druid::path::Escaped;
 use crate::druid::{Owner, Task};
-use crate::forward::{Upstream, UpstreamError};
+use crate::forward::{Routers, UpstreamError};
 use crate::json;
 use crate::resource_actions::{Evidence, Rules, task_access};
 
@@ -39,7 +39,7 @@ pub enum TaskError {
 /// Asks the Overlord about tasks
 #[derive(Debug)]
 pub struct Tasks {
-    upstream: Arc<Upstream>,
+    routers: Arc<Routers>,
     patience: Duration,
     found: Cache<String, (Kind, Instant)>,
     owners: Cache<String, (Option<Owner>, Instant)>,
@@ -53,9 +53,9 @@ struct Kind {
 }
 
 impl Tasks {
-    /// Asks this router
-    pub fn new(upstream: Arc<Upstream>, patience: Duration) -> Self {
-        Self { upstream, patience, found: Cache::new(TASKS), owners: Cache::new(TASKS) }
+    /// Asks these routers
+    pub fn new(routers: Arc<Routers>, patience: Duration) -> Self {
+        Self { routers, patience, found: Cache::new(TASKS), owners: Cache::new(TASKS) }
     }
 
     /// What has to be found out before a request about this id can be judged
@@ -124,7 +124,7 @@ impl Tasks {
     }
 
     async fn ask(&self, target: &str, bytes: usize) -> Result<Value, TaskError> {
-        let (status, body) = self.upstream.ask(target, bytes, self.patience).await?;
+        let (status, body) = self.routers.ask(target, bytes, self.patience).await?;
         match status {
             StatusCode::OK => {
                 json::parse(&body, ANSWER_DEPTH).map_err(|_| broken("a task's description is no JSON"))

@@ -76,7 +76,7 @@ async fn demonstrate(druid: Option<&str>) -> Result<(), DemoError> {
     let config = write_files(folder.path(), &url, &issuer)?;
     let server = Server::start(config).await?;
     let guide = Guide {
-        gate: format!("https://{}", server.address),
+        gate: server.addresses.first().map(|address| format!("https://{address}")).unwrap_or_default(),
         ca: folder.path().join("ca.pem").display().to_string(),
         people: People::new(&issuer)?,
         run: run_id()?,

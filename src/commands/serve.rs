@@ -41,8 +41,10 @@ async fn serve(config: crate::config::Config, file: &Path) -> Result<(), StartEr
     let mut signals = Signals::new()?;
     let server = Server::start(config).await?;
     server.watch(file.to_owned());
-    say(format_args!("listening on https://{}", server.address));
-    tracing::info!(address = %server.address, admin = %server.admin_address, "listening");
+    for address in &server.addresses {
+        say(format_args!("listening on https://{address}"));
+    }
+    tracing::info!(addresses = ?server.addresses, admin = %server.admin_address, "listening");
     while let Told::Refresh = signals.next().await {
         server.refresh();
     }

@@ -35,7 +35,7 @@ const fn key(section: &'static str, name: &'static str, default: Fallback, meani
 
 /// The table
 pub const KEYS: &[Key] = &[
-    key("listen", "address", Required, "where clients come in, `host:port`"),
+    key("listen", "address", Required, "where clients come in, `host:port`, or a list of these"),
     key("listen", "certificate", Required, "PEM file of the server's certificate chain"),
     key("listen", "key", Required, "PEM file of its key"),
     key(
@@ -44,7 +44,12 @@ pub const KEYS: &[Key] = &[
         Value("\"127.0.0.1:9901\""),
         "where `/livez`, `/readyz` and `/metrics` answer; plain HTTP, never the public address",
     ),
-    key("upstream", "url", Required, "the Druid router, `http://host:port` or `https://…`"),
+    key(
+        "upstream",
+        "url",
+        Required,
+        "the Druid router, `http://host:port` or `https://…`, or a list of routers: the one that answers is used",
+    ),
     key(
         "upstream",
         "ca_file",

@@ -44,8 +44,8 @@ pub struct Config {
 /// `[listen]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// `host:port`
-    pub address: String,
+    /// `host:port` of each
+    pub addresses: Vec<String>,
     /// PEM file of the certificate chain
     pub certificate: PathBuf,
     /// PEM file of its key
@@ -64,8 +64,8 @@ pub struct Admin {
 pub struct Upstream {
     /// Whether TLS is spoken to the router
     pub tls: UpstreamTls,
-    /// `host:port` of the router
-    pub authority: String,
+    /// `host:port` of each router
+    pub authorities: Vec<String>,
     /// How the gate signs in
     pub sign_in: Option<SignIn>,
 }

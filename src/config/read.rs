@@ -78,28 +78,21 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
 }
 
 fn read_listen(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Listen> {
-    let address = read_address(section, None, findings);
+    let addresses = section.one_or_more("address", findings);
+    let addresses: Vec<_> =
+        addresses.into_iter().filter_map(|address| check_address(section, address, findings)).collect();
     let certificate = section.required_string("certificate", findings);
     let key = section.required_string("key", findings);
-    Some(Listen {
-        address: address?,
-        certificate: folder.join(certificate?.value),
-        key: folder.join(key?.value),
-    })
+    Some(Listen { addresses, certificate: folder.join(certificate?.value), key: folder.join(key?.value) })
 }
 
 fn read_admin(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Admin> {
-    Some(Admin { address: read_address(section, Some("127.0.0.1:9901"), findings)? })
+    let read = section.string("address", findings);
+    let address = read.unwrap_or_else(|| At { value: "127.0.0.1:9901".to_owned(), offset: section.offset });
+    Some(Admin { address: check_address(section, address, findings)? })
 }
 
-fn read_address(section: &Section<'_>, default: Option<&str>, findings: &mut Findings<'_>) -> Option<String> {
-    let address = match default {
-        Some(default) => {
-            let read = section.string("address", findings);
-            read.unwrap_or_else(|| At { value: default.to_owned(), offset: section.offset })
-        }
-        None => section.required_string("address", findings)?,
-    };
+fn check_address(section: &Section<'_>, address: At<String>, findings: &mut Findings<'_>) -> Option<String> {
     if is_address(&address.value) {
         return Some(address.value);
     }
@@ -116,36 +109,68 @@ fn is_address(text: &str) -> bool {
 }
 
 fn read_upstream(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Upstream> {
-    let url = section.required_string("url", findings);
+    let urls = section.one_or_more("url", findings);
     let ca_file = section.string("ca_file", findings);
     let sign_in = read_sign_in(section, folder, findings);
-    let url = url?;
-    let (tls, rest) = match (url.value.strip_prefix("http://"), url.value.strip_prefix("https://")) {
-        (Some(rest), _) => (UpstreamTls::Plain, rest),
-        (None, Some(rest)) => match &ca_file {
-            Some(file) => (UpstreamTls::CaFile(folder.join(&file.value)), rest),
-            None => (UpstreamTls::SystemRoots, rest),
-        },
-        (None, None) => (UpstreamTls::Plain, ""),
-    };
-    if let (Some(file), UpstreamTls::Plain) = (&ca_file, &tls) {
+    let routers: Vec<_> = urls.iter().map(|url| (url, router_of(&url.value))).collect();
+    for (url, router) in &routers {
+        if router.is_none() {
+            let what = format!("`{}` is no router's URL", url.value);
+            findings.error(
+                url.offset,
+                &section.path("url"),
+                what,
+                "write `http://host:port`, without a path",
+            );
+        }
+    }
+    let routers: Vec<_> = routers.into_iter().filter_map(|(url, router)| Some((url, router?))).collect();
+    let (first, _) = routers.first()?;
+    let scheme = routers.first().map(|(_, router)| router.scheme)?;
+    if routers.iter().any(|(_, router)| router.scheme != scheme) {
         findings.error(
-            file.offset,
-            &section.path("ca_file"),
-            "is of no use with `http://`",
-            "leave it out, or write `https://`",
+            first.offset,
+            &section.path("url"),
+            "mixes `http://` and `https://`",
+            "write one of them throughout",
         );
     }
+    let tls = match (scheme, &ca_file) {
+        (RouterScheme::Http, None) => UpstreamTls::Plain,
+        (RouterScheme::Http, Some(file)) => {
+            let what = "is of no use with `http://`";
+            findings.error(file.offset, &section.path("ca_file"), what, "leave it out, or write `https://`");
+            UpstreamTls::Plain
+        }
+        (RouterScheme::Https, Some(file)) => UpstreamTls::CaFile(folder.join(&file.value)),
+        (RouterScheme::Https, None) => UpstreamTls::SystemRoots,
+    };
+    let authorities = routers.into_iter().map(|(_, router)| router.authority).collect();
+    Some(Upstream { tls, authorities, sign_in })
+}
+
+struct Router {
+    scheme: RouterScheme,
+    authority: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RouterScheme {
+    Http,
+    Https,
+}
+
+/// Scheme and `host:port` of a router's URL, which has neither path nor user
+fn router_of(url: &str) -> Option<Router> {
+    let (scheme, rest, port) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+        (Some(rest), _) => (RouterScheme::Http, rest, 80),
+        (None, Some(rest)) => (RouterScheme::Https, rest, 443),
+        (None, None) => return None,
+    };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let default_port = if tls == UpstreamTls::Plain { ":80" } else { ":443" };
-    let authority = if is_address(rest) { rest.to_owned() } else { format!("{rest}{default_port}") };
-    let well_formed = !rest.is_empty() && is_address(&authority) && !rest.contains(['/', '?', '#', '@', ' ']);
-    if !well_formed {
-        let what = format!("`{}` is no router's URL", url.value);
-        findings.error(url.offset, &section.path("url"), what, "write `http://host:port`, without a path");
-        return None;
-    }
-    Some(Upstream { tls, authority, sign_in })
+    let authority = if is_address(rest) { rest.to_owned() } else { format!("{rest}:{port}") };
+    let well_formed = is_address(&authority) && !rest.contains(['/', '?', '#', '@', ' ']);
+    well_formed.then_some(Router { scheme, authority })
 }
 
 fn read_sign_in(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<SignIn> {

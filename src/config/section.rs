@@ -182,6 +182,19 @@ impl<'text> Section<'text> {
         Some(strings)
     }
 
+    /// A string, or a list of strings with at least one in it
+    pub(super) fn one_or_more(&self, key: &str, findings: &mut Findings<'_>) -> Vec<At<String>> {
+        let is_list = self.get(key).is_some_and(|value| value.get_ref().as_array().is_some());
+        if !is_list {
+            return self.required_string(key, findings).into_iter().collect();
+        }
+        let strings = self.strings(key, findings).unwrap_or_default();
+        if strings.is_empty() {
+            findings.error(self.offset_of(key), &self.path(key), "is empty", "write at least one");
+        }
+        strings
+    }
+
     pub(super) fn required_strings(&self, key: &str, findings: &mut Findings<'_>) -> Vec<At<String>> {
         if self.get(key).is_none() {
             self.report_missing(key, findings);

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod headers;
+pub mod routers;
 pub mod upstream;
 
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::authorize::PermittedRequest;
 use crate::druid;
 use crate::druid::endpoint::Patience;
 use answer::AnswerBody;
-pub use upstream::{Upstream, UpstreamError};
+pub use routers::Routers;
+pub use upstream::UpstreamError;
 
 /// How long Druid may take
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +42,9 @@ impl Patiences {
 /// What was not decided upon cannot be handed to it:
 ///
 /// ```compile_fail
-/// # use msq_gate::forward::{Patiences, Upstream, forward};
-/// # async fn skip(request: msq_gate::druid::DruidRequest, fields: &http::HeaderMap, upstream: &Upstream, patiences: Patiences) {
-/// let answer = forward(request, fields, upstream, patiences).await;
+/// # use msq_gate::forward::{Patiences, Routers, forward};
+/// # async fn skip(request: msq_gate::druid::DruidRequest, fields: &http::HeaderMap, routers: &Routers, patiences: Patiences) {
+/// let answer = forward(request, fields, routers, patiences).await;
 /// # }
 /// ```
 ///
@@ -52,7 +54,7 @@ impl Patiences {
 pub async fn forward(
     permitted: PermittedRequest,
     arrived: &HeaderMap,
-    upstream: &Upstream,
+    routers: &Routers,
     patiences: Patiences,
 ) -> Result<Response<AnswerBody>, UpstreamError> {
     let request = permitted.into_request();
@@ -63,7 +65,7 @@ pub async fn forward(
         druid::Method::Delete => Method::DELETE,
     };
     let fields = headers::towards_druid(arrived, !request.body.is_empty());
-    let answer = upstream.send(method, &request.target, fields, Bytes::from(request.body), patience).await?;
+    let answer = routers.send(method, &request.target, fields, Bytes::from(request.body), patience).await?;
     let (head, body) = answer.into_parts();
     let mut response = Response::new(AnswerBody::new(body, patience));
     *response.status_mut() = head.status;

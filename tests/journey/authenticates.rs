@@ -123,7 +123,7 @@ async fn keys_that_cannot_be_had_are_the_gates_fault_not_the_callers() {
     let reading = msq_gate::config::Config::read(&format!("{before}{second}"), gate.folder.path());
     let server = msq_gate::server::Server::start(reading.config.unwrap()).await.unwrap();
     let mut elsewhere = gate;
-    elsewhere.address = server.address;
+    elsewhere.address = server.addresses[0];
     let mut claims = claims();
     claims["iss"] = json!("https://second");
     let answer = elsewhere.get(ENABLED).bearer(&elsewhere.sign(&claims)).send().await;

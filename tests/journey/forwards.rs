@@ -159,3 +159,45 @@ async fn connections_to_druid_are_used_again() {
     assert_eq!(druid.seen().len(), 5);
     assert_eq!(*druid.ended.borrow(), 0, "no connection has ended");
 }
+
+async fn nobody_there() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[tokio::test]
+async fn of_several_routers_the_one_that_answers_is_used_and_a_post_goes_to_one_only() {
+    let (first, second) =
+        (Scripted::start(Script::Answer(ok("{}"))).await, Scripted::start(Script::Answer(ok("{}"))).await);
+    let list = [&nobody_there().await, &first.url, &second.url].map(|url| format!("\"{url}\"")).join(", ");
+    let gate = TestGate::start_before(&format!("[{list}]"), "").await;
+    let token = gate.token("alice", &[]);
+    for _ in 0..5 {
+        let answer = gate.post(TASK, &json!({"query": "SELECT 1"})).bearer(&token).send().await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    }
+    assert_eq!((first.seen().len(), second.seen().len()), (5, 0));
+
+    // One that takes the request and fails is not replaced by another: the statement may be running.
+    let (resets, other) =
+        (Scripted::start(Script::Reset).await, Scripted::start(Script::Answer(ok("{}"))).await);
+    let gate = TestGate::start_before(&format!("[\"{}\", \"{}\"]", resets.url, other.url), "").await;
+    let answer =
+        gate.post(TASK, &json!({"query": "SELECT 1"})).bearer(&gate.token("alice", &[])).send().await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    assert_eq!((resets.seen().len(), other.seen().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_router_that_takes_connections_and_never_answers_is_left() {
+    let (silent, lives) = (
+        Scripted::start(Script::AnswerAndHang(Vec::new())).await,
+        Scripted::start(Script::Answer(ok("true"))).await,
+    );
+    let gate = TestGate::start_before(&format!("[\"{}\", \"{}\"]", silent.url, lives.url), "").await;
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while gate.ask_admin("/readyz").await.0 != 200 {
+        assert!(std::time::Instant::now() < end, "the gate stays with a router that does not answer");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}

@@ -51,6 +51,18 @@ impl TestGate {
         Self::start_for(druid, tables, ISSUER, "jwks_file = \"jwks.json\"", issuer).await
     }
 
+    /// A gate before several routers, as a list of TOML
+    pub(crate) async fn start_before(routers: &str, tables: &str) -> Self {
+        let issuer = ThrowAwayIssuer::new().unwrap();
+        let keys = "jwks_file = \"jwks.json\"";
+        Self::start_with(
+            &proxy_toml("http://druid", tables, ISSUER, keys).replace("\"http://druid\"", routers),
+            ISSUER,
+            issuer,
+        )
+        .await
+    }
+
     /// The same for tokens of this issuer, whose keys come from where `keys` says
     pub(crate) async fn start_for(
         druid: &str,
@@ -59,6 +71,10 @@ impl TestGate {
         keys: &str,
         issuer: ThrowAwayIssuer,
     ) -> Self {
+        Self::start_with(&proxy_toml(druid, tables, issuer_name, keys), issuer_name, issuer).await
+    }
+
+    async fn start_with(text: &str, issuer_name: &str, issuer: ThrowAwayIssuer) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let certificates = Certificates::make(SystemTime::now()).unwrap();
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
@@ -66,15 +82,14 @@ impl TestGate {
         write("server.pem", &certificates.certificate);
         write("server.key", &certificates.key);
         write("jwks.json", &issuer.jwks().to_string());
-        let text = proxy_toml(druid, tables, issuer_name, keys);
-        write("proxy.toml", &text);
-        let reading = Config::read(&text, folder.path());
+        write("proxy.toml", text);
+        let reading = Config::read(text, folder.path());
         let config = reading.config.unwrap_or_else(|| panic!("{:#?}\n{text}", reading.findings));
         let server = Server::start(config).await.unwrap();
         server.watch(folder.path().join("proxy.toml"));
         let tls = trusting(&certificates.ca);
         Self {
-            address: server.address,
+            address: server.addresses[0],
             admin: server.admin_address,
             server: Some(server),
             folder,

@@ -80,7 +80,7 @@ async fn the_text_of_a_statement_is_on_record_only_where_that_is_asked_for() {
     let config = msq_gate::config::Config::read(&text, gate.folder.path()).config.unwrap();
     let server = msq_gate::server::Server::start(config).await.unwrap();
     let mut gate = gate;
-    gate.address = server.address;
+    gate.address = server.addresses[0];
     let answer = gate
         .post("/druid/v2/sql/task", &json!({"query": "SELECT 42"}))
         .bearer(&gate.token("a", &[]))
