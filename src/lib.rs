@@ -33,6 +33,7 @@ compile_error!("msq-gate runs on Linux, and builds on macOS; Windows is not supp
 // The journey, in its order.
 pub mod listener;
 pub mod tls;
+pub mod proxy_protocol;
 pub mod connection;
 pub mod pipeline;
 pub mod head;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -16,6 +17,7 @@ use crate::connection::{self, Protocol};
 use crate::drain;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::proxy_protocol::{self, ProxyProtocolError};
 
 /// After an error of accept, which is mostly a lack of descriptors that others will give back
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -97,8 +99,8 @@ async fn take_place(places: &Arc<Semaphore>, metrics: &Metrics) -> Option<tokio:
 }
 
 async fn serve(
-    socket: TcpStream,
-    client: SocketAddr,
+    mut socket: TcpStream,
+    peer: SocketAddr,
     acceptor: TlsAcceptor,
     live: Arc<Live>,
     draining: watch::Receiver<bool>,
@@ -107,10 +109,14 @@ async fn serve(
     let _open = Open::new(&gate.metrics);
     // Small answers wait for nobody; a socket that cannot promise it serves all the same.
     let _delayed = socket.set_nodelay(true);
-    let stream = match tokio::time::timeout(gate.limits.handshake, acceptor.accept(socket)).await {
-        Ok(Ok(stream)) => stream,
+    let handshake = async {
+        let client = client_behind(&mut socket, peer, &gate.config.listen.balancers).await?;
+        Ok::<_, HandshakeError>((client, acceptor.accept(socket).await?))
+    };
+    let (client, stream) = match tokio::time::timeout(gate.limits.handshake, handshake).await {
+        Ok(Ok(shaken)) => shaken,
         Ok(Err(error)) => {
-            tracing::debug!(%error, "the TLS handshake failed");
+            tracing::debug!(%error, %peer, "the handshake failed");
             return;
         }
         Err(_) => {
@@ -128,6 +134,26 @@ async fn serve(
         async move { gate.answer(request, client, in_flight).await }
     };
     connection::serve(stream, protocol, &gate.limits, &gate.metrics, draining, answer).await;
+}
+
+#[derive(Debug, thiserror::Error)]
+enum HandshakeError {
+    #[error(transparent)]
+    ProxyProtocol(#[from] ProxyProtocolError),
+    #[error("TLS: {0}")]
+    Tls(#[from] io::Error),
+}
+
+/// The peer, or the client whom a balancer names
+async fn client_behind(
+    socket: &mut TcpStream,
+    peer: SocketAddr,
+    balancers: &[IpNet],
+) -> Result<SocketAddr, ProxyProtocolError> {
+    if !proxy_protocol::is_from(peer.ip(), balancers) {
+        return Ok(peer);
+    }
+    Ok(proxy_protocol::read_header(socket).await?.unwrap_or(peer))
 }
 
 /// Counts a connection while it is open

@@ -86,6 +86,25 @@ impl Permission {
     }
 }
 
+impl Permission {
+    /// The name as it is written, the mark of a pattern included
+    pub fn written_name(&self) -> &str {
+        let mut words = self.written.splitn(self.actions.len() + 2, ' ');
+        words.nth(self.actions.len() + 1).unwrap_or_default()
+    }
+
+    /// Whether it covers one name only
+    pub fn is_exact(&self) -> bool {
+        matches!(self.pattern, NamePattern::Exact(_))
+    }
+
+    /// The resource actions that it covers, where these can be listed: of one name
+    pub fn exact_resource_actions(&self) -> Vec<ResourceAction> {
+        let NamePattern::Exact(name) = &self.pattern else { return Vec::new() };
+        self.actions.iter().map(|action| ResourceAction::new(*action, self.kind, name)).collect()
+    }
+}
+
 fn leading_action(sentence: &str) -> Option<(Action, &str)> {
     let (word, rest) = sentence.split_once(' ')?;
     Some((Action::from_word(word)?, rest))

@@ -25,6 +25,11 @@ pub(super) fn run(file: &Path) -> Exit {
     }
 }
 
+pub(super) fn schema() -> Exit {
+    say(format_args!("{:#}", crate::config::schema::schema()));
+    Exit::Ok
+}
+
 /// What is wrong with the files that the configuration names
 fn files(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();

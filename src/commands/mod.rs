@@ -32,8 +32,13 @@ enum Verb {
         config: PathBuf,
     },
     /// Show every fault of a configuration at once
-    #[command(after_help = "Example:\n  msq-gate check --config proxy.toml")]
+    #[command(
+        after_help = "Examples:\n  msq-gate check --config proxy.toml\n  msq-gate check --schema > proxy.schema.json"
+    )]
     Check {
+        /// Print the JSON Schema of the configuration, for editors
+        #[arg(long)]
+        schema: bool,
         /// The configuration
         #[arg(long, default_value = "proxy.toml", value_name = "FILE")]
         config: PathBuf,
@@ -147,7 +152,8 @@ impl From<Exit> for ExitCode {
 pub fn run() -> ExitCode {
     let exit = match Command::parse().verb {
         Verb::Serve { config } => serve::run(&config),
-        Verb::Check { config } => check::run(&config),
+        Verb::Check { schema: true, .. } => check::schema(),
+        Verb::Check { schema: false, config } => check::run(&config),
         Verb::Needs { config, batch, json, file } => {
             needs::run(config.as_deref(), batch, json, file.as_deref())
         }

@@ -39,6 +39,12 @@ pub const KEYS: &[Key] = &[
     key("listen", "certificate", Required, "PEM file of the server's certificate chain"),
     key("listen", "key", Required, "PEM file of its key"),
     key(
+        "listen",
+        "proxy_protocol_from",
+        Unset,
+        "balancers that pass connections on with a PROXY header, v1 or v2, as networks: `10.0.0.0/8`; from these it is required, from nobody else it is taken",
+    ),
+    key(
         "admin",
         "address",
         Value("\"127.0.0.1:9901\""),

@@ -1,15 +1,19 @@
 //! The configuration: proxy.toml as it is meant, or every fault in it at once
 
+mod advice;
 mod fault;
 pub mod keys;
 mod limits;
 mod read;
+pub mod schema;
 mod section;
 
 use std::path::PathBuf;
 
 pub use fault::{Fault, Located, Severity};
 pub use limits::Limits;
+
+use ipnet::IpNet;
 
 use crate::authenticate::{BasicToken, Issuer};
 use crate::authorize::Policy;
@@ -50,6 +54,8 @@ pub struct Listen {
     pub certificate: PathBuf,
     /// PEM file of its key
     pub key: PathBuf,
+    /// From whom the PROXY protocol is taken
+    pub balancers: Vec<IpNet>,
 }
 
 /// `[admin]`

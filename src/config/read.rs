@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::advice::advise;
 use super::fault::Severity;
 use super::section::{At, Findings, Section, nearest};
 use super::{
@@ -15,7 +17,6 @@ use crate::authenticate::{Algorithm, BasicToken, Issuer, IssuerSettings};
 use crate::authorize::Policy;
 use crate::authorize::permission::Permission;
 use crate::authorize::policy::{Member, Role};
-use crate::druid::{Action, ResourceAction, ResourceType};
 use crate::fetch::is_safe_address;
 use crate::key_keeper::KeyPlace;
 use crate::resource_actions::Rules;
@@ -59,7 +60,7 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
     let rules = read_rules(&rules_section, findings);
     let issuers = read_issuers(root, folder, findings);
     let policy = read_policy(root, &issuers, findings);
-    warn_of_unwise_grants(root, &policy, &rules, findings);
+    advise(root, &rules_section, &policy, &rules, &issuers, findings);
     let limits = Limits::read(&Section::of_root(root, "limits", findings), findings);
     let audit = read_audit(&Section::of_root(root, "audit", findings), folder, findings);
     let door = read_door(&rules_section, findings);
@@ -83,7 +84,30 @@ fn read_listen(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>
         addresses.into_iter().filter_map(|address| check_address(section, address, findings)).collect();
     let certificate = section.required_string("certificate", findings);
     let key = section.required_string("key", findings);
-    Some(Listen { addresses, certificate: folder.join(certificate?.value), key: folder.join(key?.value) })
+    let balancers = read_balancers(section, findings);
+    Some(Listen {
+        addresses,
+        certificate: folder.join(certificate?.value),
+        key: folder.join(key?.value),
+        balancers,
+    })
+}
+
+/// Networks, or single addresses
+fn read_balancers(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<IpNet> {
+    let mut balancers = Vec::new();
+    for text in section.strings("proxy_protocol_from", findings).unwrap_or_default() {
+        let network = text.value.parse::<IpNet>().ok();
+        match network.or_else(|| text.value.parse::<std::net::IpAddr>().ok().map(IpNet::from)) {
+            Some(network) => balancers.push(network),
+            None => {
+                let what = format!("`{}` is no network", text.value);
+                let key = section.path("proxy_protocol_from");
+                findings.error(text.offset, &key, what, "write `10.0.0.0/8`, or one address");
+            }
+        }
+    }
+    balancers
 }
 
 fn read_admin(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Admin> {
@@ -476,37 +500,6 @@ fn read_member(
             None
         }
     }
-}
-
-/// Grants that mean more than they look like
-fn warn_of_unwise_grants(root: &DeTable<'_>, policy: &Policy, rules: &Rules, findings: &mut Findings<'_>) {
-    let select = ResourceAction::read(ResourceType::Datasource, crate::druid::task::SELECT_STUB);
-    let write_stub = ResourceAction::write(ResourceType::Datasource, crate::druid::task::SELECT_STUB);
-    for role in policy.roles() {
-        let offset = role_offset(root, &role.name);
-        let key = format!("roles.{}.grants", role.name);
-        let holds = |needed: &ResourceAction| policy.roles_that_hold(needed).contains(&role.name.as_str());
-        if rules.select_tasks == SelectTasks::Shared && holds(&select) {
-            let what = "READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks";
-            findings.warn(offset, &key, what, "set rules.select_tasks = \"owner\", or deny it to this role");
-        }
-        if holds(&write_stub) {
-            let what = "WRITE DATASOURCE __query_select is of no use through the gate";
-            findings.warn(offset, &key, what, "deny it to this role");
-        }
-    }
-    let external = ResourceAction::new(Action::Read, ResourceType::External, "EXTERNAL");
-    if rules.input_sources == InputSources::ByType && !policy.roles_that_hold(&external).is_empty() {
-        let what = "READ EXTERNAL EXTERNAL grants nothing where `input_source_types` is on";
-        findings.warn(0, "rules.input_source_types", what, "grant READ EXTERNAL by type: http, s3, inline …");
-    }
-}
-
-fn role_offset(root: &DeTable<'_>, name: &str) -> usize {
-    let roles = root.iter().find(|(key, _)| key.get_ref().as_ref() == "roles");
-    let table = roles.and_then(|(_, value)| value.get_ref().as_table());
-    let role = table.and_then(|table| table.iter().find(|(key, _)| key.get_ref().as_ref() == name));
-    role.map_or(0, |(key, _)| key.span().start)
 }
 
 fn read_rules(section: &Section<'_>, findings: &mut Findings<'_>) -> Rules {

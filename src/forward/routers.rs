@@ -49,7 +49,7 @@ impl Routers {
         patience: Duration,
     ) -> Result<Response<Incoming>, UpstreamError> {
         let mut last = UpstreamError::Unreachable("there is no router".into());
-        for (position, router) in self.from_the_one_in_use() {
+        for (position, router) in self.starting_at_the_one_in_use() {
             let sent = router.send(method.clone(), target, fields.clone(), body.clone(), patience).await;
             match sent {
                 Err(UpstreamError::Unreachable(error)) => last = UpstreamError::Unreachable(error),
@@ -76,7 +76,7 @@ impl Routers {
         patience: Duration,
     ) -> Result<(StatusCode, Bytes), UpstreamError> {
         let mut last = UpstreamError::Unreachable("there is no router".into());
-        for (position, router) in self.from_the_one_in_use() {
+        for (position, router) in self.starting_at_the_one_in_use() {
             match router.ask(target, bytes, patience).await {
                 Err(UpstreamError::Unreachable(error)) => last = UpstreamError::Unreachable(error),
                 Ok(answer) => {
@@ -90,7 +90,7 @@ impl Routers {
         Err(last)
     }
 
-    fn from_the_one_in_use(&self) -> impl Iterator<Item = (usize, &Upstream)> {
+    fn starting_at_the_one_in_use(&self) -> impl Iterator<Item = (usize, &Upstream)> {
         let first = self.in_use.load(Ordering::Relaxed);
         let numbered = || self.routers.iter().enumerate();
         numbered().skip(first).chain(numbered().take(first))
@@ -117,7 +117,7 @@ impl Routers {
 
     async fn lives(self: &Arc<Self>) -> bool {
         let answer = self.ask("/status/health", 1 << 10, PROBE_PATIENCE).await;
-        matches!(answer, Ok((StatusCode::OK, _)))
+        answer.is_ok_and(|(status, _)| status.is_success())
     }
 
     fn leave(&self) {

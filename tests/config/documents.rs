@@ -76,3 +76,18 @@ fn the_readme_lists_every_endpoint_as_the_route_table_does() {
     let readme = project_file("README.md");
     assert!(readme.contains(&table), "the README's table of endpoints should be:\n\n{table}");
 }
+
+#[test]
+fn the_schema_knows_every_key_and_no_other() {
+    let schema = msq_gate::config::schema::schema();
+    for key in KEYS {
+        let place = match key.section {
+            "issuers" => "/properties/issuers/items/properties".to_owned(),
+            "roles.*" => "/properties/roles/additionalProperties/properties".to_owned(),
+            section => format!("/properties/{section}/properties"),
+        };
+        let properties = schema.pointer(&place).unwrap().as_object().unwrap();
+        assert!(properties.contains_key(key.name), "{}.{}", key.section, key.name);
+        assert_eq!(properties.len(), KEYS.iter().filter(|other| other.section == key.section).count());
+    }
+}

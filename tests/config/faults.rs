@@ -74,6 +74,39 @@ faults! {
     a_grant_that_shows_everybodys_selects:
         "\"READ DATASOURCE wikipedia\"" => "\"READ DATASOURCE *\"",
         "proxy.toml:13: warning: roles.viewer.grants: READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks; set rules.select_tasks = \"owner\", or deny it to this role";
+    a_regex_that_reads_like_a_glob:
+        "READ DATASOURCE wikipedia" => "READ DATASOURCE regex:sales.*",
+        "proxy.toml:13: warning: roles.viewer.grants: `READ DATASOURCE regex:sales.*` matches more than a dot and what follows it: in a regex `.` is any character; write `glob:sales.*`, or `\\\\.` for a dot";
+    an_exact_name_that_reads_like_a_glob:
+        "READ DATASOURCE wikipedia" => "READ DATASOURCE sales_*",
+        "proxy.toml:13: warning: roles.viewer.grants: `READ DATASOURCE sales_*` is the exact name with a `*` or `?` in it; write `glob:sales_*` for a pattern, `exact:sales_*` for the name";
+    a_grant_that_a_deny_takes_back:
+        "grants = [\"READ DATASOURCE wikipedia\"]" => "grants = [\"READ DATASOURCE wikipedia\"]\ndenies = [\"READ DATASOURCE glob:wiki*\"]",
+        "proxy.toml:13: warning: roles.viewer.grants: `READ DATASOURCE wikipedia` grants nothing, since this role denies it; take out the grant, or the deny";
+    a_role_that_nobody_can_hold:
+        "jwks_file" => "roles = []\njwks_file",
+        "proxy.toml:14: warning: roles.viewer.members: nobody can hold this role: no issuer confers it, and it has no members; name it in an issuer's `roles`, or give it `members`";
+    a_write_on_the_stub:
+        "READ DATASOURCE wikipedia" => "WRITE DATASOURCE __query_select",
+        "proxy.toml:13: warning: roles.viewer.grants: WRITE DATASOURCE __query_select is of no use through the gate; deny it to this role";
+    cancel_by_read_spelt_out:
+        "[roles.viewer]" => "[rules]\ncancel = \"read\"\n[roles.viewer]",
+        "proxy.toml:14: warning: rules.cancel: whoever may read a datasource may cancel what writes it; write \"owner\", or leave it out if that is meant";
+    keys_from_a_file_and_an_address:
+        "jwks_file" => "jwks_url = \"https://id/keys\"\njwks_file",
+        "proxy.toml:11: issuers.jwks_url: stands beside `jwks_file`; keep one of the two";
+    keys_over_plain_http:
+        "jwks_file = \"jwks.json\"" => "jwks_url = \"http://id.example.org/keys\"",
+        "proxy.toml:11: issuers.jwks_url: `http://id.example.org/keys` may not be asked for keys; write `https://…`; plain http only on loopback";
+    an_issuer_over_plain_http:
+        "issuer = \"https://id\"\naudiences = [\"druid\"]\njwks_file = \"jwks.json\"\n" => "issuer = \"http://id.example.org\"\naudiences = [\"druid\"]\n",
+        "proxy.toml:9: issuers.issuer: `http://id.example.org` may not be asked for its keys; write `https://…`; plain http only on loopback, or give `jwks_file`";
+    a_balancer_that_is_no_network:
+        "key = \"server.key\"" => "key = \"server.key\"\nproxy_protocol_from = [\"10.0.0.0/99\"]",
+        "proxy.toml:6: listen.proxy_protocol_from: `10.0.0.0/99` is no network; write `10.0.0.0/8`, or one address";
+    routers_of_two_schemes:
+        "url = \"http://127.0.0.1:8888\"" => "url = [\"http://a:1\", \"https://b:2\"]",
+        "proxy.toml:7: upstream.url: mixes `http://` and `https://`; write one of them throughout";
     no_issuer_at_all:
         "[[issuers]]\nissuer = \"https://id\"\naudiences = [\"druid\"]\njwks_file = \"jwks.json\"\nalgorithms = [\"RS256\"]\n" => "",
         "proxy.toml:1: issuers: nobody vouches for callers; write at least one `[[issuers]]`";

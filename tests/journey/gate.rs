@@ -51,6 +51,13 @@ impl TestGate {
         Self::start_for(druid, tables, ISSUER, "jwks_file = \"jwks.json\"", issuer).await
     }
 
+    /// A gate with this line in its `[listen]`
+    pub(crate) async fn start_listening(druid: &str, line: &str) -> Self {
+        let issuer = ThrowAwayIssuer::new().unwrap();
+        let text = proxy_toml(druid, "", ISSUER, "jwks_file = \"jwks.json\"");
+        Self::start_with(&text.replace("[admin]", &format!("{line}\n[admin]")), ISSUER, issuer).await
+    }
+
     /// A gate before several routers, as a list of TOML
     pub(crate) async fn start_before(routers: &str, tables: &str) -> Self {
         let issuer = ThrowAwayIssuer::new().unwrap();
@@ -154,11 +161,21 @@ impl TestGate {
 
     /// A connection for those who speak for themselves
     pub(crate) async fn connect(&self, alpn: &[u8]) -> TlsStream<TcpStream> {
+        self.connect_after(b"", alpn).await.unwrap()
+    }
+
+    /// A connection that begins with these bytes, as a balancer's does
+    pub(crate) async fn connect_after(
+        &self,
+        first: &[u8],
+        alpn: &[u8],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut tls = (*self.tls).clone();
         tls.alpn_protocols = vec![alpn.to_vec()];
-        let socket = TcpStream::connect(self.address).await.unwrap();
+        let mut socket = TcpStream::connect(self.address).await?;
+        socket.write_all(first).await?;
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(tls)).connect(name, socket).await.unwrap()
+        TlsConnector::from(Arc::new(tls)).connect(name, socket).await
     }
 
     /// The lines of the audit record so far

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use msq_gate::stand_in::{StandIn, StandInSettings};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::gate::TestGate;
 use crate::scripted::{Script, Scripted};
@@ -155,4 +156,32 @@ async fn requests_are_counted_by_endpoint_verdict_and_reason() {
         assert!(page.contains(line), "{page}");
     }
     assert!(page.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn behind_a_balancer_the_client_is_whom_the_proxy_header_names() {
+    let druid = StandIn::start(StandInSettings::default()).await.unwrap();
+    let url = format!("http://{}", druid.address());
+    let gate = TestGate::start_listening(&url, "proxy_protocol_from = [\"127.0.0.1\"]").await;
+    let mut stream =
+        gate.connect_after(b"PROXY TCP4 192.0.2.7 127.0.0.1 4242 8443\r\n", b"http/1.1").await.unwrap();
+    stream
+        .write_all(b"GET /druid/v2/sql/task/enabled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert_eq!(gate.audit()[0]["client"], "192.0.2.7");
+    assert!(
+        gate.connect_after(b"", b"http/1.1").await.is_err(),
+        "a balancer's connection without a header is not taken"
+    );
+
+    let gate = TestGate::start_listening(&url, "proxy_protocol_from = [\"192.0.2.0/24\"]").await;
+    assert!(
+        gate.connect_after(b"PROXY UNKNOWN\r\n", b"http/1.1").await.is_err(),
+        "from nobody else it is taken"
+    );
+    assert!(gate.connect_after(b"", b"http/1.1").await.is_ok());
 }

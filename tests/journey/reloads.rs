@@ -82,6 +82,11 @@ async fn a_certificate_is_swapped_only_with_its_key_and_old_connections_live_on(
     assert!(gate.try_connect(&new.ca).await, "a new handshake gets the new certificate");
 }
 
+/// How often the files change under load: twice each, or as `MSQ_GATE_RELOADS` and `MSQ_GATE_SWAPS` say
+fn rounds(variable: &str) -> usize {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+}
+
 #[tokio::test]
 async fn the_files_can_change_under_load_and_no_request_is_lost() {
     let (gate, _druid) = setup().await;
@@ -89,26 +94,45 @@ async fn the_files_can_change_under_load_and_no_request_is_lost() {
     let good = config(&gate);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut clients = tokio::task::JoinSet::new();
-    for _ in 0..4 {
-        let (gate, stopped) = (Arc::clone(&gate), stopped.clone());
-        clients.spawn(async move {
-            let token = gate.token("alice", &["reader"]);
-            let mut statuses: HashMap<u16, usize> = HashMap::new();
-            while !*stopped.borrow() {
-                for (status, count) in gate.send_often("/druid/v2/sql/task/enabled", &token, 20).await {
-                    *statuses.entry(status).or_default() += count;
-                }
-            }
-            statuses
-        });
+    let began = std::time::Instant::now();
+    for _ in 0..5 {
+        clients.spawn(one_client(Arc::clone(&gate), stopped.clone()));
     }
-    for round in 1..=3 {
+    let (reloads, swaps) = (rounds("MSQ_GATE_RELOADS"), rounds("MSQ_GATE_SWAPS"));
+    for round in 1..=reloads {
         gate.write("proxy.toml", &format!("{good}# {round}\n"));
         gate.has_reloaded("applied", round).await;
     }
+    for round in 1..=swaps {
+        let new = Certificates::make(SystemTime::now()).unwrap();
+        // The two files cannot change at once: for a moment the pair is torn, and what held, holds.
+        gate.write("server.pem", &new.certificate);
+        gate.write("server.key", &new.key);
+        gate.has_reloaded("applied", reloads + round).await;
+        assert!(gate.try_connect(&new.ca).await);
+    }
     stop.send(true).unwrap();
-    let statuses: Vec<_> = clients.join_all().await;
+    let statuses: Vec<HashMap<u16, usize>> = clients.join_all().await;
     let total: usize = statuses.iter().flat_map(HashMap::values).sum();
-    assert!(total > 100, "{total} requests are no load");
-    assert!(statuses.iter().all(|of_one| of_one.keys().all(|status| *status == 200)), "{statuses:?}");
+    let lost: usize =
+        statuses.iter().flatten().filter(|(status, _)| **status != 200).map(|(_, count)| count).sum();
+    let rate = total as f64 / began.elapsed().as_secs_f64();
+    println!(
+        "{reloads} reloads and {swaps} certificate swaps under {rate:.0} requests a second: {lost} of {total} lost"
+    );
+    assert!(total > 100 && lost == 0, "{statuses:?}");
+}
+
+/// A hundred requests a second over a connection that is kept, until told to stop
+async fn one_client(gate: Arc<TestGate>, stopped: tokio::sync::watch::Receiver<bool>) -> HashMap<u16, usize> {
+    let token = gate.token("alice", &["reader"]);
+    let mut connection = gate.keep_alive().await;
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(10));
+    let mut statuses = HashMap::new();
+    while !*stopped.borrow() {
+        pace.tick().await;
+        let status = connection.send("/druid/v2/sql/task/enabled", &token).await;
+        *statuses.entry(status.as_u16()).or_default() += 1;
+    }
+    statuses
 }
