@@ -58,6 +58,12 @@ impl TestGate {
         Self::start_with(&text.replace("[admin]", &format!("{line}\n[admin]")), ISSUER, issuer).await
     }
 
+    /// A gate for tokens of a real issuer, whose table of proxy.toml has these lines
+    pub(crate) async fn start_for_real(druid: &str, tables: &str, issuer_name: &str, lines: &str) -> Self {
+        let text = proxy_toml(druid, tables, issuer_name, "LINES").replace("LINES\nalgorithms = [\"ES256\"]", lines);
+        Self::start_with(&text, issuer_name, ThrowAwayIssuer::new().unwrap()).await
+    }
+
     /// A gate before several routers, as a list of TOML
     pub(crate) async fn start_before(routers: &str, tables: &str) -> Self {
         let issuer = ThrowAwayIssuer::new().unwrap();

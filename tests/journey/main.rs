@@ -10,6 +10,7 @@
 //! - `records`: what stands in the audit record and in the metrics
 //! - `explains`: what one asks before anything runs
 //! - `keys`, `reloads`: keys that rotate and issuers that go down; files that change
+//! - `providers`: oidc-provider and Keycloak, where they are given
 //! - `lasts`: deadlines, limits, drain
 //! - `live`: before a real Druid, where one is given
 
@@ -30,6 +31,7 @@ mod keys;
 mod lasts;
 mod live;
 mod owns;
+mod providers;
 mod records;
 mod refuses;
 mod reloads;
