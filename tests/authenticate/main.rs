@@ -5,6 +5,9 @@
 #[cfg(test)]
 #[path = "../support/issuer.rs"]
 mod issuer;
+#[cfg(test)]
+#[path = "../support/recipe.rs"]
+mod recipe;
 
 #[cfg(test)]
 mod fixture;
