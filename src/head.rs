@@ -220,7 +220,6 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), FieldError> {
 fn coding(headers: &HeaderMap) -> Result<Coding, FieldError> {
     match single(headers, CONTENT_ENCODING).map_err(|()| FieldError::Coding)?.map(HeaderValue::as_bytes) {
         None => Ok(Coding::Identity),
-        Some(coding) if coding.eq_ignore_ascii_case(b"identity") => Ok(Coding::Identity),
         Some(coding) if coding.eq_ignore_ascii_case(b"gzip") => Ok(Coding::Gzip),
         Some(_) => Err(FieldError::Coding),
     }
@@ -322,8 +321,16 @@ mod tests {
             fields(&all)
         };
         assert_eq!(coded(&["gzip"]), Ok(Coding::Gzip));
-        assert_eq!(coded(&["identity"]), Ok(Coding::Identity));
-        for values in [&["br"][..], &["gzip, gzip"], &["gzip", "identity"], &["x-gzip"], &["deflate"]] {
+        assert_eq!(coded(&[]), Ok(Coding::Identity));
+        for values in [
+            &["br"][..],
+            &["identity"],
+            &[""],
+            &["gzip, gzip"],
+            &["gzip", "identity"],
+            &["x-gzip"],
+            &["deflate"],
+        ] {
             assert_eq!(coded(values), Err(FieldError::Coding), "{values:?}");
         }
     }
