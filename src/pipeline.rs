@@ -108,7 +108,7 @@ impl Gate {
                 answer
             }
             Err(refusal) => {
-                let keep_alive = drained(&head, body).await;
+                let keep_alive = !refusal.ends_connection() && drained(&head, body).await;
                 self.refuse(&refusal, subject.as_ref(), keep_alive, record)
                     .map(|body| OutgoingBody::own(body, in_flight))
             }

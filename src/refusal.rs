@@ -236,6 +236,11 @@ impl Refusal {
         ];
         met.into_iter().find_map(|(is_met, limit)| is_met.then_some(limit))
     }
+
+    /// Whether nothing that follows on the connection can be trusted to be a request (RFC 9112, section 6.3)
+    pub fn ends_connection(&self) -> bool {
+        matches!(self, Self::Head(HeadError::Framing(_)) | Self::Body(BodyError::Framing))
+    }
 }
 
 impl HeadError {
