@@ -87,6 +87,12 @@ impl TestGate {
         Self::start_with(&proxy_toml(druid, tables, issuer_name, keys), issuer_name, issuer).await
     }
 
+    /// The same, trusting these tables `[[issuers]]` and not the issuer of [`TestGate::token`]
+    pub(crate) async fn start_trusting(druid: &str, tables: &str, issuers: &str) -> Self {
+        let issuer = ThrowAwayIssuer::new().unwrap();
+        Self::start_with(&proxy_toml_trusting(druid, tables, issuers), ISSUER, issuer).await
+    }
+
     async fn start_with(text: &str, issuer_name: &str, issuer: ThrowAwayIssuer) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let certificates = Certificates::make(SystemTime::now()).unwrap();
@@ -237,6 +243,13 @@ impl TestGate {
 }
 
 fn proxy_toml(druid: &str, tables: &str, issuer: &str, keys: &str) -> String {
+    let issuer = format!(
+        "[[issuers]]\nissuer = \"{issuer}\"\naudiences = [\"druid\"]\n{keys}\nalgorithms = [\"ES256\"]\n"
+    );
+    proxy_toml_trusting(druid, tables, &issuer)
+}
+
+fn proxy_toml_trusting(druid: &str, tables: &str, issuers: &str) -> String {
     format!(
         r#"[listen]
 address = "127.0.0.1:0"
@@ -247,11 +260,7 @@ address = "127.0.0.1:0"
 [upstream]
 url = "{druid}"
 {tables}
-[[issuers]]
-issuer = "{issuer}"
-audiences = ["druid"]
-{keys}
-algorithms = ["ES256"]
+{issuers}
 [audit]
 file = "audit.jsonl"
 "#

@@ -11,6 +11,7 @@
 //! - `explains`: what one asks before anything runs
 //! - `keys`, `reloads`: keys that rotate and issuers that go down; files that change
 //! - `providers`: oidc-provider and Keycloak, where they are given
+//! - `hostile`: the catalogue of hostile requests, replayed
 //! - `lasts`: deadlines, limits, drain
 //! - `live`: before a real Druid, where one is given
 
@@ -27,11 +28,16 @@ mod authenticates;
 mod explains;
 mod forwards;
 mod gate;
+mod hostile;
+#[path = "../support/issuer.rs"]
+mod issuer;
 mod keys;
 mod lasts;
 mod live;
 mod owns;
 mod providers;
+#[path = "../support/recipe.rs"]
+mod recipe;
 mod records;
 mod refuses;
 mod reloads;
