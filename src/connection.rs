@@ -1,7 +1,8 @@
 //! One connection: its deadlines, and HTTP/1.1 or HTTP/2 on it as ALPN said
 //!
 //! hyper's own timer counts from the first byte of a head it can tell; a client that sends nothing, or a
-//! byte now and then, is found here instead: what came and went is noted where the bytes pass.
+//! byte now and then, is found here instead: what came and went is noted where the bytes pass. So is the end
+//! of what a client sends, which hyper takes for the client's leaving: it hears of it when all is answered.
 
 use std::future::Future;
 use std::io;
@@ -23,6 +24,10 @@ use crate::config::Limits;
 use crate::drain;
 use crate::metrics::Metrics;
 use crate::outgoing::OutgoingBody;
+
+/// How long who sends no more is waited with, where nothing is written: he cannot be told from one who has
+/// left, and whose query is to be ended
+const AFTER_END: Duration = Duration::from_secs(5);
 
 /// Which protocol ALPN agreed on; it is never guessed from the bytes
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +52,7 @@ pub async fn serve<Io, Handle, Answer>(
     Answer: Future<Output = Response<OutgoingBody>> + Send + 'static,
 {
     let activity = Arc::new(Activity::new(protocol, limits));
-    let watched = TokioIo::new(Watched { io, activity: Arc::clone(&activity) });
+    let watched = TokioIo::new(Watched { io, has_ended: false, activity: Arc::clone(&activity) });
     let counted = Arc::clone(&activity);
     let service = service_fn(move |request| {
         let answer = handle(request, InFlight::begin(&counted));
@@ -67,13 +72,19 @@ pub async fn serve<Io, Handle, Answer>(
         tokio::select! {
             ended = &mut connection => {
                 if let Err(error) = ended {
+                    if error.is_parse_too_large() {
+                        // Or `head_fields`: hyper, which answers itself, does not say which.
+                        metrics.limit_met("head_bytes");
+                    }
                     tracing::debug!(%error, "connection ended");
                 }
                 return;
             }
             () = tokio::time::sleep_until(deadline.at) => {
                 if activity.deadline().at <= Instant::now() {
-                    metrics.limit_met(deadline.limit);
+                    if let Some(limit) = deadline.limit {
+                        metrics.limit_met(limit);
+                    }
                     return;
                 }
             }
@@ -183,6 +194,8 @@ struct State {
     between: Between,
     since: Instant,
     write_blocked: Option<Instant>,
+    /// The client has said that it sends no more; when it last took something after that
+    ended: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,13 +208,19 @@ enum Between {
 
 struct Deadline {
     at: Instant,
-    limit: &'static str,
+    /// Its key in the configuration; a client that has left met none
+    limit: Option<&'static str>,
 }
 
 impl Activity {
     fn new(protocol: Protocol, limits: &Limits) -> Self {
-        let state =
-            State { in_flight: 0, between: Between::Reading, since: Instant::now(), write_blocked: None };
+        let state = State {
+            in_flight: 0,
+            between: Between::Reading,
+            since: Instant::now(),
+            write_blocked: None,
+            ended: None,
+        };
         Self {
             protocol,
             head: limits.head,
@@ -217,14 +236,19 @@ impl Activity {
 
     fn deadline(&self) -> Deadline {
         let state = self.state();
-        let idle = |since: Instant| Deadline { at: since + self.idle, limit: "idle_seconds" };
+        let idle = |since: Instant| Deadline { at: since + self.idle, limit: Some("idle_seconds") };
         match (state.write_blocked, state.in_flight, state.between) {
             // Somebody who does not take his answer.
             (Some(since), _, _) => idle(since),
-            // The request's own deadlines count.
-            (None, 1.., _) => idle(Instant::now()),
+            // The request's own deadlines count; but who sends no more may as well have left.
+            (None, 1.., _) => match state.ended {
+                Some(since) => Deadline { at: since + AFTER_END.min(self.idle), limit: None },
+                None => idle(Instant::now()),
+            },
             (None, 0, Between::Waiting) => idle(state.since),
-            (None, 0, Between::Reading) => Deadline { at: state.since + self.head, limit: "head_seconds" },
+            (None, 0, Between::Reading) => {
+                Deadline { at: state.since + self.head, limit: Some("head_seconds") }
+            }
         }
     }
 
@@ -238,6 +262,30 @@ impl Activity {
                 drop(state);
                 self.changed.notify_one();
             }
+        }
+    }
+
+    /// Whether hyper hears of the end of what the client sends only later, when all is answered
+    ///
+    /// It is asked again then: whatever ends a request wakes the connection's task.
+    fn keeps_end(&self) -> bool {
+        let mut state = self.state();
+        let is_owed = state.in_flight > 0 || state.write_blocked.is_some();
+        // On HTTP/2 the end of the bytes is the end of the connection.
+        let keeps = is_owed && self.protocol == Protocol::Http1;
+        if keeps && state.ended.is_none() {
+            state.ended = Some(Instant::now());
+            drop(state);
+            self.changed.notify_one();
+        }
+        keeps
+    }
+
+    /// Somebody takes what is written: he has not left
+    fn taken(&self) {
+        let mut state = self.state();
+        if state.ended.is_some() {
+            state.ended = Some(Instant::now());
         }
     }
 
@@ -280,6 +328,7 @@ impl Drop for InFlight {
 /// A stream that notes what passes
 struct Watched<Io> {
     io: Io,
+    has_ended: bool,
     activity: Arc<Activity>,
 }
 
@@ -290,11 +339,19 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.io).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.activity.bytes_came();
+        if !self.has_ended {
+            let polled = Pin::new(&mut self.io).poll_read(context, buffer);
+            if !matches!(polled, Poll::Ready(Ok(()))) {
+                // A connection that breaks off is no end: whoever sent on it has left.
+                return polled;
+            }
+            if buffer.filled().len() > before {
+                self.activity.bytes_came();
+            } else {
+                self.has_ended = buffer.remaining() > 0;
+            }
         }
-        polled
+        if self.has_ended && self.activity.keeps_end() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 }
 
@@ -306,6 +363,9 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write(context, bytes);
         self.activity.wrote(polled.is_pending());
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.activity.taken();
+        }
         polled
     }
 
@@ -326,6 +386,9 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write_vectored(context, slices);
         self.activity.wrote(polled.is_pending());
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.activity.taken();
+        }
         polled
     }
 

@@ -58,6 +58,32 @@ async fn a_body_that_does_not_come_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_client_that_ends_its_side_gets_its_answer_and_is_not_waited_for_without_end() {
+    let (gate, _druid) = setup(LIMITS).await;
+    let request = |gate: &TestGate| {
+        let token = gate.token("alice", &[]);
+        let body = r#"{"query":"SELECT 1"}"#;
+        format!(
+            "POST /druid/v2/sql/task HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let half_close = async |gate: &TestGate| {
+        let mut stream = gate.connect(b"http/1.1").await;
+        stream.write_all(request(gate).as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        until_closed(&mut stream).await
+    };
+    for _ in 0..20 {
+        let said = half_close(&gate).await;
+        assert!(said.starts_with("HTTP/1.1 202 "), "{said}");
+    }
+    let druid = Scripted::start(Script::AnswerAndHang(Vec::new())).await;
+    let gate = TestGate::start(&druid.url, LIMITS).await;
+    assert_eq!(half_close(&gate).await, "", "some seconds, and no longer");
+}
+
+#[tokio::test]
 async fn bodies_are_taken_up_to_their_limit_and_no_further() {
     let (gate, druid) = setup(LIMITS).await;
     let token = gate.token("alice", &[]);

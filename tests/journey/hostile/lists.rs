@@ -66,5 +66,4 @@ pub(super) const NOT_RUN: &[(&str, &str)] = &[
 ];
 
 /// Misses, each with the reason why it stays
-pub(super) const KNOWN_MISSES: &[(&str, &str)] =
-    &[("h1-halfclose-after-req", "hyper takes the end of what a client sends for the end of the client")];
+pub(super) const KNOWN_MISSES: &[(&str, &str)] = &[];
