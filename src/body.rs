@@ -32,6 +32,9 @@ pub enum BodyError {
     /// It broke off, or its framing is wrong
     #[error("the body broke off or its framing is wrong")]
     Framing,
+    /// Fields come after it
+    #[error("the request has trailer fields, which nobody reads; leave them out")]
+    Trailers,
     /// It is not one whole gzip member
     #[error("the body is not one whole gzip member")]
     Gzip,
@@ -41,7 +44,7 @@ pub enum BodyError {
 ///
 /// # Errors
 ///
-/// Where it is too large, too slow, broken off, or not what its coding says.
+/// Where it is too large, too slow, broken off, followed by fields, or not what its coding says.
 pub async fn read<B>(body: B, coding: Coding, limit: usize, patience: Duration) -> Result<Vec<u8>, BodyError>
 where
     B: Body<Data = Bytes>,
@@ -51,6 +54,9 @@ where
     let whole = whole.map_err(|_| BodyError::Timeout)?.map_err(|error| {
         if error.is::<LengthLimitError>() { BodyError::TooLarge { limit } } else { BodyError::Framing }
     })?;
+    if whole.trailers().is_some() {
+        return Err(BodyError::Trailers);
+    }
     let bytes = whole.to_bytes();
     match coding {
         Coding::Identity => Ok(bytes.into()),
@@ -98,5 +104,17 @@ mod tests {
         assert_eq!(inflate(cut, 100), Err(BodyError::Gzip));
         let bomb = gzip(&vec![b' '; 1 << 20]);
         assert_eq!(inflate(&bomb, 1_000), Err(BodyError::TooLarge { limit: 1_000 }));
+    }
+
+    #[tokio::test]
+    async fn a_body_with_fields_behind_it_is_refused_and_one_without_is_read() {
+        use http_body_util::Full;
+
+        let patience = Duration::from_secs(1);
+        let whole = Full::new(Bytes::from_static(b"{}"));
+        assert_eq!(read(whole.clone(), Coding::Identity, 2, patience).await, Ok(b"{}".to_vec()));
+        // Fields or none: HTTP/2 hides pseudo-fields that stand there.
+        let trailed = whole.with_trailers(std::future::ready(Some(Ok(http::HeaderMap::new()))));
+        assert_eq!(read(trailed, Coding::Identity, 2, patience).await, Err(BodyError::Trailers));
     }
 }

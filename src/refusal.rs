@@ -283,7 +283,7 @@ impl BodyError {
         match self {
             Self::TooLarge { .. } => Reason::TooLarge,
             Self::Timeout => Reason::Timeout,
-            Self::Framing => Reason::BadFraming,
+            Self::Framing | Self::Trailers => Reason::BadFraming,
             Self::Gzip => Reason::BadJson,
         }
     }
