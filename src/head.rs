@@ -28,6 +28,12 @@ pub enum HeadError {
     /// The target is none for a server of its own
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// There are too many fields
+    #[error("the head has more than {limit} fields")]
+    TooManyFields {
+        /// The number of fields allowed
+        limit: usize,
+    },
     /// The target is too long
     #[error("path and query are longer than {limit} bytes")]
     TargetTooLong {
@@ -36,12 +42,24 @@ pub enum HeadError {
     },
 }
 
+/// How much of a head is taken
+#[derive(Clone, Copy, Debug)]
+pub struct HeadLimits {
+    /// The bytes of path and query
+    pub target_bytes: usize,
+    /// The number of fields; hyper keeps to it on HTTP/1.1 alone
+    pub fields: usize,
+}
+
 /// Checks framing, host and target; these are refused before the token is looked at
 ///
 /// # Errors
 ///
 /// Where two readers could read the head in two ways.
-pub fn check(head: &Parts, target_bytes: usize) -> Result<(), HeadError> {
+pub fn check(head: &Parts, limits: HeadLimits) -> Result<(), HeadError> {
+    if head.headers.len() > limits.fields {
+        return Err(HeadError::TooManyFields { limit: limits.fields });
+    }
     check_framing(head)?;
     check_host(head)?;
     if head.headers.contains_key(UPGRADE) {
@@ -51,7 +69,8 @@ pub fn check(head: &Parts, target_bytes: usize) -> Result<(), HeadError> {
         return Err(HeadError::Target(TargetError::NotAbsolute));
     }
     let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    if target > target_bytes { Err(HeadError::TargetTooLong { limit: target_bytes }) } else { Ok(()) }
+    let limit = limits.target_bytes;
+    if target > limit { Err(HeadError::TargetTooLong { limit }) } else { Ok(()) }
 }
 
 /// One framing, and one that is understood (RFC 9112, section 6)
@@ -242,10 +261,12 @@ mod tests {
         request.into_parts().0
     }
 
+    const LIMITS: HeadLimits = HeadLimits { target_bytes: 100, fields: 3 };
+
     fn framing(fields: &[(&str, &str)]) -> Result<(), HeadError> {
         let mut all = vec![("host", "gate:1")];
         all.extend_from_slice(fields);
-        check(&head(Version::HTTP_11, "/a", &all), 100)
+        check(&head(Version::HTTP_11, "/a", &all), LIMITS)
     }
 
     #[test]
@@ -262,12 +283,12 @@ mod tests {
         ] {
             assert!(framing(fields).is_err(), "{fields:?}");
         }
-        assert!(check(&head(Version::HTTP_10, "/", &[("transfer-encoding", "chunked")]), 100).is_err());
+        assert!(check(&head(Version::HTTP_10, "/", &[("transfer-encoding", "chunked")]), LIMITS).is_err());
     }
 
     #[test]
     fn the_host_stands_once_and_is_a_host() {
-        let with = |target, fields: &[(&str, &str)]| check(&head(Version::HTTP_11, target, fields), 100);
+        let with = |target, fields: &[(&str, &str)]| check(&head(Version::HTTP_11, target, fields), LIMITS);
         assert_eq!(with("/a", &[("host", "[::1]:8443")]), Ok(()));
         assert_eq!(with("https://gate:1/a", &[("host", "Gate:1")]), Ok(()));
         assert!(with("/a", &[]).is_err());
@@ -282,8 +303,18 @@ mod tests {
     fn a_target_is_taken_up_to_its_limit() {
         let long =
             |bytes: usize| head(Version::HTTP_11, &format!("/{}", "a".repeat(bytes - 1)), &[("host", "a")]);
-        assert_eq!(check(&long(100), 100), Ok(()));
-        assert_eq!(check(&long(101), 100), Err(HeadError::TargetTooLong { limit: 100 }));
+        assert_eq!(check(&long(100), LIMITS), Ok(()));
+        assert_eq!(check(&long(101), LIMITS), Err(HeadError::TargetTooLong { limit: 100 }));
+    }
+
+    #[test]
+    fn fields_are_taken_up_to_their_number() {
+        let with = |more: usize| {
+            let fields = [vec![("host", "a")], vec![("x", "y"); more]].concat();
+            check(&head(Version::HTTP_2, "/a", &fields), LIMITS)
+        };
+        assert_eq!(with(2), Ok(()));
+        assert_eq!(with(3), Err(HeadError::TooManyFields { limit: 3 }));
     }
 
     fn fields(fields: &[(&str, &str)]) -> Result<Coding, FieldError> {

@@ -21,7 +21,7 @@ use crate::druid::endpoint::{Content, Endpoint, Judged};
 use crate::druid::{CanonicalPath, DruidRequest, Method};
 use crate::forward::answer::AnswerBody;
 use crate::forward::{self, Patiences, Routers};
-use crate::head;
+use crate::head::{self, HeadLimits};
 use crate::judge::{Judge, JudgeError};
 use crate::key_keeper::{KeyKeeper, Rhythm};
 use crate::metrics::{JudgedFrom, Metrics};
@@ -122,7 +122,8 @@ impl Gate {
         record: &mut Record,
         subject: &mut Option<Identity>,
     ) -> Result<Answered, Refusal> {
-        head::check(head, self.limits.target_bytes)?;
+        let limits = HeadLimits { target_bytes: self.limits.target_bytes, fields: self.limits.head_fields };
+        head::check(head, limits)?;
         let path = CanonicalPath::parse(head.uri.path())?;
         let identity = match self.authenticate(head).await {
             Err(AuthenticationError::NoToken) if self.door.health == Health::Public => {

@@ -206,6 +206,7 @@ impl Refusal {
             return Some(body(*limit));
         }
         let met = [
+            (matches!(self, Self::Head(HeadError::TooManyFields { .. })), "head_fields"),
             (matches!(self, Self::Head(HeadError::TargetTooLong { .. })), "target_bytes"),
             (matches!(self, Self::Body(BodyError::Timeout)), "body_seconds"),
             (matches!(self, Self::Submit(SubmitError::Json(JsonError::TooDeep { .. }))), "json_depth"),
@@ -249,6 +250,7 @@ impl HeadError {
             Self::Framing(_) => Reason::BadFraming,
             Self::Field(_) => Reason::BadHeader,
             Self::Target(_) => Reason::BadTarget,
+            Self::TooManyFields { .. } => Reason::HeadersTooLarge,
             Self::TargetTooLong { .. } => Reason::UriTooLong,
         }
     }

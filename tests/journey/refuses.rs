@@ -353,3 +353,43 @@ async fn refusals_are_the_same_over_http_2() {
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_eq!(answer.missing(), ["READ DATASOURCE b", "WRITE DATASOURCE a"]);
 }
+
+#[tokio::test]
+async fn heads_have_their_limits_over_both_protocols() {
+    let (gate, druid) = setup(ROLES).await;
+    let ask = async |speaks, fields: usize, bytes: usize| {
+        let mut asking =
+            gate.get("/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[])).over(speaks);
+        for _ in 0..fields {
+            asking = asking.header("x-a", "b");
+        }
+        asking.header("x-long", &"a".repeat(bytes)).send().await
+    };
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        assert_eq!(ask(speaks, 90, 8_000).await.status, StatusCode::OK, "{speaks:?}");
+        druid.clear_requests();
+        for (fields, bytes) in [(101, 1), (0, 17_000)] {
+            let answer = ask(speaks, fields, bytes).await;
+            assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "{speaks:?} {fields}");
+        }
+        assert!(druid.requests().is_empty());
+    }
+    // On HTTP/1.1 hyper counts them, and answers itself.
+    assert_eq!(ask(Speaks::Http2, 101, 1).await.reason().as_deref(), Some("headers_too_large"));
+}
+
+#[tokio::test]
+async fn a_host_beside_another_authority_is_refused() {
+    let (gate, druid) = setup(ROLES).await;
+    let ask = async |host: &str| {
+        let asking = gate.get("/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[]));
+        asking.over(Speaks::Http2).header("host", host).send().await
+    };
+    assert_eq!(ask(&gate.address.to_string()).await.status, StatusCode::OK);
+    druid.clear_requests();
+    for host in ["elsewhere", "", "user@elsewhere"] {
+        let answer = ask(host).await;
+        assert_eq!(answer.reason().as_deref(), Some("bad_header"), "{host}");
+    }
+    assert!(druid.requests().is_empty());
+}
