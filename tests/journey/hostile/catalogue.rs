@@ -14,6 +14,8 @@ pub(super) struct Row {
     /// How `{{TOKEN}}` is made
     pub(super) token: Value,
     pub(super) statuses: Vec<u16>,
+    /// The outcomes of frames, statuses among them
+    pub(super) outcomes: Vec<String>,
     pub(super) upstream_sees: String,
     pub(super) asserts: Vec<String>,
 }
@@ -25,7 +27,9 @@ pub(super) enum Request {
     Raw(String),
     /// Method, path, fields and body
     Ordinary { method: String, path: String, fields: Vec<(String, String)>, body: String },
-    /// Frames, handshakes, loads and controls
+    /// HTTP/2 frames after the preface
+    Frames(Vec<Value>),
+    /// Handshakes, loads and controls
     Other,
 }
 
@@ -44,7 +48,17 @@ impl Row {
     fn read(row: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let expect = &row["expect"];
-        // Frames and handshakes have outcomes by name; those rows are not run here.
+        let all = expect["status"].as_array().unwrap();
+        // `1:202|200`: either is right for stream 1.
+        let outcomes = |outcome: &Value| match outcome.as_str() {
+            Some(named) => match named.split_once(':') {
+                Some((stream, statuses)) => {
+                    statuses.split('|').map(|status| format!("{stream}:{status}")).collect()
+                }
+                None => vec![named.to_owned()],
+            },
+            None => vec![outcome.to_string()],
+        };
         let status = |status: &Value| status.as_u64().and_then(|status| u16::try_from(status).ok());
         Self {
             id: text(&row["id"]),
@@ -52,7 +66,8 @@ impl Row {
             what: text(&row["what"]),
             request: Request::read(&row["request"]),
             token: row["token"].clone(),
-            statuses: expect["status"].as_array().unwrap().iter().filter_map(status).collect(),
+            statuses: all.iter().filter_map(status).collect(),
+            outcomes: all.iter().flat_map(outcomes).collect(),
             upstream_sees: text(&expect["upstream_sees"]),
             asserts: expect["asserts"].as_array().into_iter().flatten().map(text).collect(),
         }
@@ -68,6 +83,9 @@ impl Request {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(raw) = request.as_str() {
             return Self::Raw(raw.to_owned());
+        }
+        if let Some(frames) = request["h2"].as_array() {
+            return Self::Frames(frames.clone());
         }
         let Some(method) = request["method"].as_str() else { return Self::Other };
         let fields = request["headers"].as_array().into_iter().flatten();

@@ -69,6 +69,26 @@ pub(super) fn judge(outcome: &Outcome<'_>) -> Verdict {
     verdict
 }
 
+/// Judges what came of frames: at least one of the outcomes is asked for, and Druid saw what it may
+pub(super) fn judge_frames(outcome: &Outcome<'_>, outcomes: &BTreeSet<String>) -> Verdict {
+    let mut verdict = Verdict::default();
+    if !outcome.row.outcomes.iter().any(|wanted| outcomes.contains(wanted)) {
+        verdict.misses.push(format!("{outcomes:?}, not {:?}", outcome.row.outcomes));
+    }
+    let forwarded: Vec<_> = outcome.seen.iter().collect();
+    let is_success = outcomes.contains("200") || outcomes.contains("202");
+    let status = if is_success { 200 } else { 0 };
+    outcome.judge_count(&outcome.row.upstream_sees, status, &forwarded, &mut verdict);
+    for seen in forwarded {
+        verdict.breaches.extend(outcome.faults(seen));
+    }
+    outcome.judge_every_answer(&mut verdict);
+    for assert in &outcome.row.asserts {
+        outcome.judge_assert(assert, &mut verdict);
+    }
+    verdict
+}
+
 impl Outcome<'_> {
     fn reply(&self) -> Option<&Reply> {
         self.exchange.replies.first()
@@ -119,6 +139,8 @@ impl Outcome<'_> {
             "normalized_or_nothing" => 0..=0,
             // Or nothing, where the gate closed after the first.
             "second_only" => 0..=1,
+            // No more than may be open at a time.
+            "bounded" => 0..=100,
             "each_once" => usize::try_from(repeated).map_or(0..=0, |times| times..=times),
             other => panic!("{}: upstream sees {other}", self.row.id),
         };

@@ -4,13 +4,15 @@
 //! - `expand`: their macros
 //! - `scene`: a gate, a stand-in, Alice and two tasks
 //! - `wire`: bytes over TLS and back
+//! - `frames`: HTTP/2 frames and back
 //! - `judge`: what is a breach and what a miss
 //! - `lists`: rows about which there is something to say
 //!
-//! Rows made of frames, handshakes, loads and controls need other tools and are not run here.
+//! Rows made of handshakes, loads and controls need other tools and are not run here.
 
 mod catalogue;
 mod expand;
+mod frames;
 mod judge;
 mod lists;
 mod scene;
@@ -22,20 +24,21 @@ use serde_json::{Value, json};
 
 use catalogue::{Request, Row};
 use expand::{Step, expanded, steps};
-use judge::{Outcome, USER_AGENT, Verdict, judge};
+use judge::{Outcome, USER_AGENT, Verdict, judge, judge_frames};
 use lists::{DIFFERENCES, KNOWN_MISSES, NOT_RUN};
 use scene::{Scene, Setting};
 use wire::{Exchange, Until, converse};
 
 use crate::recipe::Recipe;
 
-const GROUPS: [&str; 11] = [
+const GROUPS: [&str; 12] = [
     "paths",
     "json",
     "content-type",
     "methods",
     "headers",
     "http1-framing",
+    "http2",
     "task-ids",
     "sql",
     "tokens",
@@ -202,6 +205,7 @@ async fn run(row: &Row, scene: &Scene, token: &str) -> Verdict {
     let steps = match &row.request {
         Request::Raw(text) => steps(text, &values),
         Request::Ordinary { method, path, fields, body } => ordinary(method, path, fields, body, &values),
+        Request::Frames(frames) => return run_frames(row, scene, frames, &values).await,
         Request::Other => {
             let fields = [("Authorization", "Bearer {{TOKEN}}"), ("Content-Type", "application/json")];
             let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -226,6 +230,19 @@ async fn run(row: &Row, scene: &Scene, token: &str) -> Verdict {
     if row.asserts("indistinguishable_from_other") {
         verdict.misses.extend(told_apart(scene, &exchange, &values).await);
     }
+    if !is_well(scene).await {
+        verdict.breaches.push("a good request on a new connection fails".to_owned());
+    }
+    verdict
+}
+
+async fn run_frames(row: &Row, scene: &Scene, frames: &[Value], values: &[(&str, String)]) -> Verdict {
+    scene.druid.clear_requests();
+    let parts = frames::parts(frames, values, row.upstream_sees == "first_only");
+    let outcomes = frames::converse(scene.gate.connect(b"h2").await, &parts).await;
+    let (seen, exchange) = (scene.druid.requests(), Exchange::default());
+    let mut verdict =
+        judge_frames(&Outcome { row, scene, exchange: &exchange, sent: "", seen: &seen }, &outcomes);
     if !is_well(scene).await {
         verdict.breaches.push("a good request on a new connection fails".to_owned());
     }
