@@ -65,6 +65,7 @@ pub mod drain;
 pub mod admin;
 pub mod commands;
 pub mod config;
+pub mod certificate_advice;
 pub mod development;
 pub mod server;
 pub mod live;

@@ -1,10 +1,12 @@
 //! `msq-gate check`: every fault of a configuration at once
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::load::load;
 use super::{Exit, complain, say};
-use crate::config::{Config, UpstreamTls};
+use crate::certificate_advice;
+use crate::config::{Config, Severity, UpstreamTls};
 use crate::key_keeper::KeyPlace;
 use crate::tls::{self, Certificate};
 
@@ -13,7 +15,8 @@ pub(super) fn run(file: &Path) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    let faults = files(&config);
+    let mut faults = files(&config);
+    faults.extend(of_certificate(file, &config));
     for fault in &faults {
         complain(format_args!("{}: {fault}", file.display()));
     }
@@ -28,6 +31,18 @@ pub(super) fn run(file: &Path) -> Exit {
 pub(super) fn schema() -> Exit {
     say(format_args!("{:#}", crate::config::schema::schema()));
     Exit::Ok
+}
+
+/// What is so wrong with the certificate that it should not serve; what is only unwise is said at once
+pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
+    let found =
+        certificate_advice::look_at(&config.listen.certificate, &config.listen.key, SystemTime::now());
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|advice| advice.severity == Severity::Error);
+    for warning in warnings {
+        complain(format_args!("{}: warning: listen: {}", file.display(), warning.text));
+    }
+    errors.into_iter().map(|error| format!("listen: {}", error.text)).collect()
 }
 
 /// What is wrong with the files that the configuration names

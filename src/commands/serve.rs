@@ -13,6 +13,11 @@ pub(super) fn run(file: &Path) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
+    let faults = super::check::of_certificate(file, &config);
+    if let Some(fault) = faults.first() {
+        complain(format_args!("{}: {fault}", file.display()));
+        return Exit::Configuration;
+    }
     super::log_as_json();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

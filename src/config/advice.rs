@@ -75,6 +75,12 @@ fn about_names(role: &Role, place: &Place, findings: &mut Findings<'_>) {
                 "`{written}` matches more than a dot and what follows it: in a regex `.` is any character"
             );
             place.warn(key, what, format!("write `glob:{pattern}`, or `\\\\.` for a dot"), findings);
+        } else if let Some(pattern) = name.strip_prefix("regex:")
+            && (pattern.starts_with('^') || pattern.ends_with('$'))
+        {
+            let what =
+                format!("`{written}` has an anchor, which is of no use: a regex has to match the whole name");
+            place.warn(key, what, "leave `^` and `$` out", findings);
         } else if permission.is_exact() && name.contains(['*', '?']) && !name.starts_with("exact:") {
             let what = format!("`{written}` is the exact name with a `*` or `?` in it");
             place.warn(

@@ -1,9 +1,16 @@
 //! proxy.toml: the shipped one loads, the documented defaults hold, and every fault says where and what instead
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should say so loudly"
+)]
 
 mod documents;
 mod faults;
+mod hostile;
 
 use std::path::Path;
 

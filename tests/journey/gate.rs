@@ -60,7 +60,8 @@ impl TestGate {
 
     /// A gate for tokens of a real issuer, whose table of proxy.toml has these lines
     pub(crate) async fn start_for_real(druid: &str, tables: &str, issuer_name: &str, lines: &str) -> Self {
-        let text = proxy_toml(druid, tables, issuer_name, "LINES").replace("LINES\nalgorithms = [\"ES256\"]", lines);
+        let text =
+            proxy_toml(druid, tables, issuer_name, "LINES").replace("LINES\nalgorithms = [\"ES256\"]", lines);
         Self::start_with(&text, issuer_name, ThrowAwayIssuer::new().unwrap()).await
     }
 
