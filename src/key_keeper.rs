@@ -115,6 +115,11 @@ impl KeyKeeper {
         &self.issuer
     }
 
+    /// Asks for a fetch soon; a thousand who ask at once get one
+    pub fn ask(&self) {
+        self.wanted.notify_one();
+    }
+
     /// Whether keys have come at all
     pub fn has_fetched(&self) -> bool {
         self.age().is_some()

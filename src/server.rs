@@ -129,10 +129,7 @@ impl Server {
         if let Err(error) = gate.audit.reopen() {
             tracing::error!(%error, "the audit file cannot be opened anew; the old one is written to");
         }
-        for keeper in &gate.keepers {
-            let keeper = Arc::clone(keeper);
-            tokio::spawn(async move { keeper.fetch().await });
-        }
+        gate.keepers.iter().for_each(|keeper| keeper.ask());
         self.hang_up.notify_one();
     }
 

@@ -157,6 +157,19 @@ impl TestGate {
         statuses
     }
 
+    /// The status of one request over a connection of its own; `None` where the connection was cut
+    pub(crate) async fn try_get(&self, target: &str, token: &str) -> Option<StatusCode> {
+        let stream = self.connect_after(b"", b"http/1.1").await.ok()?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection);
+        let request = Request::get(target)
+            .header("host", self.address.to_string())
+            .header("authorization", format!("Bearer {token}"))
+            .body(Full::<Bytes>::default())
+            .unwrap();
+        Some(sender.send_request(request).await.ok()?.status())
+    }
+
     /// A connection that is kept
     pub(crate) async fn keep_alive(&self) -> KeptAlive {
         let io = TokioIo::new(self.connect(b"http/1.1").await);

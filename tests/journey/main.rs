@@ -12,6 +12,7 @@
 //! - `keys`, `reloads`: keys that rotate and issuers that go down; files that change
 //! - `providers`: oidc-provider and Keycloak, where they are given
 //! - `hostile`: the catalogue of hostile requests, replayed
+//! - `restarts`: torn files, signals, kills: the catalogue's group `reload`
 //! - `lasts`: deadlines, limits, drain
 //! - `live`: before a real Druid, where one is given
 
@@ -41,4 +42,5 @@ mod recipe;
 mod records;
 mod refuses;
 mod reloads;
+mod restarts;
 mod scripted;

@@ -17,18 +17,43 @@ pub(crate) enum Script {
     AnswerAndHang(Vec<u8>),
     /// The connection is reset at once
     Reset,
+    /// These bytes, once everybody is let go
+    Held(Vec<u8>, watch::Receiver<bool>),
 }
 
 /// The router
 pub(crate) struct Scripted {
     pub(crate) url: String,
     seen: Arc<Mutex<Vec<String>>>,
+    held: watch::Sender<bool>,
     /// How many connections have ended on the gate's side
     pub(crate) ended: watch::Receiver<usize>,
 }
 
 impl Scripted {
     pub(crate) async fn start(script: Script) -> Self {
+        Self::start_with(script, watch::Sender::new(false)).await
+    }
+
+    /// One that answers with these bytes when it is told to
+    pub(crate) async fn start_held(answer: &[u8]) -> Self {
+        let held = watch::Sender::new(false);
+        Self::start_with(Script::Held(answer.to_vec(), held.subscribe()), held).await
+    }
+
+    /// Lets everybody who waits have his answer
+    pub(crate) fn release(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Waits until so many requests are there
+    pub(crate) async fn has_seen(&self, count: usize) {
+        while self.seen().len() < count {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn start_with(script: Script, held: watch::Sender<bool>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -43,7 +68,7 @@ impl Scripted {
                 });
             }
         });
-        Self { url, seen, ended: ended_seen }
+        Self { url, seen, held, ended: ended_seen }
     }
 
     /// The requests that came, head and body
@@ -80,6 +105,11 @@ async fn play(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<String>>)
                 // Until the gate hangs up.
                 let _end = socket.read(&mut [0; 1]).await;
                 return;
+            }
+            Script::Held(bytes, released) => {
+                let mut released = released.clone();
+                drop(released.wait_for(|released| *released).await);
+                let _written = socket.write_all(bytes).await;
             }
             Script::Reset => {
                 socket.set_zero_linger().unwrap();

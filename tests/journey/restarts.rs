@@ -1,0 +1,259 @@
+//! Files that are torn, signals, kills and restarts: the catalogue's group `reload`, row by row
+//!
+//! [`ROWS`] says which test plays which row; a row that nobody plays fails.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{Method, StatusCode};
+use msq_gate::development::Certificates;
+use msq_gate::stand_in::{StandIn, StandInSettings, TaskPace};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::gate::TestGate;
+use crate::scripted::Scripted;
+
+const ENABLED: &str = "/druid/v2/sql/task/enabled";
+
+const ROWS: [(&str, &str); 9] = [
+    ("rl-policy-torn", "a_file_that_is_written_in_pieces_is_read_whole_or_not_at_all"),
+    ("rl-cert-swap", "a_thousand_connections_outlive_a_new_certificate"),
+    ("rl-cert-key-torn", "reloads::a_certificate_is_swapped_only_with_its_key_and_old_connections_live_on"),
+    ("rl-rotate-log", "no_line_is_lost_when_the_audit_file_is_moved_away"),
+    ("rl-term-load", "what_is_in_flight_is_answered_before_the_end"),
+    ("rl-rolling", "two_gates_behind_a_balancer_can_be_restarted_one_after_the_other"),
+    ("rl-stop-cont", "a_program_that_was_stopped_and_goes_on_recovers_and_a_thousand_hang_ups_ask_once"),
+    ("rl-reload-storm", "a_program_that_was_stopped_and_goes_on_recovers_and_a_thousand_hang_ups_ask_once"),
+    ("rl-fsync-power", "a_program_that_is_killed_loses_no_owner"),
+];
+
+#[test]
+fn every_row_of_the_catalogue_is_played() {
+    let catalogue = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/hostile-http.jsonl");
+    let Ok(text) = std::fs::read_to_string(&catalogue) else {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{} is not there", catalogue.display());
+        return;
+    };
+    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let rows: BTreeSet<_> = rows
+        .filter(|row| row["group"] == "reload")
+        .map(|row| row["id"].as_str().unwrap().to_owned())
+        .collect();
+    let played: BTreeSet<_> = ROWS.iter().map(|(id, _)| (*id).to_owned()).collect();
+    assert_eq!(rows, played);
+}
+
+async fn setup(tables: &str) -> (TestGate, StandIn) {
+    let settings = StandInSettings { tasks: TaskPace::WhenTold, ..StandInSettings::default() };
+    let druid = StandIn::start(settings).await.unwrap();
+    (TestGate::start(&format!("http://{}", druid.address()), tables).await, druid)
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_in_pieces_is_read_whole_or_not_at_all() {
+    let (gate, _druid) = setup("[roles.reader]\ngrants = [\"READ DATASOURCE a\"]\n").await;
+    let token = gate.token("alice", &["reader"]);
+    let whole = std::fs::read_to_string(gate.path("proxy.toml")).unwrap() + "# changed\n";
+    let half = whole.get(..whole.len() / 2).unwrap();
+    for piece in ["", half, &whole] {
+        gate.write("proxy.toml", piece);
+        let statuses = gate.send_often(ENABLED, &token, 50).await;
+        assert_eq!(statuses.keys().collect::<Vec<_>>(), [&200]);
+    }
+    gate.has_reloaded("applied", 1).await;
+    assert!(!gate.metrics().await.contains("outcome=\"refused\""), "no piece was taken for the file");
+}
+
+#[tokio::test]
+async fn a_thousand_connections_outlive_a_new_certificate() {
+    let (gate, _druid) = setup("").await;
+    let token = gate.token("alice", &[]);
+    let mut connections = Vec::new();
+    for _ in 0..1_000 {
+        connections.push(gate.keep_alive().await);
+    }
+    let new = Certificates::make(SystemTime::now()).unwrap();
+    gate.write("server.key", &new.key);
+    gate.write("server.pem", &new.certificate);
+    gate.has_reloaded("applied", 1).await;
+    assert!(gate.try_connect(&new.ca).await);
+    for connection in &mut connections {
+        assert_eq!(connection.send(ENABLED, &token).await, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn no_line_is_lost_when_the_audit_file_is_moved_away() {
+    let (gate, _druid) = setup("").await;
+    let token = gate.token("alice", &[]);
+    gate.send_often(ENABLED, &token, 20).await;
+    std::fs::rename(gate.path("audit.jsonl"), gate.path("audit.old")).unwrap();
+    gate.send_often(ENABLED, &token, 20).await;
+    gate.server.as_ref().unwrap().refresh();
+    gate.send_often(ENABLED, &token, 20).await;
+    let lines = |name: &str| std::fs::read_to_string(gate.path(name)).unwrap().lines().count();
+    assert_eq!((lines("audit.old"), lines("audit.jsonl")), (80, 40));
+}
+
+#[tokio::test]
+async fn what_is_in_flight_is_answered_before_the_end() {
+    let druid = Scripted::start_held(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+    let mut gate = TestGate::start(&druid.url, "").await;
+    let server = gate.server.take().unwrap();
+    let gate = Arc::new(gate);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let gate = Arc::clone(&gate);
+        asking.spawn(async move { gate.get(ENABLED).bearer(&gate.token("alice", &[])).send().await.status });
+    }
+    druid.has_seen(20).await;
+    let draining = tokio::spawn(server.drain());
+    while TcpStream::connect(gate.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    druid.release();
+    assert!(
+        asking.join_all().await.iter().all(|status| *status == StatusCode::OK),
+        "what is in flight is answered"
+    );
+    assert!(draining.await.unwrap(), "and the end comes inside its time");
+}
+
+/// A TCP balancer: passes each connection to the first of its backends that takes it
+async fn balancer(backends: Arc<std::sync::Mutex<Vec<std::net::SocketAddr>>>) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let backends = backends.lock().unwrap().clone();
+            tokio::spawn(async move {
+                for backend in backends {
+                    if let Ok(mut gate) = TcpStream::connect(backend).await {
+                        let _ended = tokio::io::copy_bidirectional(&mut client, &mut gate).await;
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn two_gates_behind_a_balancer_can_be_restarted_one_after_the_other() {
+    let (mut first, _druid) = setup("").await;
+    let config = || {
+        let text = std::fs::read_to_string(first.path("proxy.toml")).unwrap();
+        msq_gate::config::Config::read(&text, first.folder.path()).config.unwrap()
+    };
+    let second = msq_gate::server::Server::start(config()).await.unwrap();
+    let (one, two) = (first.address, second.addresses[0]);
+    let backends = Arc::new(std::sync::Mutex::new(vec![one, two]));
+    let replacement = msq_gate::server::Server::start(config()).await.unwrap();
+    let first_server = first.server.take().unwrap();
+    first.address = balancer(Arc::clone(&backends)).await;
+    let gate = Arc::new(first);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let client = tokio::spawn({
+        let (gate, stopped) = (Arc::clone(&gate), stopped.clone());
+        async move {
+            let token = gate.token("alice", &[]);
+            let mut answers = 0;
+            while !*stopped.borrow() {
+                // Idempotent, so it may be tried once more where the connection was cut.
+                let answer = match gate.try_get(ENABLED, &token).await {
+                    Some(status) => Some(status),
+                    None => gate.try_get(ENABLED, &token).await,
+                };
+                assert_eq!(answer, Some(StatusCode::OK));
+                answers += 1;
+            }
+            answers
+        }
+    });
+    assert!(first_server.drain().await);
+    *backends.lock().unwrap() = vec![replacement.addresses[0], two];
+    assert!(second.drain().await);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    stop.send(true).unwrap();
+    assert!(client.await.unwrap() > 0);
+}
+
+/// The program itself, as `serve` starts it; it is killed when the test is over
+struct Program {
+    process: Child,
+    address: std::net::SocketAddr,
+}
+
+impl Program {
+    fn start(config: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_msq-gate"))
+            .args(["serve", "--config"])
+            .arg(config)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on https://").unwrap().parse().unwrap();
+        Self { process, address }
+    }
+
+    fn signal(&self, shell: &str) {
+        let script = shell.replace("PID", &self.process.id().to_string());
+        assert!(Command::new("bash").args(["-c", &script]).status().unwrap().success(), "{script}");
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _waited = self.process.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_was_stopped_and_goes_on_recovers_and_a_thousand_hang_ups_ask_once() {
+    let (mut gate, _druid) = setup("").await;
+    let program = Program::start(&gate.path("proxy.toml"));
+    gate.address = program.address;
+    let token = gate.token("alice", &[]);
+    assert_eq!(gate.try_get(ENABLED, &token).await, Some(StatusCode::OK));
+    program.signal("kill -STOP PID; sleep 10; kill -CONT PID");
+    assert_eq!(gate.try_get(ENABLED, &token).await, Some(StatusCode::OK), "it recovers");
+    let (storm, statuses) = tokio::join!(
+        tokio::task::spawn_blocking(move || {
+            program.signal("for i in {1..1000}; do kill -HUP PID; done");
+            program
+        }),
+        gate.send_often(ENABLED, &token, 300)
+    );
+    let mut program = storm.unwrap();
+    assert_eq!(statuses.keys().collect::<Vec<_>>(), [&200]);
+    program.signal("kill -TERM PID");
+    assert_eq!(program.process.wait().unwrap().code(), Some(0), "a drain ends with 0");
+}
+
+#[tokio::test]
+async fn a_program_that_is_killed_loses_no_owner() {
+    let (mut gate, _druid) = setup("").await;
+    let program = Program::start(&gate.path("proxy.toml"));
+    gate.address = program.address;
+    let body = json!({"query": "SELECT 1", "context": {"executionMode": "ASYNC"}});
+    let answer = gate.post("/druid/v2/sql/statements", &body).bearer(&gate.token("olga", &[])).send().await;
+    let id = answer.json()["queryId"].as_str().unwrap().to_owned();
+    program.signal("kill -KILL PID");
+    drop(program);
+    let program = Program::start(&gate.path("proxy.toml"));
+    gate.address = program.address;
+    let statement = format!("/druid/v2/sql/statements/{id}");
+    assert_eq!(gate.get(&statement).bearer(&gate.token("olga", &[])).send().await.status, StatusCode::OK);
+    let other = gate.request(Method::DELETE, &statement).bearer(&gate.token("otto", &[])).send().await;
+    assert_eq!(other.reason().as_deref(), Some("not_owner"));
+}
