@@ -16,25 +16,27 @@ use crate::gate::{Answer, TestGate};
 const ENABLED: &str = "/druid/v2/sql/task/enabled";
 
 /// An issuer's web server, which answers what it is told
-struct Web {
-    url: String,
+pub(crate) struct Web {
+    pub(crate) url: String,
     answers: Arc<Mutex<Told>>,
     fetches: Arc<AtomicUsize>,
 }
 
 #[derive(Clone)]
-struct Told {
-    status: &'static str,
-    discovery: String,
-    jwks: String,
+pub(crate) struct Told {
+    /// Status and further header lines; hangs up at once where it is empty
+    pub(crate) status: String,
+    pub(crate) discovery: String,
+    pub(crate) jwks: String,
 }
 
 impl Web {
-    async fn start(keys: &Value) -> Self {
+    pub(crate) async fn start(keys: &Value) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let discovery = json!({"issuer": url, "jwks_uri": format!("{url}/jwks")}).to_string();
-        let answers = Arc::new(Mutex::new(Told { status: "200 OK", discovery, jwks: keys.to_string() }));
+        let answers =
+            Arc::new(Mutex::new(Told { status: "200 OK".to_owned(), discovery, jwks: keys.to_string() }));
         let fetches = Arc::new(AtomicUsize::new(0));
         let (told, counted) = (Arc::clone(&answers), Arc::clone(&fetches));
         tokio::spawn(async move {
@@ -44,6 +46,9 @@ impl Web {
                 let told = told.lock().unwrap().clone();
                 let is_discovery = head[..read].starts_with(b"GET /.well-known/openid-configuration ");
                 counted.fetch_add(usize::from(!is_discovery), Ordering::SeqCst);
+                if told.status.is_empty() {
+                    continue;
+                }
                 let body = if is_discovery { told.discovery } else { told.jwks };
                 let answer = format!(
                     "HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -56,11 +61,11 @@ impl Web {
         Self { url, answers, fetches }
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Told)) {
+    pub(crate) fn tell(&self, change: impl FnOnce(&mut Told)) {
         change(&mut self.answers.lock().unwrap());
     }
 
-    fn fetches(&self) -> usize {
+    pub(crate) fn fetches(&self) -> usize {
         self.fetches.load(Ordering::SeqCst)
     }
 }
@@ -107,11 +112,11 @@ async fn a_discovery_document_of_another_issuer_is_not_believed() {
 async fn an_issuer_that_comes_late_is_known_as_soon_as_it_answers() {
     let issuer = ThrowAwayIssuer::new().unwrap();
     let web = Web::start(&issuer.jwks()).await;
-    web.tell(|told| told.status = "503 Not Yet");
+    web.tell(|told| told.status = "503 Not Yet".to_owned());
     let (gate, _druid) = gate_with(&web, "", "", issuer).await;
     let token = gate.token("alice", &[]);
     assert_eq!(enabled(&gate, &token).await.status, StatusCode::SERVICE_UNAVAILABLE);
-    web.tell(|told| told.status = "200 OK");
+    web.tell(|told| told.status = "200 OK".to_owned());
     let end = std::time::Instant::now() + Duration::from_secs(20);
     while enabled(&gate, &token).await.status != StatusCode::OK {
         assert!(std::time::Instant::now() < end, "the gate has given up on its issuer");
@@ -176,7 +181,7 @@ async fn the_last_good_keys_serve_while_the_issuer_is_down_and_no_longer_than_th
         let token = gate.token("alice", &[]);
         assert_eq!(enabled(&gate, &token).await.status, StatusCode::OK);
         web.tell(|told| {
-            told.status = status;
+            told.status = status.to_owned();
             told.jwks = jwks.map_or_else(|| told.jwks.clone(), str::to_owned);
         });
         let failed = web.fetches() + 1;

@@ -9,7 +9,7 @@
 //! - `owns`: whose a task is
 //! - `records`: what stands in the audit record and in the metrics
 //! - `explains`: what one asks before anything runs
-//! - `keys`, `reloads`: keys that rotate and issuers that go down; files that change
+//! - `keys`, `keys_catalogue`, `reloads`: keys that rotate and issuers that go down; files that change
 //! - `providers`: oidc-provider and Keycloak, where they are given
 //! - `hostile`: the catalogue of hostile requests, replayed
 //! - `restarts`: torn files, signals, kills: the catalogue's group `reload`
@@ -33,6 +33,7 @@ mod hostile;
 #[path = "../support/issuer.rs"]
 mod issuer;
 mod keys;
+mod keys_catalogue;
 mod lasts;
 mod live;
 mod owns;

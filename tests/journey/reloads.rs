@@ -63,6 +63,19 @@ async fn an_issuer_that_is_taken_out_is_known_no_longer() {
 }
 
 #[tokio::test]
+async fn session_tickets_outlive_a_certificate() {
+    let (gate, _druid) = setup().await;
+    // Tickets come after the handshake, with the first answer.
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+    let new = Certificates::make(SystemTime::now()).unwrap();
+    gate.write("server.key", &new.key);
+    gate.write("server.pem", &new.certificate);
+    gate.has_reloaded("applied", 1).await;
+    let resumed = gate.connect(b"http/1.1").await;
+    assert_eq!(resumed.get_ref().1.handshake_kind(), Some(rustls::HandshakeKind::Resumed));
+}
+
+#[tokio::test]
 async fn a_certificate_is_swapped_only_with_its_key_and_old_connections_live_on() {
     let (gate, _druid) = setup().await;
     let token = gate.token("alice", &["reader"]);
