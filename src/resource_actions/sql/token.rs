@@ -94,10 +94,11 @@ impl<'a> Token<'a> {
 ///
 /// Escapes that Calcite refuses, or that could be read in two ways.
 pub(super) fn decode<'a>(text: &str, lexemes: &[Lexeme<'a>]) -> Result<Vec<Token<'a>>, SqlRefusal> {
-    let mut decoder = Decoder { text, lexemes, at: 0, parameters: 0 };
-    let mut tokens = Vec::new();
+    let mut decoder = Decoder { text, lexemes, at: 0, parameters: 0, hint_end: None };
+    let mut tokens = Vec::with_capacity(lexemes.len());
     while let Some((at, lexeme)) = decoder.next() {
         let kind = decoder.kind(&lexeme)?;
+        decoder.hint(&lexeme, &kind)?;
         tokens.push(Token {
             kind,
             text: lexeme.text,
@@ -143,6 +144,8 @@ struct Decoder<'t, 'a> {
     lexemes: &'t [Lexeme<'a>],
     at: usize,
     parameters: usize,
+    /// Where the hint ends that is open
+    hint_end: Option<usize>,
 }
 
 impl<'a> Decoder<'_, 'a> {
@@ -182,6 +185,41 @@ impl<'a> Decoder<'_, 'a> {
             LexemeKind::Symbol(symbol) => TokenKind::Symbol(symbol),
             LexemeKind::White | LexemeKind::Comment => return Err(self.refuse(lexeme, "nothing")),
         })
+    }
+
+    /// Refuses a hint that is another piece of text where hints are comments (Druid 27 and before)
+    ///
+    /// A comment ends at the first `*/`, be it in a string, and so must a hint, also as it is printed.
+    fn hint(&mut self, lexeme: &Lexeme<'a>, kind: &TokenKind<'_>) -> Result<(), SqlRefusal> {
+        let ambiguous = "a hint that is read otherwise where hints are comments";
+        match self.hint_end {
+            None if lexeme.kind == LexemeKind::Symbol(Symbol::HintBegin) => {
+                let inside = lexeme.start + lexeme.text.len();
+                let end = self.text.get(inside..).and_then(|text| text.find("*/"));
+                self.hint_end = Some(inside + end.ok_or_else(|| self.refuse(lexeme, ambiguous))?);
+            }
+            None => {}
+            Some(end) if lexeme.start + lexeme.text.len() <= end => {
+                let is_ambiguous = match kind {
+                    TokenKind::Text(text) => text.value.contains("*/"),
+                    TokenKind::Name(name) => name.contains("*/"),
+                    TokenKind::Keyword(_)
+                    | TokenKind::Word(_)
+                    | TokenKind::Number(_)
+                    | TokenKind::Bytes
+                    | TokenKind::Parameter(_)
+                    | TokenKind::Symbol(_) => false,
+                };
+                if is_ambiguous {
+                    return Err(self.refuse(lexeme, ambiguous));
+                }
+            }
+            Some(end) if lexeme.start == end && lexeme.kind == LexemeKind::Symbol(Symbol::HintEnd) => {
+                self.hint_end = None;
+            }
+            Some(_) => return Err(self.refuse(lexeme, ambiguous)),
+        }
+        Ok(())
     }
 
     fn refuse(&self, lexeme: &Lexeme<'_>, what: &'static str) -> SqlRefusal {
@@ -265,5 +303,26 @@ mod tests {
         let read = tokens("? '?' ?").unwrap();
         assert_eq!(read[0].kind, TokenKind::Parameter(0));
         assert_eq!(read[2].kind, TokenKind::Parameter(1));
+    }
+
+    #[test]
+    fn a_hint_is_the_same_text_where_hints_are_comments() {
+        let is_refused = |text: &str| tokens(text).is_err();
+        for text in ["a /*+ b(c='d') */ 'e*/'", "/*+ a */ /*+ b */", "/*+ a -- b\n */", "'*/' /*+ 'a*' */"] {
+            assert!(!is_refused(text), "{text}");
+        }
+        for text in [
+            "a /*+ h(k='*/ , secret --') */",
+            "a /*+ \"*/\" */",
+            "a /*+ U&'\\002a/' */",
+            "a /*+ U&\"\\002a/\" */",
+            "a /*+ b /* c */ */",
+            "a /*+ b -- */\n */",
+            "a /*+ b",
+            "a /*+ b '*/'",
+            "a /*+ /* */ b ('*/') */",
+        ] {
+            assert!(is_refused(text), "{text}");
+        }
     }
 }
