@@ -14,4 +14,6 @@ mod matrix;
 mod properties;
 mod size;
 mod sql;
+#[path = "../support/statements.rs"]
+mod statements;
 mod support;
