@@ -45,3 +45,5 @@ mod refuses;
 mod reloads;
 mod restarts;
 mod scripted;
+#[path = "../support/statements.rs"]
+mod statements;

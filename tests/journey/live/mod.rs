@@ -7,9 +7,11 @@
 use tokio::sync::{Mutex, MutexGuard};
 
 mod druid;
+mod explain;
 mod held;
 mod open;
 mod secured;
+mod secured_explain;
 mod table;
 
 /// A real router, for one test at a time: two of them could fill every slot of its workers and wait for ever
