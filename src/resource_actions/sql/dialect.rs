@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use sqlparser::ast::{Array, Expr, Query};
+use sqlparser::ast::{Array, Expr, Ident, ObjectName, Query, Value};
 use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword as Word;
 use sqlparser::parser::{Parser, ParserError};
@@ -63,10 +63,64 @@ impl Dialect for Kernel {
     /// A chain of operands becomes one flat list, so that no tree grows with its length
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         if self.is_in_chain.take() {
-            return None;
+            return plain_operand(parser);
         }
         Some(self.chain(parser))
     }
+}
+
+/// An operand that sqlparser would read in the same way, but only after trying whether it is a type: a name, a call, a literal
+fn plain_operand(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    let KernelToken::Word(word) = &parser.peek_token_ref().token else {
+        return literal(parser);
+    };
+    word.quote_style?;
+    let next = &parser.peek_nth_token_ref(1).token;
+    let is_call = *next == KernelToken::LParen && parser.peek_nth_token_ref(2).token != KernelToken::Plus;
+    if !is_call && !may_follow_operand(next) {
+        return None;
+    }
+    let TokenWithSpan { token: KernelToken::Word(word), span } = parser.next_token() else {
+        return None;
+    };
+    let name = Ident { value: word.value, quote_style: word.quote_style, span };
+    Some(if is_call {
+        parser.parse_function(ObjectName::from(vec![name]))
+    } else {
+        Ok(Expr::Identifier(name))
+    })
+}
+
+fn literal(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    if !may_follow_operand(&parser.peek_nth_token_ref(1).token) {
+        return None;
+    }
+    let token = &parser.peek_token_ref().token;
+    let value = if let KernelToken::Number(digits, is_long) = token {
+        Value::Number(digits.clone(), *is_long)
+    } else if let KernelToken::SingleQuotedString(text) = token {
+        Value::SingleQuotedString(text.clone())
+    } else if let KernelToken::NationalStringLiteral(text) = token {
+        Value::NationalStringLiteral(text.clone())
+    } else {
+        return None;
+    };
+    let span = parser.peek_token_ref().span;
+    parser.advance_token();
+    Some(Ok(Expr::Value(value.with_span(span))))
+}
+
+/// Whether this token surely belongs to something else than a literal or a name before it
+fn may_follow_operand(token: &KernelToken) -> bool {
+    matches!(
+        token,
+        KernelToken::Comma
+            | KernelToken::RParen
+            | KernelToken::Plus
+            | KernelToken::Period
+            | KernelToken::EOF
+            | KernelToken::Word(_)
+    )
 }
 
 impl Kernel {
@@ -136,6 +190,16 @@ mod tests {
             panic!("no list")
         };
         assert_eq!(operands.elem.len(), 3);
+    }
+
+    #[test]
+    fn plain_operands_are_read_as_sqlparser_reads_them() {
+        let read = |text: &str| read(tokens(text), 100).map(|query| query.to_string());
+        assert_eq!(
+            read("SELECT a + b ( c + d ) e").as_deref(),
+            Ok("SELECT [\"a\", \"b\"([\"c\", \"d\"])] AS \"e\"")
+        );
+        assert!(read("SELECT a ( + )").is_err());
     }
 
     #[test]

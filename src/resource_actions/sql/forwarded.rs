@@ -50,8 +50,22 @@ fn skip<I: Iterator>(mut items: I, count: usize) -> I {
 
 /// Whether the text has plain lexical forms only
 fn is_plain(text: &str, lexemes: &[Lexeme<'_>]) -> bool {
-    let without_line_ends = text.replace("\r\n", "").replace(['\t', '\n'], "");
-    !without_line_ends.contains(char::is_control) && lexemes.iter().all(is_plain_lexeme)
+    lexemes.iter().all(is_plain_lexeme) && !has_controls(text)
+}
+
+/// Whether it has a control character but tab, LF and CRLF
+fn has_controls(text: &str) -> bool {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n')) {
+        return false;
+    }
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_line_end = character == '\n' || character == '\r' && characters.next_if_eq(&'\n').is_some();
+        if character.is_control() && character != '\t' && !is_line_end {
+            return true;
+        }
+    }
+    false
 }
 
 fn is_plain_lexeme(lexeme: &Lexeme<'_>) -> bool {

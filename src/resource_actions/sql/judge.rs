@@ -1,5 +1,6 @@
 //! The judge of Druid SQL
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -134,24 +135,25 @@ fn target(target: &Target) -> Option<String> {
 }
 
 /// The query with the items of `CLUSTERED BY` as its `ORDER BY`: they see the names that it sees
-fn query_tokens<'a>(request: &Request<'_, 'a>) -> Vec<Token<'a>> {
+fn query_tokens<'t, 'a>(request: &Request<'t, 'a>) -> Cow<'t, [Token<'a>]> {
+    let Some(first) = request.clustered_by.first() else {
+        return Cow::Borrowed(request.query);
+    };
     let mut tokens = request.query.to_vec();
-    if let Some(first) = request.clustered_by.first() {
-        tokens.extend(token::order_by(first));
-        tokens.extend_from_slice(request.clustered_by);
-    }
-    tokens
+    tokens.extend(token::order_by(first));
+    tokens.extend_from_slice(request.clustered_by);
+    Cow::Owned(tokens)
 }
 
 /// A query on its way through both readers
-struct Query<'a> {
+struct Query<'t, 'a> {
     text: &'a str,
-    tokens: Vec<Token<'a>>,
+    tokens: Cow<'t, [Token<'a>]>,
     parameters: &'a [Parameter],
     limits: &'a SqlLimits,
 }
 
-impl Query<'_> {
+impl Query<'_, '_> {
     fn findings(&self) -> Result<Findings, SqlRefusal> {
         let rewritten = rewrite::rewrite(Cursor::new(self.text, &self.tokens), self.parameters)?;
         let query = dialect::read(rewritten.tokens, self.limits.statement_nesting)

@@ -4,7 +4,7 @@
 //! client's text.
 
 use sqlparser::keywords::Keyword as Word;
-use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word as WordToken};
 
 /// The tokens written so far
 #[derive(Debug, Default)]
@@ -19,6 +19,11 @@ impl Kernel {
         self.source = source as u64;
     }
 
+    /// With room for what a query of so many tokens becomes
+    pub(super) fn with_capacity(tokens: usize) -> Self {
+        Self { tokens: Vec::with_capacity(tokens + tokens / 4), source: 0 }
+    }
+
     pub(super) fn into_tokens(self) -> Vec<TokenWithSpan> {
         self.tokens
     }
@@ -30,7 +35,16 @@ impl Kernel {
 
     /// An unquoted word, which sqlparser takes as a keyword
     pub(super) fn keyword(&mut self, word: &str) {
-        self.push(Token::make_word(word, None));
+        let keyword = match word {
+            "AS" => Word::AS,
+            "BY" => Word::BY,
+            "FROM" => Word::FROM,
+            "NULL" => Word::NULL,
+            "SELECT" => Word::SELECT,
+            "WHERE" => Word::WHERE,
+            _ => return self.push(Token::make_word(word, None)),
+        };
+        self.push(Token::Word(WordToken { value: word.to_owned(), quote_style: None, keyword }));
     }
 
     /// A name; quoted, so that sqlparser never takes it as anything else
@@ -38,9 +52,9 @@ impl Kernel {
         self.push(Token::make_word(name, Some('"')));
     }
 
-    /// A literal whose value does not matter
+    /// A literal whose value does not matter, and which sqlparser copies again and again
     pub(super) fn some_value(&mut self) {
-        self.push(Token::Number("0".to_owned(), false));
+        self.push(Token::Number(String::new(), false));
     }
 
     /// A string literal that may name something

@@ -112,6 +112,15 @@ pub(super) fn read<'a>(text: &'a str, limits: &SqlLimits) -> Result<Vec<Lexeme<'
     Ok(lexemes)
 }
 
+/// How many pieces a text has, white space and comments among them; what a lexer alone costs
+///
+/// # Errors
+///
+/// What Druid's lexer refuses, and what is beyond the limits.
+pub fn pieces(text: &str, limits: &SqlLimits) -> Result<usize, SqlRefusal> {
+    read(text, limits).map(|lexemes| lexemes.len())
+}
+
 /// Whether a character may begin an identifier (`LETTER` of `Parser.jj`)
 pub(super) fn is_letter(character: char) -> bool {
     matches!(character,
@@ -162,10 +171,11 @@ impl<'a> Lexer<'a> {
         if is_white(first) {
             return Ok((LexemeKind::White, run(rest, is_white)));
         }
-        if let Some(comment) = self.comment()? {
-            return Ok((LexemeKind::Comment, comment));
-        }
         match first {
+            '/' | '-' => match self.comment()? {
+                Some(comment) => Ok((LexemeKind::Comment, comment)),
+                None => self.symbol(),
+            },
             '\'' => Ok((LexemeKind::Text, self.quoted(0, '\'')?)),
             '"' => Ok((LexemeKind::Quoted, self.quoted(0, '"')?)),
             '.' if rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) => {
@@ -198,23 +208,29 @@ impl<'a> Lexer<'a> {
 
     /// The length of a quoted piece whose opening quote stands after `prefix` bytes
     fn quoted(&self, prefix: usize, quote: char) -> Result<usize, SqlRefusal> {
-        let mut characters = self.rest().char_indices().skip_while(|(at, _)| *at <= prefix).peekable();
-        while let Some((at, character)) = characters.next() {
-            if quote == '"' && matches!(character, '\n' | '\r') {
+        let rest = self.rest();
+        let start = prefix + 1;
+        let mut end = start;
+        loop {
+            let after = rest.get(end..).unwrap_or_default();
+            let closing = after.find(quote);
+            let inner = after.get(..closing.unwrap_or(after.len())).unwrap_or_default();
+            if quote == '"' && inner.contains(['\n', '\r']) {
                 return Err(self.refuse("a quoted identifier that is not closed on its line"));
             }
-            if character != quote {
-                continue;
+            let Some(closing) = closing else {
+                return Err(self.refuse("a quoted piece that is not closed"));
+            };
+            end += closing + 1;
+            if !rest.get(end..).is_some_and(|after| after.starts_with(quote)) {
+                break;
             }
-            if characters.next_if(|(_, next)| *next == quote).is_some() {
-                continue;
-            }
-            if quote == '"' && at == prefix + 1 {
-                return Err(self.refuse("an empty identifier"));
-            }
-            return Ok(at + 1);
+            end += 1;
         }
-        Err(self.refuse("a quoted piece that is not closed"))
+        if quote == '"' && end == start + 1 {
+            return Err(self.refuse("an empty identifier"));
+        }
+        Ok(end)
     }
 
     /// The length of `E'…'`, where a backslash takes the next character with it
@@ -272,6 +288,10 @@ impl<'a> Lexer<'a> {
             let tail_run =
                 run(tail, |character| is_identifier_part(character) || matches!(character, ':' | '.' | '-'));
             let candidates = tail.get(..tail_run).unwrap_or_default();
+            if !candidates.contains('$') {
+                self.no_collation_before = end + tail_run;
+                return Ok((kind, length));
+            }
             let mut next = candidates.split('$').skip(1);
             if next.any(|after| after.chars().next().is_some_and(is_letter)) || candidates.contains("$$") {
                 return Err(self.refuse("a collation name, which begins like a word and goes on to a `$`"));
@@ -286,9 +306,8 @@ impl<'a> Lexer<'a> {
         if rest.starts_with('{') {
             return Ok(brace(rest));
         }
-        let found = SYMBOLS.iter().find(|(text, _)| rest.starts_with(text));
-        found
-            .map(|(text, symbol)| (LexemeKind::Symbol(*symbol), text.len()))
+        symbol(rest.as_bytes())
+            .map(|(symbol, length)| (LexemeKind::Symbol(symbol), length))
             .ok_or_else(|| self.refuse("a character that Druid SQL has no use for"))
     }
 }
@@ -331,39 +350,40 @@ fn brace(text: &str) -> (LexemeKind, usize) {
     (LexemeKind::Symbol(symbol), length)
 }
 
-/// Longer ones first
-const SYMBOLS: &[(&str, Symbol)] = &[
-    ("/*+", Symbol::HintBegin),
-    ("*/", Symbol::HintEnd),
-    ("=>", Symbol::NamedArgument),
-    ("->", Symbol::Useless),
-    ("..", Symbol::Useless),
-    ("||", Symbol::Operator),
-    ("<=", Symbol::Operator),
-    (">=", Symbol::Operator),
-    ("<>", Symbol::Operator),
-    ("!=", Symbol::Operator),
-    ("(", Symbol::LeftParen),
-    (")", Symbol::RightParen),
-    ("[", Symbol::LeftBracket),
-    ("]", Symbol::RightBracket),
-    ("}", Symbol::RightBrace),
-    (",", Symbol::Comma),
-    (".", Symbol::Dot),
-    (";", Symbol::Semicolon),
-    (":", Symbol::Colon),
-    ("?", Symbol::Question),
-    ("=", Symbol::Equals),
-    ("<", Symbol::Operator),
-    (">", Symbol::Operator),
-    ("*", Symbol::Star),
-    ("+", Symbol::Sign),
-    ("-", Symbol::Sign),
-    ("/", Symbol::Operator),
-    ("%", Symbol::Operator),
-    ("^", Symbol::Operator),
-    ("|", Symbol::Useless),
-];
+/// The longest symbol that these bytes begin with, and its length
+fn symbol(bytes: &[u8]) -> Option<(Symbol, usize)> {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+    let long = match (byte(0), byte(1)) {
+        (b'/', b'*') if byte(2) == b'+' => Some((Symbol::HintBegin, 3)),
+        (b'*', b'/') => Some((Symbol::HintEnd, 2)),
+        (b'=', b'>') => Some((Symbol::NamedArgument, 2)),
+        (b'-', b'>') | (b'.', b'.') => Some((Symbol::Useless, 2)),
+        (b'|', b'|') | (b'<', b'=' | b'>') | (b'>' | b'!', b'=') => Some((Symbol::Operator, 2)),
+        _ => None,
+    };
+    long.or_else(|| Some((short_symbol(byte(0))?, 1)))
+}
+
+fn short_symbol(byte: u8) -> Option<Symbol> {
+    Some(match byte {
+        b'(' => Symbol::LeftParen,
+        b')' => Symbol::RightParen,
+        b'[' => Symbol::LeftBracket,
+        b']' => Symbol::RightBracket,
+        b'}' => Symbol::RightBrace,
+        b',' => Symbol::Comma,
+        b'.' => Symbol::Dot,
+        b';' => Symbol::Semicolon,
+        b':' => Symbol::Colon,
+        b'?' => Symbol::Question,
+        b'=' => Symbol::Equals,
+        b'*' => Symbol::Star,
+        b'+' | b'-' => Symbol::Sign,
+        b'<' | b'>' | b'/' | b'%' | b'^' => Symbol::Operator,
+        b'|' => Symbol::Useless,
+        _ => return None,
+    })
+}
 
 #[cfg(test)]
 mod tests {

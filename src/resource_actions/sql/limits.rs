@@ -62,12 +62,13 @@ impl<'a> Depth<'a> {
         if self.tokens > self.limits.statement_tokens {
             return Err(SqlRefusal::TooManyTokens { limit: self.limits.statement_tokens });
         }
-        match step(lexeme) {
+        let step = step(lexeme);
+        match step {
             Step::Down => self.levels += 1,
             Step::Up => self.levels = self.levels.saturating_sub(1),
             Step::Prefix | Step::Level => {}
         }
-        self.prefixes = if step(lexeme) == Step::Prefix { self.prefixes + 1 } else { 0 };
+        self.prefixes = if step == Step::Prefix { self.prefixes + 1 } else { 0 };
         if self.levels + self.prefixes > self.limits.statement_nesting {
             let at = Position::of(self.text, lexeme.start);
             return Err(SqlRefusal::TooDeep { limit: self.limits.statement_nesting, at });
@@ -86,28 +87,45 @@ enum Step {
 }
 
 fn step(lexeme: &Lexeme<'_>) -> Step {
-    const DOWN: [LexemeKind; 5] = [
-        LexemeKind::Symbol(Symbol::LeftParen),
-        LexemeKind::Symbol(Symbol::LeftBracket),
-        LexemeKind::Symbol(Symbol::FunctionBrace),
-        LexemeKind::Symbol(Symbol::LiteralBrace),
-        LexemeKind::Symbol(Symbol::HintBegin),
-    ];
-    const UP: [LexemeKind; 4] = [
-        LexemeKind::Symbol(Symbol::RightParen),
-        LexemeKind::Symbol(Symbol::RightBracket),
-        LexemeKind::Symbol(Symbol::RightBrace),
-        LexemeKind::Symbol(Symbol::HintEnd),
-    ];
-    let word = |word: &str| lexeme.kind == LexemeKind::Word && lexeme.text.eq_ignore_ascii_case(word);
-    if DOWN.contains(&lexeme.kind) || word("CASE") {
-        Step::Down
-    } else if UP.contains(&lexeme.kind) || word("END") {
-        Step::Up
-    } else if lexeme.kind == LexemeKind::Symbol(Symbol::Sign) || word("NOT") {
-        Step::Prefix
-    } else {
-        Step::Level
+    let is = |word: &str| lexeme.text.eq_ignore_ascii_case(word);
+    match lexeme.kind {
+        LexemeKind::Symbol(symbol) => step_of_symbol(symbol),
+        LexemeKind::Word if is("CASE") => Step::Down,
+        LexemeKind::Word if is("END") => Step::Up,
+        LexemeKind::Word if is("NOT") => Step::Prefix,
+        LexemeKind::Word
+        | LexemeKind::White
+        | LexemeKind::Comment
+        | LexemeKind::Quoted
+        | LexemeKind::UnicodeQuoted
+        | LexemeKind::Number
+        | LexemeKind::Text
+        | LexemeKind::PrefixedText
+        | LexemeKind::UnicodeText
+        | LexemeKind::EscapedText
+        | LexemeKind::Bytes => Step::Level,
+    }
+}
+
+fn step_of_symbol(symbol: Symbol) -> Step {
+    match symbol {
+        Symbol::LeftParen
+        | Symbol::LeftBracket
+        | Symbol::FunctionBrace
+        | Symbol::LiteralBrace
+        | Symbol::HintBegin => Step::Down,
+        Symbol::RightParen | Symbol::RightBracket | Symbol::RightBrace | Symbol::HintEnd => Step::Up,
+        Symbol::Sign => Step::Prefix,
+        Symbol::Comma
+        | Symbol::Dot
+        | Symbol::Semicolon
+        | Symbol::Colon
+        | Symbol::Question
+        | Symbol::NamedArgument
+        | Symbol::Star
+        | Symbol::Equals
+        | Symbol::Operator
+        | Symbol::Useless => Step::Level,
     }
 }
 

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 /// The value between the quotes of `'…'` or `"…"`, a doubled quote being one
 pub(super) fn unquote(text: &str, quote: char) -> Cow<'_, str> {
     let inner = between(text, quote);
-    let doubled = [quote, quote].iter().collect::<String>();
-    if inner.contains(&doubled) {
+    if inner.contains(quote) {
+        let doubled = [quote, quote].iter().collect::<String>();
         Cow::Owned(inner.replace(&doubled, &quote.to_string()))
     } else {
         Cow::Borrowed(inner)

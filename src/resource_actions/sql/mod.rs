@@ -34,6 +34,7 @@ mod value;
 mod walk;
 
 pub use judge::{JUDGE_STACK_BYTES, Judgement, SqlStatement, StatementKind, judge};
+pub use lexer::pieces;
 pub use limits::SqlLimits;
 pub use parameter::{Parameter, ParameterValue};
 pub use refusal::{Position, SqlRefusal, SqlRefusalClass};

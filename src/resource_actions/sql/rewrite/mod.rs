@@ -44,8 +44,8 @@ pub(super) struct Rewritten {
 /// Tokens that have no place in a query of Druid SQL.
 pub(super) fn rewrite(cursor: Cursor<'_, '_, '_>, parameters: &[Parameter]) -> Result<Rewritten, SqlRefusal> {
     let whole = Open::new(Group::Plain, None);
-    let mut rewriter =
-        Rewriter { cursor, parameters, kernel: Kernel::default(), open: vec![whole], added_selects: 0 };
+    let kernel = Kernel::with_capacity(cursor.rest().len());
+    let mut rewriter = Rewriter { cursor, parameters, kernel, open: vec![whole], added_selects: 0 };
     while let Some(token) = rewriter.cursor.next() {
         rewriter.kernel.stand_for(rewriter.cursor.index() - 1);
         rewriter.token(token)?;
@@ -430,7 +430,11 @@ mod tests {
         let lexemes = lexer::read(text, &SqlLimits::default())?;
         let tokens = token::decode(text, &lexemes)?;
         let rewritten = rewrite(Cursor::new(text, &tokens), &[])?;
-        let tokens: Vec<_> = rewritten.tokens.iter().map(|token| token.token.to_string()).collect();
+        let spelling = |token: &KernelToken| match token.to_string() {
+            number if number.is_empty() => "0".to_owned(),
+            spelling => spelling,
+        };
+        let tokens: Vec<_> = rewritten.tokens.iter().map(|token| spelling(&token.token)).collect();
         Ok(tokens.join(" ").replace(['"'], ""))
     }
 
