@@ -374,9 +374,10 @@ const INPUT_SOURCES: &[InputSource] = &[
     },
     InputSource { kind: "sql", members: &["type", "database", "foldCase", "sqls"] },
     InputSource { kind: "delta", members: &["type", "tablePath", "filter", "snapshotVersion"] },
+    // Not `segments`: by them Druid's Coordinator gives those of any datasource (`MetadataResource.getSegment`).
     InputSource {
         kind: "druid",
-        members: &["type", "dataSource", "interval", "segments", "filter", "dimensions", "metrics"],
+        members: &["type", "dataSource", "interval", "filter", "dimensions", "metrics"],
     },
     InputSource { kind: "combining", members: &["type", "delegates"] },
 ];
@@ -481,6 +482,7 @@ mod tests {
             ingest(r#"{"type":"combining","delegates":[["local",{}]]}"#),
             ingest(r#"{"type":"combining","delegates":{"type":"local"}}"#),
             ingest(r#"{"type":"druid"}"#),
+            ingest(r#"{"type":"druid","dataSource":"b","segments":[{"segmentId":"c_1_2_3","intervals":["1/2"]}]}"#),
             ingest(r#"{"type":"oss","uris":[]}"#),
             ingest(r#"{"type":"inline","":{}}"#),
             ingest(r#"{"type":"inline"}"#).replace("\"inputFormat\"", "\"firehose\""),

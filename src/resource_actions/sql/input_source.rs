@@ -19,6 +19,8 @@ pub(super) enum Fault {
     NoDelegates,
     #[error("an input source of type `druid` has a `dataSource`")]
     NoDatasource,
+    #[error("an input source of type `druid` may name segments of any datasource; give an `interval`")]
+    Segments,
 }
 
 /// The types of an input source, those of its delegates if it combines others, and the datasources it reads
@@ -71,6 +73,9 @@ fn datasource(object: &Map<String, Value>, mentions: &mut Vec<Mention>) -> Resul
     if object.get("type").and_then(Value::as_str) != Some("druid") {
         return Ok(());
     }
+    if object.contains_key("segments") {
+        return Err(Fault::Segments);
+    }
     let name = object.get("dataSource").and_then(Value::as_str).ok_or(Fault::NoDatasource)?;
     mentions.push(Mention::Datasource(name.to_owned()));
     Ok(())
@@ -111,6 +116,7 @@ mod tests {
         for text in [
             r#"{"type":"druid"}"#,
             r#"{"type":"druid","dataSource":1}"#,
+            r#"{"type":"druid","dataSource":"a","segments":[{"segmentId":"b_1_2_3","intervals":["1/2"]}]}"#,
             r#"{"type":"inline"} {"type":"druid","dataSource":"a"}"#,
             r#"{"type":"druid","dataSource":"a"} {}"#,
             r#"{"type":"inline","type":"druid","dataSource":"a"}"#,
