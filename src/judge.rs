@@ -167,8 +167,44 @@ struct Bytes;
 
 impl Weighter<StatementKey, Arc<JudgedStatement>> for Bytes {
     fn weight(&self, key: &StatementKey, judged: &Arc<JudgedStatement>) -> u64 {
-        // The text stands in the key, in the judgement and once more as it is forwarded.
-        let text = 2 * key.query.len() + judged.judgement().forwarded.len();
-        u64::try_from(text + 64 * key.parameters.len() + 512).unwrap_or(u64::MAX)
+        // Text and parameters stand in the key and in the judgement; the text once more as it is forwarded.
+        let parameters: usize = key.parameters.iter().map(Parameter::bytes).sum();
+        let text = 2 * (key.query.len() + parameters) + judged.judgement().forwarded.len();
+        u64::try_from(text + 512).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource_actions::sql::ParameterValue;
+
+    fn submit(value: &str) -> Submit {
+        let parameter = serde_json::json!({"type": "VARCHAR", "value": value});
+        let body = serde_json::json!({"query": "SELECT ?", "parameters": [parameter]});
+        Submit::read(body.to_string().as_bytes(), 64).unwrap()
+    }
+
+    fn judge(cache_bytes: u64) -> Judge {
+        let settings = Settings { threads: 1, waiting: 8, cache_bytes };
+        Judge::start(Rules::default(), SqlLimits::default(), settings).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_values_of_parameters_count_among_the_bytes_that_are_remembered() {
+        let judge = judge(1 << 20);
+        for number in 0..64 {
+            judge.judge(&submit(&format!("{number}{}", "x".repeat(100_000)))).await.unwrap();
+        }
+        let bytes: usize = judge
+            .known
+            .iter()
+            .flat_map(|(key, _)| key.parameters)
+            .map(|parameter| if let ParameterValue::Text(text) = parameter.value { text.len() } else { 0 })
+            .sum();
+        assert!(bytes <= 1 << 20, "{bytes} bytes are remembered, where 1 MiB may be");
+        let small = submit("x");
+        judge.judge(&small).await.unwrap();
+        assert!(judge.remembered(&small).is_some(), "what is small is remembered");
     }
 }

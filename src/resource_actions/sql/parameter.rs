@@ -25,6 +25,15 @@ pub enum ParameterValue {
 }
 
 impl Parameter {
+    /// About how much memory it takes
+    pub fn bytes(&self) -> usize {
+        let value = match &self.value {
+            ParameterValue::Number(text) | ParameterValue::Text(text) => text.len(),
+            ParameterValue::Null | ParameterValue::Boolean(_) | ParameterValue::Other => 0,
+        };
+        size_of::<Self>() + self.kind.len() + value
+    }
+
     /// The string that it puts into the statement, where it surely is one
     ///
     /// Druid's `SqlParameterizerShuttle` makes a literal of the given type; only for the types of
