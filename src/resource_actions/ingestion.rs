@@ -107,10 +107,10 @@ fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedT
     let io = spec.member("ioConfig")?.object()?;
     io.only(&["type", "inputSource", "inputFormat", "appendToExisting", "dropExisting"])?;
     io.is_of_type(kind)?;
-    if let Some(format) = io.optional("inputFormat") {
-        format.object()?;
-    }
     let mut needs = BTreeSet::from([write_datasource(schema.text("dataSource")?)]);
+    if let Some(format) = io.optional("inputFormat") {
+        needs.extend(input_format(&format.object()?, rules)?);
+    }
     input_source(&io.member("inputSource")?.object()?, rules, &mut needs)?;
     Ok(JudgedTask { kind, needs: Needed::after_reading_everything(needs) })
 }
@@ -150,6 +150,15 @@ fn compaction_input(io: &Object<'_>) -> Result<(), TaskSpecError> {
     }
 }
 
+/// What a format reads besides what its source gives: descriptor files and schema registries, at any address
+fn input_format(format: &Object<'_>, rules: &Rules) -> Result<Option<ResourceAction>, TaskSpecError> {
+    let is_plain = PLAIN_FORMATS.contains(&format.text("type")?);
+    Ok(match rules.task_inputs {
+        TaskInputs::External if !is_plain => Some(ResourceAction::read(ResourceType::External, EXTERNAL)),
+        TaskInputs::External | TaskInputs::Druid => None,
+    })
+}
+
 fn input_source(
     source: &Object<'_>,
     rules: &Rules,
@@ -170,7 +179,7 @@ fn input_source(
         }
         (TaskInputs::External, _) => {
             let name = match rules.input_sources {
-                InputSources::Together => "EXTERNAL",
+                InputSources::Together => EXTERNAL,
                 InputSources::ByType => kind,
             };
             needs.insert(ResourceAction::read(ResourceType::External, name));
@@ -324,6 +333,12 @@ const KILL_MEMBERS: &[&str] = &[
     "context",
 ];
 
+/// The name under which all external input goes where it is not told apart by type
+const EXTERNAL: &str = "EXTERNAL";
+
+/// Input formats that read nothing but what the input source gives
+const PLAIN_FORMATS: &[&str] = &["json", "csv", "tsv", "regex", "lines", "orc", "parquet", "avro_ocf"];
+
 struct InputSource {
     kind: &'static str,
     members: &'static [&'static str],
@@ -429,6 +444,32 @@ mod tests {
     }
 
     #[test]
+    fn a_format_that_reads_files_of_its_own_needs_external_whatever_the_source() {
+        let druid = ingest(r#"{"type":"druid","dataSource":"b","interval":"1/2"}"#);
+        assert_eq!(needs(&druid).unwrap(), ["READ DATASOURCE b", "WRITE DATASOURCE a"]);
+        let http = ingest(r#"{"type":"http","uris":[]}"#);
+        let by_type = Rules { input_sources: InputSources::ByType, ..Rules::default() };
+        for format in [
+            r#"{"type":"protobuf","protoBytesDecoder":{"type":"file","descriptor":"file:///etc/passwd"}}"#,
+            r#"{"type":"avro_stream","avroBytesDecoder":{"type":"schema_registry","url":"http://inner"}}"#,
+            r#"{"type":"kafka","valueFormat":{"type":"protobuf"}}"#,
+        ] {
+            let with = |task: &str| task.replace(r#"{"type":"json"}"#, format);
+            let external = "READ EXTERNAL EXTERNAL";
+            assert_eq!(
+                needs(&with(&druid)).unwrap(),
+                ["READ DATASOURCE b", external, "WRITE DATASOURCE a"],
+                "{format}"
+            );
+            assert_eq!(
+                needs_under(&with(&http), &by_type).unwrap(),
+                [external, "READ EXTERNAL http", "WRITE DATASOURCE a"],
+                "{format}"
+            );
+        }
+    }
+
+    #[test]
     fn compact_and_kill_need_write_on_their_datasource() {
         for task in [
             r#"{"type":"compact","dataSource":"a","interval":"1/2"}"#,
@@ -482,7 +523,9 @@ mod tests {
             ingest(r#"{"type":"combining","delegates":[["local",{}]]}"#),
             ingest(r#"{"type":"combining","delegates":{"type":"local"}}"#),
             ingest(r#"{"type":"druid"}"#),
-            ingest(r#"{"type":"druid","dataSource":"b","segments":[{"segmentId":"c_1_2_3","intervals":["1/2"]}]}"#),
+            ingest(
+                r#"{"type":"druid","dataSource":"b","segments":[{"segmentId":"c_1_2_3","intervals":["1/2"]}]}"#,
+            ),
             ingest(r#"{"type":"oss","uris":[]}"#),
             ingest(r#"{"type":"inline","":{}}"#),
             ingest(r#"{"type":"inline"}"#).replace("\"inputFormat\"", "\"firehose\""),
