@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::needed::Needed;
-use super::rules::{InputSources, RawQueryController, Rules, TaskInputs};
+use super::rules::{InputSources, Lookups, RawQueryController, Rules, TaskInputs};
 use crate::druid::task::QUERY_CONTROLLER;
 use crate::druid::{ResourceAction, ResourceType};
 use crate::json;
@@ -56,6 +56,12 @@ pub enum TaskSpecError {
         /// The key
         key: String,
     },
+    /// It uses a lookup, and lookups ask a permission
+    #[error("`{path}` uses a lookup, which a task may not where lookups are granted; leave it out")]
+    Lookup {
+        /// Where it stands
+        path: String,
+    },
     /// An input source is not on the list
     #[error("input sources of type `{kind}` are not understood")]
     InputSource {
@@ -81,6 +87,10 @@ pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask
     let value = json::parse(body, json_depth)?;
     refuse_empty_keys(&value, "")?;
     let task = object_at("", &value)?;
+    match rules.lookups {
+        Lookups::Granted => refuse_lookups(&value, "")?,
+        Lookups::Open => {}
+    }
     match task.text("type")? {
         "index" => index(&task, "index", rules),
         "index_parallel" => index(&task, "index_parallel", rules),
@@ -204,6 +214,29 @@ fn refuse_empty_keys(value: &Value, path: &str) -> Result<(), TaskSpecError> {
         Value::Array(items) => items.iter().try_for_each(|item| refuse_empty_keys(item, path)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
     }
+}
+
+/// Which lookup an expression names cannot be told, so none may be used: the function, or an extraction by it
+///
+/// The data of an inline source is no expression.
+fn refuse_lookups(value: &Value, path: &str) -> Result<(), TaskSpecError> {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .filter(|(key, _)| *key != "data")
+            .try_for_each(|(key, member)| refuse_lookups(member, &format!("{path}.{key}"))),
+        Value::Array(items) => items.iter().try_for_each(|item| refuse_lookups(item, path)),
+        Value::String(text) if text == "registeredLookup" || calls_lookup(text) => {
+            Err(TaskSpecError::Lookup { path: path.trim_start_matches('.').to_owned() })
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+    }
+}
+
+/// `lookup(…)` in an expression of Druid's, where functions count in either case
+fn calls_lookup(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.split("lookup").skip(1).any(|after| after.trim_start().starts_with('('))
 }
 
 fn check_context(task: &Object<'_>) -> Result<(), TaskSpecError> {
@@ -467,6 +500,28 @@ mod tests {
                 "{format}"
             );
         }
+    }
+
+    #[test]
+    fn where_lookups_are_granted_a_task_uses_none() {
+        let granted = Rules { lookups: Lookups::Granted, ..Rules::default() };
+        let with = |spec: &str| {
+            ingest(r#"{"type":"inline","data":"lookup(a, 'l')"}"#)
+                .replace(r#""timestampSpec":{}"#, &format!(r#""transformSpec":{spec}"#))
+        };
+        for spec in [
+            r#"{"transforms":[{"type":"expression","name":"x","expression":"LookUp (a, 'l')"}]}"#,
+            r#"{"filter":{"type":"selector","extractionFn":{"type":"registeredLookup","lookup":"l"}}}"#,
+            r#"{"filter":{"type":"selector","extractionFn":{"type":"\u0072egisteredLookup","lookup":"l"}}}"#,
+        ] {
+            assert!(needs_under(&with(spec), &granted).is_err(), "{spec}");
+            assert!(needs(&with(spec)).is_ok(), "{spec}");
+        }
+        let plain =
+            r#"{"transforms":[{"type":"expression","name":"lookup","expression":"lower(lookup_code)"}]}"#;
+        assert!(needs_under(&with(plain), &granted).is_ok());
+        let compact = r#"{"type":"compact","dataSource":"a","interval":"1/2","transformSpec":{"filter":{"type":"expression","expression":"lookup(a,'l')"}}}"#;
+        assert!(needs_under(compact, &granted).is_err());
     }
 
     #[test]
