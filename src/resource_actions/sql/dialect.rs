@@ -127,14 +127,14 @@ impl Kernel {
     /// One operand, or the list of them that a chain is
     fn chain(&self, parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
         let first = self.operand(parser)?;
+        if parser.peek_token_ref().token != KernelToken::Plus {
+            return Ok(first);
+        }
         let mut operands = vec![first];
         while parser.consume_token(&KernelToken::Plus) {
             operands.push(self.operand(parser)?);
         }
-        if operands.len() > 1 {
-            return Ok(Expr::Array(Array { elem: operands, named: false }));
-        }
-        operands.pop().ok_or(ParserError::RecursionLimitExceeded)
+        Ok(Expr::Array(Array { elem: operands, named: false }))
     }
 
     /// One operand, read as sqlparser does
