@@ -165,7 +165,12 @@ pub const KEYS: &[Key] = &[
         Value("false"),
         "READ SYSTEM_TABLE for each `sys` table (druid.sql.planner.authorizeSystemTablesDirectly)",
     ),
-    key("rules", "lookups", Value("\"open\""), "`granted`: READ LOOKUP for each lookup; a posted task uses none"),
+    key(
+        "rules",
+        "lookups",
+        Value("\"open\""),
+        "`granted`: READ LOOKUP for each lookup; a posted task uses none",
+    ),
     key("rules", "public_health", Value("false"), "GET /status/health without a token"),
     key(
         "rules",
