@@ -29,6 +29,17 @@ pub enum KeyPlace {
     Discovery,
 }
 
+/// Whose keys, from where, and on whose word
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The issuer
+    pub issuer: String,
+    /// Where its keys come from
+    pub place: KeyPlace,
+    /// The bytes of the file with the roots that are trusted for it, where there is one
+    pub roots: Option<Vec<u8>>,
+}
+
 /// How often keys are fetched, and how long they serve
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rhythm {
@@ -76,8 +87,7 @@ pub enum KeysError {
 /// Keeps one issuer's keys
 #[derive(Debug)]
 pub struct KeyKeeper {
-    issuer: String,
-    place: KeyPlace,
+    source: Source,
     fetcher: Fetcher,
     store: Arc<KeyStore>,
     rhythm: Rhythm,
@@ -94,25 +104,39 @@ struct State {
     /// Whether a fetch for an unknown key is under way, for all who come meanwhile
     is_wanted: bool,
     failures: u32,
+    /// Whether another keeper has its place: what it still fetches is dropped
+    is_retired: bool,
 }
 
 impl KeyKeeper {
     /// A keeper that has not fetched yet
     pub fn new(
-        issuer: String,
-        place: KeyPlace,
+        source: Source,
         fetcher: Fetcher,
         store: Arc<KeyStore>,
         rhythm: Rhythm,
         metrics: Arc<Metrics>,
     ) -> Self {
         let (wanted, state) = (Arc::new(Notify::new()), Mutex::default());
-        Self { issuer, place, fetcher, store, rhythm, metrics, wanted, state, fetches: watch::Sender::new(0) }
+        Self { source, fetcher, store, rhythm, metrics, wanted, state, fetches: watch::Sender::new(0) }
     }
 
     /// Whose keys these are
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.source.issuer
+    }
+
+    /// Takes the place of a keeper of the same issuer; of the same source, its keys serve on and age on
+    pub fn succeed(&self, before: &Self) {
+        before.retire();
+        if before.source == self.source {
+            self.state().last_success = before.state().last_success;
+        }
+    }
+
+    /// From now on it changes nothing more, not even by a fetch that is under way
+    pub fn retire(&self) {
+        self.state().is_retired = true;
     }
 
     /// Asks for a fetch soon; a thousand who ask at once get one
@@ -130,17 +154,19 @@ impl KeyKeeper {
         match self.keys().await {
             Ok(keys) => {
                 for remark in keys.remarks() {
-                    tracing::warn!(issuer = self.issuer, remark = %remark, "a key of the issuer's set");
+                    tracing::warn!(issuer = self.issuer(), remark = %remark, "a key of the issuer's set");
                 }
-                self.store.put(&self.issuer, Arc::new(keys));
                 let mut state = self.state();
+                if !state.is_retired {
+                    self.store.put(self.issuer(), Arc::new(keys));
+                }
                 state.last_success = Some(Instant::now());
                 state.failures = 0;
             }
             Err(error) => self.failed(&error),
         }
         self.state().is_wanted = false;
-        self.metrics.keys_age(&self.issuer, self.age());
+        self.metrics.keys_age(self.issuer(), self.age());
         self.fetches.send_modify(|count| *count += 1);
     }
 
@@ -164,9 +190,9 @@ impl KeyKeeper {
         }
     }
 
-    /// Whether it keeps the keys of this issuer, from this place, in this rhythm
-    pub fn is_for(&self, issuer: &str, place: &KeyPlace, rhythm: Rhythm) -> bool {
-        self.issuer == issuer && self.place == *place && self.rhythm == rhythm
+    /// Whether it keeps the keys of this source in this rhythm
+    pub fn is_for(&self, source: &Source, rhythm: Rhythm) -> bool {
+        self.source == *source && self.rhythm == rhythm
     }
 
     /// Somebody came with a key that is not known: waits for one fetch, unless there was one for this just now
@@ -204,21 +230,25 @@ impl KeyKeeper {
     }
 
     fn failed(&self, error: &KeysError) {
+        let issuer = self.issuer();
         let age = self.age();
-        self.state().failures += 1;
+        let mut state = self.state();
+        state.failures += 1;
         let seconds = age.map(|age| age.as_secs());
-        if age.is_some_and(|age| age > self.rhythm.stale) {
-            self.store.remove(&self.issuer);
-            tracing::error!(issuer = self.issuer, %error, age = seconds, "the issuer's keys cannot be fetched, and the last good ones are too old to serve");
+        if state.is_retired {
+            tracing::info!(issuer, %error, "the issuer's keys come from elsewhere now");
+        } else if age.is_some_and(|age| age > self.rhythm.stale) {
+            self.store.remove(issuer);
+            tracing::error!(issuer, %error, age = seconds, "the issuer's keys cannot be fetched, and the last good ones are too old to serve");
         } else {
-            tracing::warn!(issuer = self.issuer, %error, age = seconds, "the issuer's keys cannot be fetched; the last good ones serve");
+            tracing::warn!(issuer, %error, age = seconds, "the issuer's keys cannot be fetched; the last good ones serve");
         }
-        self.metrics.keys_failed(&self.issuer);
+        self.metrics.keys_failed(issuer);
     }
 
     /// Until the next fetch: in rhythm, a tenth more or less so that gates do not all come at once; soon after a failure
     fn pause(&self) -> Duration {
-        let refresh = match self.place {
+        let refresh = match self.source.place {
             KeyPlace::File(_) => FILE_REFRESH.min(self.rhythm.refresh),
             KeyPlace::Address(_) | KeyPlace::Discovery => self.rhythm.refresh,
         };
@@ -232,7 +262,7 @@ impl KeyKeeper {
     }
 
     async fn keys(&self) -> Result<KeySet, KeysError> {
-        match &self.place {
+        match &self.source.place {
             KeyPlace::File(path) => {
                 let path = path.clone();
                 // A file system that hangs holds up one thread, not the requests.
@@ -254,13 +284,47 @@ impl KeyKeeper {
 
     /// The `jwks_uri` of the discovery document, whose `issuer` must be the configured one byte for byte
     async fn discover(&self) -> Result<String, KeysError> {
-        let base = self.issuer.strip_suffix('/').unwrap_or(&self.issuer);
+        let base = self.issuer().strip_suffix('/').unwrap_or(self.issuer());
         let address = format!("{base}/.well-known/openid-configuration");
         let document = self.fetcher.document(&address, DISCOVERY_BYTES).await?;
         let document = json::parse(&document, DISCOVERY_DEPTH).map_err(|_| KeysError::NoDocument)?;
-        if document.get("issuer").and_then(Value::as_str) != Some(&self.issuer) {
+        if document.get("issuer").and_then(Value::as_str) != Some(self.issuer()) {
             return Err(KeysError::OtherIssuer);
         }
         document.get("jwks_uri").and_then(Value::as_str).map(str::to_owned).ok_or(KeysError::NoAddress)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::development::ThrowAwayIssuer;
+
+    fn keeper(path: PathBuf, store: &Arc<KeyStore>) -> KeyKeeper {
+        let source = Source { issuer: "i".to_owned(), place: KeyPlace::File(path), roots: None };
+        let rhythm = Rhythm { refresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
+        let fetcher = Fetcher::new(crate::tls::client_without_roots());
+        KeyKeeper::new(source, fetcher, Arc::clone(store), rhythm, Arc::new(Metrics::default()))
+    }
+
+    #[tokio::test]
+    async fn what_a_keeper_fetches_counts_until_another_succeeds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jwks.json");
+        std::fs::write(&path, ThrowAwayIssuer::new().unwrap().jwks().to_string()).unwrap();
+        let store = Arc::new(KeyStore::new());
+        let old = keeper(path.clone(), &store);
+        old.fetch().await;
+        assert!(store.has("i"));
+        let (same, other) = (keeper(path.clone(), &store), keeper(path.with_file_name("other"), &store));
+        same.succeed(&old);
+        assert!(same.has_fetched(), "keys of the same source serve on");
+        other.succeed(&old);
+        assert!(!other.has_fetched(), "those of another do not");
+        store.remove("i");
+        old.fetch().await;
+        assert!(!store.has("i"), "what it fetches too late is dropped");
+        same.fetch().await;
+        assert!(store.has("i"));
     }
 }

@@ -14,7 +14,7 @@ use crate::audit::{Audit, Record};
 use crate::authenticate::{AuthenticationError, Authenticator, Identity};
 use crate::authorize::{PermittedRequest, Policy, decide, decision};
 use crate::body;
-use crate::config::{Config, Door, Health, IssuerConfig, Limits};
+use crate::config::{Config, Door, Health, Limits};
 use crate::connection::InFlight;
 use crate::decision_id::{decision_id, random};
 use crate::druid::endpoint::{Content, Endpoint, Judged};
@@ -23,7 +23,7 @@ use crate::forward::answer::AnswerBody;
 use crate::forward::{self, Patiences, Routers};
 use crate::head::{self, HeadLimits};
 use crate::judge::{Judge, JudgeError};
-use crate::key_keeper::{KeyKeeper, Rhythm};
+use crate::key_keeper::KeyKeeper;
 use crate::metrics::{JudgedFrom, Metrics};
 use crate::outgoing::OutgoingBody;
 use crate::refusal::Refusal;
@@ -150,8 +150,7 @@ impl Gate {
     async fn authenticate(&self, head: &Parts) -> Result<Identity, AuthenticationError> {
         let verified = self.authenticator.authenticate(&head.headers, SystemTime::now());
         let Err(AuthenticationError::UnknownKey { issuer }) = &verified else { return verified };
-        let keeper = self.keepers.iter().find(|keeper| keeper.issuer() == issuer);
-        match keeper {
+        match self.keeper_of(issuer) {
             Some(keeper) if keeper.fetch_for_unknown_key().await => {
                 self.authenticator.authenticate(&head.headers, SystemTime::now())
             }
@@ -159,13 +158,9 @@ impl Gate {
         }
     }
 
-    /// The keeper of this issuer's keys, if the configuration of it has not changed
-    pub fn keeper_like(&self, issuer: &IssuerConfig, limits: &Limits) -> Option<Arc<KeyKeeper>> {
-        let before = self.config.issuers.iter().find(|known| known.issuer.name() == issuer.issuer.name())?;
-        let rhythm = Rhythm { refresh: limits.key_refresh, stale: limits.key_stale };
-        let is_same = |keeper: &&Arc<KeyKeeper>| keeper.is_for(issuer.issuer.name(), &issuer.keys, rhythm);
-        let keeper = self.keepers.iter().find(is_same).filter(|_| before.ca_file == issuer.ca_file)?;
-        Some(Arc::clone(keeper))
+    /// The keeper of this issuer's keys
+    pub fn keeper_of(&self, issuer: &str) -> Option<&Arc<KeyKeeper>> {
+        self.keepers.iter().find(|keeper| keeper.issuer() == issuer)
     }
 
     /// The one request that may come without a token, where the configuration says so

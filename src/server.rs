@@ -18,7 +18,7 @@ use crate::fetch::Fetcher;
 use crate::forward::Routers;
 use crate::forward::upstream::{Upstream, UpstreamSettings};
 use crate::judge::{self, Judge};
-use crate::key_keeper::{KeyKeeper, KeyPlace, Rhythm};
+use crate::key_keeper::{KeyKeeper, KeyPlace, Rhythm, Source};
 use crate::live::Live;
 use crate::metrics::{Metrics, Reload};
 use crate::pipeline::Gate;
@@ -39,6 +39,15 @@ pub enum StartError {
     /// The issuers cannot stand together
     #[error(transparent)]
     Issuers(#[from] SettingsFault),
+    /// The roots that are trusted for an issuer's keys cannot be read
+    #[error("the roots for the keys of {issuer}: {error}")]
+    Roots {
+        /// The issuer
+        issuer: String,
+        /// Why
+        #[source]
+        error: io::Error,
+    },
     /// The password of the gate's account is not there
     #[error("the password of the gate's account: {0}")]
     Password(String),
@@ -184,14 +193,10 @@ impl Running {
         let gate = self.parts().assemble(config, Some(&before)).await?;
         self.certificate.replace(certificate);
         self.live.replace(Arc::new(gate));
-        let issuers = self.live.gate().config.issuers.clone();
-        for gone in before
-            .config
-            .issuers
-            .iter()
-            .filter(|old| !issuers.iter().any(|new| new.issuer.name() == old.issuer.name()))
-        {
-            self.store.remove(gone.issuer.name());
+        let now = self.live.gate();
+        for gone in before.keepers.iter().filter(|keeper| now.keeper_of(keeper.issuer()).is_none()) {
+            gone.retire();
+            self.store.remove(gone.issuer());
         }
         Ok(())
     }
@@ -286,48 +291,66 @@ impl Parts<'_> {
     }
 
     /// A keeper for each issuer; the new ones have fetched once, all at the same time, before the gate serves
+    ///
+    /// The last step that can fail comes before the first that changes what holds: keys of a place that is left
+    /// serve no longer, whether the new place gives any or not.
     async fn keepers(
         &self,
         config: &Config,
         before: Option<&Gate>,
     ) -> Result<Vec<Arc<KeyKeeper>>, StartError> {
-        let mut keepers = Vec::new();
-        let mut fetching = JoinSet::new();
+        let rhythm = Rhythm { refresh: config.limits.key_refresh, stale: config.limits.key_stale };
+        let (mut keepers, mut new) = (Vec::new(), Vec::new());
         for issuer in &config.issuers {
-            let same = before.and_then(|before| before.keeper_like(issuer, &config.limits));
-            let keeper = match same {
-                Some(keeper) => keeper,
-                None => {
-                    let keeper = Arc::new(self.new_keeper(issuer, config)?);
-                    let (fetched, draining) = (Arc::clone(&keeper), self.draining.clone());
-                    fetching.spawn(async move {
-                        fetched.fetch().await;
-                        // It ends by itself when no gate has the keeper any more.
-                        tokio::spawn(KeyKeeper::keep(Arc::downgrade(&fetched), draining));
-                    });
-                    keeper
-                }
-            };
-            keepers.push(keeper);
+            let source = source(issuer)?;
+            let known = before.and_then(|before| before.keeper_of(&source.issuer));
+            if let Some(same) = known.filter(|known| known.is_for(&source, rhythm)) {
+                keepers.push(Arc::clone(same));
+                continue;
+            }
+            let keeper = Arc::new(self.new_keeper(issuer, source, rhythm)?);
+            keepers.push(Arc::clone(&keeper));
+            new.push((keeper, known));
+        }
+        let mut fetching = JoinSet::new();
+        for (keeper, known) in &new {
+            if let Some(known) = known {
+                keeper.succeed(known);
+            }
+            let (fetched, draining) = (Arc::clone(keeper), self.draining.clone());
+            fetching.spawn(async move {
+                fetched.fetch().await;
+                // It ends by itself when no gate has the keeper any more.
+                tokio::spawn(KeyKeeper::keep(Arc::downgrade(&fetched), draining));
+            });
         }
         let _fetched = fetching.join_all().await;
+        for (keeper, _) in new.iter().filter(|(keeper, _)| !keeper.has_fetched()) {
+            self.store.remove(keeper.issuer());
+        }
         Ok(keepers)
     }
 
-    fn new_keeper(&self, issuer: &IssuerConfig, config: &Config) -> Result<KeyKeeper, StartError> {
+    fn new_keeper(
+        &self,
+        issuer: &IssuerConfig,
+        source: Source,
+        rhythm: Rhythm,
+    ) -> Result<KeyKeeper, StartError> {
         let tls = match (&issuer.keys, &issuer.ca_file) {
             (KeyPlace::File(_), _) => tls::client_without_roots(),
             (KeyPlace::Address(_) | KeyPlace::Discovery, ca_file) => tls::client(ca_file.as_deref())?,
         };
-        Ok(KeyKeeper::new(
-            issuer.issuer.name().to_owned(),
-            issuer.keys.clone(),
-            Fetcher::new(tls),
-            Arc::clone(self.store),
-            Rhythm { refresh: config.limits.key_refresh, stale: config.limits.key_stale },
-            Arc::clone(self.metrics),
-        ))
+        let (store, metrics) = (Arc::clone(self.store), Arc::clone(self.metrics));
+        Ok(KeyKeeper::new(source, Fetcher::new(tls), store, rhythm, metrics))
     }
+}
+
+fn source(issuer: &IssuerConfig) -> Result<Source, StartError> {
+    let roots = issuer.ca_file.as_ref().map(std::fs::read).transpose();
+    let roots =
+        roots.map_err(|error| StartError::Roots { issuer: issuer.issuer.name().to_owned(), error })?;
+    Ok(Source { issuer: issuer.issuer.name().to_owned(), place: issuer.keys.clone(), roots })
 }
 
 fn routers(config: &Config) -> Result<Routers, StartError> {

@@ -35,6 +35,7 @@ pub(super) fn run(file: &Path) -> Exit {
                 StartError::Tls(_)
                 | StartError::Issuers(_)
                 | StartError::Password(_)
+                | StartError::Roots { .. }
                 | StartError::Audit(_)
                 | StartError::Faults => Exit::Configuration,
             }

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
-use msq_gate::development::ThrowAwayIssuer;
+use msq_gate::development::{Certificates, ThrowAwayIssuer};
 use msq_gate::stand_in::{StandIn, StandInSettings};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -207,4 +207,21 @@ async fn the_last_good_keys_serve_while_the_issuer_is_down_and_no_longer_than_th
             (StatusCode::SERVICE_UNAVAILABLE, Some("keys_unavailable"))
         );
     }
+}
+
+#[tokio::test]
+async fn keys_are_fetched_anew_once_the_roots_that_are_trusted_for_it_are_others() {
+    let issuer = ThrowAwayIssuer::new().unwrap();
+    let web = Web::start(&issuer.jwks()).await;
+    let keys = format!("jwks_url = \"{}/jwks\"\nca_file = \"ca.pem\"", web.url);
+    let (gate, _druid) = gate_with(&web, &keys, "", issuer).await;
+    assert_eq!(enabled(&gate, &gate.token("alice", &[])).await.status, StatusCode::OK);
+    let proxy_toml = std::fs::read_to_string(gate.path("proxy.toml")).unwrap();
+    gate.write("proxy.toml", &format!("{proxy_toml}# the same\n"));
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(web.fetches(), 1, "what has not changed is taken over");
+    gate.write("ca.pem", &Certificates::make(SystemTime::now()).unwrap().ca);
+    gate.has_reloaded("applied", 2).await;
+    assert_eq!(web.fetches(), 2);
+    assert_eq!(enabled(&gate, &gate.token("alice", &[])).await.status, StatusCode::OK);
 }

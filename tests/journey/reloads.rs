@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
 use msq_gate::development::Certificates;
@@ -76,6 +76,30 @@ async fn session_tickets_outlive_a_certificate() {
 }
 
 #[tokio::test]
+async fn keys_of_a_place_that_is_left_serve_no_longer_even_where_the_new_one_gives_none() {
+    let (gate, _druid) = setup().await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+    gate.write("proxy.toml", &config(&gate).replace("jwks.json", "other.json"));
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::SERVICE_UNAVAILABLE);
+    gate.write("other.json", &std::fs::read_to_string(gate.path("jwks.json")).unwrap());
+    let end = Instant::now() + Duration::from_secs(20);
+    while select(&gate).await != StatusCode::ACCEPTED {
+        assert!(Instant::now() < end, "the new place has keys by now");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn keys_of_the_same_place_serve_on_where_only_their_rhythm_changes() {
+    let (gate, _druid) = setup().await;
+    std::fs::remove_file(gate.path("jwks.json")).unwrap();
+    gate.write("proxy.toml", &format!("{}[limits]\nkey_refresh_seconds = 60\n", config(&gate)));
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
 async fn a_certificate_is_swapped_only_with_its_key_and_old_connections_live_on() {
     let (gate, _druid) = setup().await;
     let token = gate.token("alice", &["reader"]);
@@ -107,7 +131,7 @@ async fn the_files_can_change_under_load_and_no_request_is_lost() {
     let good = config(&gate);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut clients = tokio::task::JoinSet::new();
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     for _ in 0..5 {
         clients.spawn(one_client(Arc::clone(&gate), stopped.clone()));
     }
@@ -140,7 +164,7 @@ async fn the_files_can_change_under_load_and_no_request_is_lost() {
 async fn one_client(gate: Arc<TestGate>, stopped: tokio::sync::watch::Receiver<bool>) -> HashMap<u16, usize> {
     let token = gate.token("alice", &["reader"]);
     let mut connection = gate.keep_alive().await;
-    let mut pace = tokio::time::interval(std::time::Duration::from_millis(10));
+    let mut pace = tokio::time::interval(Duration::from_millis(10));
     let mut statuses = HashMap::new();
     while !*stopped.borrow() {
         pace.tick().await;
