@@ -11,7 +11,7 @@ use super::refusal::{Position, SqlRefusal};
 use super::statement::{Request, Target};
 use super::token::Token;
 use super::walk::{Findings, Objection};
-use super::{census, dialect, forwarded, lexer, needs, rewrite, statement, token, walk};
+use super::{census, cursor, dialect, forwarded, lexer, needs, rewrite, statement, token, walk};
 use crate::druid::ResourceAction;
 use crate::druid::owner::is_reserved_context_key;
 use crate::resource_actions::{Needed, Rules};
@@ -82,6 +82,7 @@ impl fmt::Display for StatementKind {
 pub fn judge(sql: &SqlStatement<'_>, rules: &Rules, limits: &SqlLimits) -> Result<Judgement, SqlRefusal> {
     let lexemes = lexer::read(sql.text, limits)?;
     let tokens = token::decode(sql.text, &lexemes)?;
+    cursor::refuse_hints_of_two_readings(sql.text, &tokens)?;
     let request = statement::parse(sql.text, &tokens)?;
     refuse_reserved_keys(&request.set_keys)?;
     let query = Query { text: sql.text, tokens: query_tokens(&request), parameters: sql.parameters, limits };
@@ -297,6 +298,34 @@ mod tests {
         ] {
             let refusal = judged(text).unwrap_err();
             assert_eq!((refusal.to_string().as_str(), refusal.class()), (message, class), "{text}");
+        }
+    }
+
+    /// Calcite before 1.22, as in Druid 27, takes a hint for a comment
+    #[test]
+    fn a_hint_that_ends_earlier_for_whoever_takes_it_for_a_comment_is_refused() {
+        for text in [
+            "SELECT /*+ h('*/ a FROM secret --') */ a FROM b",
+            "SELECT /*+ h(\"*/ a FROM secret --\") */ a FROM b",
+            "SELECT /*+ h(U&'\\002a/ a FROM secret --') */ a FROM b",
+            "SELECT /*+ h(E'*/ a FROM secret --') */ a FROM b",
+            "SELECT /*+ h(X'*/ a FROM secret --') */ a FROM b",
+            "SELECT a FROM b /*+ h('*/, secret --') */",
+            "REPLACE INTO b OVERWRITE WHERE a > 1 /*+ '*/ SELECT 1 FROM secret PARTITIONED BY ALL --' */ SELECT 1 PARTITIONED BY ALL",
+            "REPLACE INTO b OVERWRITE WHERE a > 1 /*+ ? */ SELECT ? PARTITIONED BY ALL",
+        ] {
+            assert!(judged(text).is_err(), "{text}");
+        }
+        for text in [
+            "SELECT /*+ h('* /', a = \"b\", U&'\\002a') */ a FROM b",
+            "SELECT a FROM b /*+ h(1) */",
+            "SELECT '*/', \"*/\" /* '*/ FROM b",
+        ] {
+            assert_eq!(
+                judged(text).unwrap().needs.resource_actions(),
+                [&ResourceAction::read(crate::druid::ResourceType::Datasource, "b")],
+                "{text}"
+            );
         }
     }
 
