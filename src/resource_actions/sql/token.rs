@@ -107,6 +107,10 @@ pub(super) fn decode<'a>(text: &str, lexemes: &[Lexeme<'a>]) -> Result<Vec<Token
             inside: 0,
         });
     }
+    if decoder.hint_end.is_some() {
+        // Its `*/` stands in a comment behind the last token.
+        return Err(SqlRefusal::EndsEarly);
+    }
     pair(&mut tokens);
     Ok(tokens)
 }
@@ -320,6 +324,7 @@ mod tests {
             "a /*+ b -- */\n */",
             "a /*+ b",
             "a /*+ b '*/'",
+            "a (b /*+ c // */",
             "a /*+ /* */ b ('*/') */",
         ] {
             assert!(is_refused(text), "{text}");
