@@ -152,7 +152,7 @@ impl<'t, 'a, 'x> Cursor<'t, 'a, 'x> {
         self.skip(inside + 1);
     }
 
-    /// The tokens inside the parentheses that open here; all that is left where they do not close
+    /// The tokens inside the parentheses that open here
     pub(super) fn group(&self) -> &'t [Token<'a>] {
         let inside = self.tokens.get(self.at + 1..).unwrap_or_default();
         let length = self.peek().map_or(0, |token| token.inside);

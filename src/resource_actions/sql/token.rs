@@ -107,11 +107,11 @@ pub(super) fn decode<'a>(text: &str, lexemes: &[Lexeme<'a>]) -> Result<Vec<Token
             inside: 0,
         });
     }
-    if decoder.hint_end.is_some() {
-        // Its `*/` stands in a comment behind the last token.
+    let closed = pair(&mut tokens);
+    // The `*/` of a hint that is still open stands in a comment behind the last token.
+    if decoder.hint_end.is_some() || !closed {
         return Err(SqlRefusal::EndsEarly);
     }
-    pair(&mut tokens);
     Ok(tokens)
 }
 
@@ -125,8 +125,8 @@ pub(super) fn order_by<'a>(before: &Token<'a>) -> [Token<'a>; 2] {
     })
 }
 
-/// Notes with each `(` how far its `)` is; one that is never closed holds all that follows
-fn pair(tokens: &mut [Token<'_>]) {
+/// Notes with each `(` how far its `)` is, and says whether each has one
+fn pair(tokens: &mut [Token<'_>]) -> bool {
     let mut open = Vec::new();
     let count = tokens.len();
     for at in 0..count {
@@ -141,6 +141,7 @@ fn pair(tokens: &mut [Token<'_>]) {
             }
         }
     }
+    open.is_empty()
 }
 
 struct Decoder<'t, 'a> {
@@ -307,6 +308,14 @@ mod tests {
         let read = tokens("? '?' ?").unwrap();
         assert_eq!(read[0].kind, TokenKind::Parameter(0));
         assert_eq!(read[2].kind, TokenKind::Parameter(1));
+    }
+
+    #[test]
+    fn parentheses_that_open_close_too() {
+        assert!(tokens("a (b (c) d)").is_ok());
+        for text in ["a (b", "a (b (c)", "a (b (c) ')'", "a (b -- )"] {
+            assert_eq!(tokens(text).unwrap_err(), SqlRefusal::EndsEarly, "{text}");
+        }
     }
 
     #[test]
