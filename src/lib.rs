@@ -21,8 +21,8 @@
 //!
 //! Held by `tests/architecture`, which reads this folder:
 //!
-//! - The core ([`druid`], [`route`], [`resource_actions`], [`authorize`], [`json`]) is pure and synchronous:
-//!   time, randomness and I/O come in as arguments.
+//! - The core ([`druid`], [`route`], [`resource_actions`], [`authorize`], [`durable_storage`], [`json`]) is pure and
+//!   synchronous: time, randomness and I/O come in as arguments.
 //! - [`druid`] is vocabulary and imports nothing of ours; no stage calls another.
 //! - `sqlparser`, `jsonwebtoken` and TLS settings have one door each; only [`respond`] chooses an error status.
 //! - No state outlives a request but what [`server`] built.
@@ -56,6 +56,7 @@ pub mod audit;
 
 // What the stages share.
 pub mod druid;
+pub mod durable_storage;
 pub mod json;
 pub mod metrics;
 pub mod decision_id;

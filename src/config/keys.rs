@@ -224,6 +224,60 @@ pub const KEYS: &[Key] = &[
     ),
     key("audit", "file", Value("\"-\""), "where the JSON lines go; `-` is standard output"),
     key("audit", "statements", Value("false"), "whether a record holds the statement's text"),
+    key(
+        "durable_storage",
+        "bucket",
+        Unset,
+        "the S3 bucket of durable storage, for `preflight s3` (druid.msq.intermediate.storage.bucket)",
+    ),
+    key(
+        "durable_storage",
+        "prefix",
+        Unset,
+        "what every key in it begins with (druid.msq.intermediate.storage.prefix)",
+    ),
+    key(
+        "durable_storage",
+        "endpoint",
+        Unset,
+        "another S3 server than Amazon's, `https://host` or `http://host:port` (druid.s3.endpoint.url)",
+    ),
+    key(
+        "durable_storage",
+        "region",
+        Unset,
+        "the region to sign for (druid.s3.endpoint.signingRegion); without it AWS_REGION, else us-east-1",
+    ),
+    key(
+        "durable_storage",
+        "path_style",
+        Value("false"),
+        "the bucket stands in the path, not before the host (druid.s3.enablePathStyleAccess)",
+    ),
+    key(
+        "durable_storage",
+        "ca_file",
+        Unset,
+        "PEM file with the roots trusted for an https endpoint, in place of the system's",
+    ),
+    key(
+        "durable_storage",
+        "report",
+        Unset,
+        "file that `preflight s3 --json` wrote where Druid runs; `/readyz` and `/metrics` tell what it says",
+    ),
+    key(
+        "durable_storage",
+        "report_stale_seconds",
+        Value("7200"),
+        "how old the report may be before it says nothing any more",
+    ),
+    key(
+        "durable_storage",
+        "required",
+        Value("false"),
+        "queries that ask for durable storage are answered 503 `durable_storage` while the report does not prove it",
+    ),
 ];
 
 /// The keys of one table, in order

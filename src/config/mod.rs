@@ -1,6 +1,7 @@
 //! The configuration: proxy.toml as it is meant, or every fault in it at once
 
 mod advice;
+mod durable_storage;
 mod fault;
 pub mod keys;
 mod limits;
@@ -9,6 +10,7 @@ pub mod schema;
 mod section;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use fault::{Fault, Located, Severity};
 pub use limits::Limits;
@@ -17,6 +19,7 @@ use ipnet::IpNet;
 
 use crate::authenticate::{BasicToken, Issuer};
 use crate::authorize::Policy;
+use crate::durable_storage::Place;
 use crate::key_keeper::KeyPlace;
 use crate::resource_actions::Rules;
 
@@ -41,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// The audit record
     pub audit: Audit,
+    /// Durable storage of the multi-stage query engine
+    pub durable_storage: DurableStorage,
     /// The text that it was read from
     pub text: String,
 }
@@ -172,6 +177,37 @@ pub enum Statements {
     Fingerprint,
     /// Its text too
     Text,
+}
+
+/// `[durable_storage]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DurableStorage {
+    /// What `preflight s3` probes
+    pub place: Option<Place>,
+    /// The roots trusted for it; the system's where not given
+    pub ca_file: Option<PathBuf>,
+    /// What a preflight elsewhere found out, for the gate to read
+    pub report: Option<StorageReport>,
+}
+
+/// A preflight's report and what rests on it
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageReport {
+    /// Its file
+    pub file: PathBuf,
+    /// How old it may be
+    pub stale: Duration,
+    /// What becomes of queries while it does not prove durable storage
+    pub unproven: Unproven,
+}
+
+/// What becomes of a query that asks for durable storage while that is not proven
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unproven {
+    /// It is forwarded all the same
+    Forward,
+    /// It is answered 503 (`required = true`)
+    Refuse,
 }
 
 /// What came of reading a configuration: the findings, and the configuration where none is an error

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::advice::advise;
+use super::durable_storage;
 use super::fault::Severity;
 use super::section::{At, Findings, Section, nearest};
 use super::{
@@ -25,7 +26,8 @@ use crate::resource_actions::rules::{
     TaskInputs,
 };
 
-const SECTIONS: [&str; 8] = ["listen", "admin", "upstream", "issuers", "roles", "rules", "limits", "audit"];
+const SECTIONS: [&str; 9] =
+    ["listen", "admin", "upstream", "issuers", "roles", "rules", "limits", "audit", "durable_storage"];
 
 pub(super) fn read(text: &str, folder: &Path) -> Reading {
     let mut findings = Findings::new(text);
@@ -63,6 +65,8 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
     advise(root, &rules_section, &policy, &rules, &issuers, findings);
     let limits = Limits::read(&Section::of_root(root, "limits", findings), findings);
     let audit = read_audit(&Section::of_root(root, "audit", findings), folder, findings);
+    let storage = Section::of_root(root, "durable_storage", findings);
+    let durable_storage = durable_storage::read(&storage, folder, findings);
     let door = read_door(&rules_section, findings);
     Some(Config {
         listen: listen?,
@@ -74,6 +78,7 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
         door,
         limits,
         audit,
+        durable_storage,
         text: text.to_owned(),
     })
 }

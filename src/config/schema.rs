@@ -9,7 +9,7 @@ use super::keys::{Fallback, KEYS, Key, of_section};
 /// The schema (draft 2020-12)
 pub fn schema() -> Value {
     let mut tables = Map::new();
-    for section in ["listen", "admin", "upstream", "rules", "limits", "audit"] {
+    for section in ["listen", "admin", "upstream", "rules", "limits", "audit", "durable_storage"] {
         tables.insert(section.to_owned(), table(section));
     }
     tables.insert("issuers".to_owned(), json!({"type": "array", "minItems": 1, "items": table("issuers")}));

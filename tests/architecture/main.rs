@@ -17,7 +17,7 @@ struct Rule {
     why: &'static str,
 }
 
-const CORE: &[&str] = &["druid/", "route/", "resource_actions/", "authorize/", "json.rs"];
+const CORE: &[&str] = &["druid/", "route/", "resource_actions/", "authorize/", "durable_storage/", "json.rs"];
 
 const RULES: &[Rule] = &[
     Rule {

@@ -26,7 +26,7 @@ fn the_least_configuration_loads_without_a_finding() {
 #[test]
 fn the_documented_defaults_are_those_of_the_code() {
     let mut spelt_out = LEAST.to_owned();
-    for section in ["admin", "rules", "limits", "audit"] {
+    for section in ["admin", "rules", "limits", "audit", "durable_storage"] {
         writeln!(spelt_out, "[{section}]").unwrap();
         for key in KEYS.iter().filter(|key| key.section == section) {
             let Fallback::Value(value) = key.default else { continue };
@@ -35,7 +35,8 @@ fn the_documented_defaults_are_those_of_the_code() {
     }
     let (left_out, spelt_out) = (read(LEAST).config.unwrap(), read(&spelt_out).config.unwrap());
     let settings = |config: &Config| {
-        format!("{:#?}", (&config.admin, &config.rules, &config.door, &config.limits, &config.audit))
+        let Config { admin, rules, door, limits, audit, durable_storage, .. } = config;
+        format!("{:#?}", (admin, rules, door, limits, audit, durable_storage))
     };
     assert_eq!(settings(&left_out), settings(&spelt_out));
 }
@@ -43,7 +44,7 @@ fn the_documented_defaults_are_those_of_the_code() {
 #[test]
 fn every_key_with_a_default_stands_in_the_shipped_file() {
     let shipped = project_file("proxy.toml");
-    for key in KEYS.iter().filter(|key| matches!(key.section, "rules" | "limits" | "audit")) {
+    for key in KEYS.iter().filter(|key| matches!(key.section, "rules" | "limits" | "audit" | "durable_storage")) {
         assert!(
             shipped.contains(&format!("{} ", key.name)),
             "{}.{} is not in proxy.toml",

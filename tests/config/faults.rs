@@ -53,6 +53,21 @@ faults! {
     an_algorithm_that_cannot_count:
         "\"RS256\"" => "\"RS256\", \"HS256\"",
         "proxy.toml:12: issuers.algorithms: `HS256` is no algorithm that can count; the algorithms are RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
+    a_bucket_without_a_prefix:
+        "[roles.viewer]" => "[durable_storage]\nbucket = \"druid\"\n[roles.viewer]",
+        "proxy.toml:13: durable_storage.prefix: is missing; write the value of druid.msq.intermediate.storage.prefix";
+    a_prefix_without_a_bucket:
+        "[roles.viewer]" => "[durable_storage]\nprefix = \"msq\"\n[roles.viewer]",
+        "proxy.toml:13: durable_storage.bucket: is missing; write the value of druid.msq.intermediate.storage.bucket";
+    a_bucket_that_cannot_be_one:
+        "[roles.viewer]" => "[durable_storage]\nbucket = \"s3://druid\"\nprefix = \"msq\"\n[roles.viewer]",
+        "proxy.toml:14: durable_storage.bucket: `s3://druid` is no bucket; write it as Druid's properties have it";
+    an_endpoint_with_a_path:
+        "[roles.viewer]" => "[durable_storage]\nendpoint = \"https://s3.test/druid\"\n[roles.viewer]",
+        "proxy.toml:14: durable_storage.endpoint: `https://s3.test/druid` is no address of an S3 server; write `https://host` or `http://host:port`, without a path";
+    a_requirement_without_a_report:
+        "[roles.viewer]" => "[durable_storage]\nrequired = true\n[roles.viewer]",
+        "proxy.toml:14: durable_storage.required: rests on a report, and there is none; name the file that `preflight s3 --json` writes in `report`";
     a_role_without_grants:
         "grants = [\"READ DATASOURCE wikipedia\"]" => "grants = []",
         "proxy.toml:13: roles.viewer.grants: is empty; give the role something, or take it out";
