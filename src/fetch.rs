@@ -7,18 +7,18 @@ use bytes::Bytes;
 use http::header::{ACCEPT, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
+
+use crate::connector::{Connector, causes, connector};
 
 /// How long a document may take, all in all
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Fetches documents, trusting certain roots
 pub struct Fetcher {
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Client<Connector, Empty<Bytes>>,
 }
 
 impl fmt::Debug for Fetcher {
@@ -50,20 +50,12 @@ pub enum FetchError {
 impl Fetcher {
     /// Fetches with these settings of TLS
     pub fn new(tls: ClientConfig) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(PATIENCE));
-        connector.enforce_http(false);
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
         // Documents are rare: no connection is worth keeping.
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(0)
-            .build(connector);
+            .build(connector(tls, PATIENCE));
         Self { client }
     }
 
@@ -85,24 +77,14 @@ impl Fetcher {
         let json = http::HeaderValue::from_static("application/json, application/jwk-set+json");
         request.headers_mut().insert(ACCEPT, json);
         request.headers_mut().insert(USER_AGENT, http::HeaderValue::from_static("msq-gate"));
-        let answer = self.client.request(request).await.map_err(|error| no_answer(&error))?;
+        let answer =
+            self.client.request(request).await.map_err(|error| FetchError::NoAnswer(causes(&error)))?;
         if answer.status() != StatusCode::OK {
             return Err(FetchError::Status(answer.status()));
         }
         let body = Limited::new(answer.into_body(), most_bytes).collect().await;
         Ok(body.map_err(|_| FetchError::Body(most_bytes))?.to_bytes())
     }
-}
-
-/// The causes, down to the one that says something: "connection refused", "certificate expired"
-fn no_answer(error: &dyn std::error::Error) -> FetchError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    FetchError::NoAnswer(text)
 }
 
 fn may_be_asked(uri: &Uri) -> bool {

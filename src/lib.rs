@@ -40,6 +40,7 @@ pub mod head;
 pub mod authenticate;
 pub mod key_keeper;
 pub mod fetch;
+pub mod connector;
 pub mod route;
 pub mod body;
 pub mod resource_actions;

@@ -11,18 +11,18 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
+
+use crate::connector::{Connector, connector};
 
 /// How long a pooled connection may idle: well under Jetty's five minutes, so that no POST meets a dead one
 const POOL_IDLE: Duration = Duration::from_secs(60);
 
 /// The router
 pub struct Upstream {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     scheme: Scheme,
     authority: String,
     sign_in: Option<HeaderValue>,
@@ -68,17 +68,8 @@ impl Upstream {
     ///
     /// Where the sign-in cannot stand in a header.
     pub fn new(settings: UpstreamSettings) -> Result<Self, http::header::InvalidHeaderValue> {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(settings.connect));
-        connector.set_nodelay(true);
-        connector.enforce_http(false);
         let scheme = if settings.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let tls = settings.tls.unwrap_or_else(crate::tls::client_without_roots);
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -86,7 +77,7 @@ impl Upstream {
             .pool_max_idle_per_host(64)
             .http1_max_headers(200)
             .http1_max_buf_size(64 << 10)
-            .build(connector);
+            .build(connector(tls, settings.connect));
         let sign_in = settings.sign_in.map(|(name, password)| basic(&name, &password)).transpose()?;
         Ok(Self { client, scheme, authority: settings.authority, sign_in })
     }

@@ -44,7 +44,9 @@ fn the_documented_defaults_are_those_of_the_code() {
 #[test]
 fn every_key_with_a_default_stands_in_the_shipped_file() {
     let shipped = project_file("proxy.toml");
-    for key in KEYS.iter().filter(|key| matches!(key.section, "rules" | "limits" | "audit" | "durable_storage")) {
+    for key in
+        KEYS.iter().filter(|key| matches!(key.section, "rules" | "limits" | "audit" | "durable_storage"))
+    {
         assert!(
             shipped.contains(&format!("{} ", key.name)),
             "{}.{} is not in proxy.toml",
