@@ -71,5 +71,6 @@ pub mod certificate_advice;
 pub mod development;
 pub mod server;
 pub mod live;
+pub mod preflight;
 pub mod watch_files;
 pub mod stand_in;

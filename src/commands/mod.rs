@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod load;
 mod needs;
+mod preflight;
 mod routes;
 mod serve;
 
@@ -89,6 +90,35 @@ enum Verb {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Prove, now and from here, what a long query will need: the S3 actions of durable storage, one by one
+    #[command(
+        after_help = "Examples:\n  msq-gate preflight s3 --druid-properties conf/druid/_common/common.runtime.properties\n  \
+                            msq-gate preflight s3 --config proxy.toml --json\n\n\
+                            Run it where Druid runs, as the user that Druid runs as. Ends with 0 where all is proven, else with 69."
+    )]
+    Preflight {
+        /// What to prove
+        #[arg(value_enum, required = true)]
+        what: Vec<Preflight>,
+        /// The configuration whose [durable_storage] says where; proxy.toml where neither file is named
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Druid's own common.runtime.properties, which say where and with which credentials
+        #[arg(long, value_name = "FILE")]
+        druid_properties: Option<PathBuf>,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+        /// Also write the JSON to this file, replacing it whole
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+        /// Where the ids of open uploads are kept from one run to the next
+        #[arg(long, value_name = "FILE")]
+        state: Option<PathBuf>,
+        /// The user or role that the bucket policy names
+        #[arg(long, value_name = "ARN")]
+        principal: Option<String>,
+    },
     /// Show the gate at work: certificates, people, policy and Druid, all for the occasion
     #[command(after_help = "Examples:\n  msq-gate demo\n  msq-gate demo --druid http://127.0.0.1:8888")]
     Demo {
@@ -116,6 +146,13 @@ pub enum Format {
     Json,
 }
 
+/// What a preflight proves
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Preflight {
+    /// The four S3 actions of durable storage
+    S3,
+}
+
 /// How a command ends, as BSD's sysexits names it
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
@@ -124,6 +161,8 @@ enum Exit {
     DataError,
     /// A file cannot be read
     NoInput,
+    /// A service is not there, or does not do what it must
+    Unavailable,
     /// The system does not give what is needed: an address, a thread
     System,
     /// A file cannot be written
@@ -140,6 +179,7 @@ impl From<Exit> for ExitCode {
             Exit::Ok => 0,
             Exit::DataError => 65,
             Exit::NoInput => 66,
+            Exit::Unavailable => 69,
             Exit::System => 71,
             Exit::CannotCreate => 73,
             Exit::NoPermission => 77,
@@ -162,6 +202,10 @@ pub fn run() -> ExitCode {
             explain::run(&config, &who, json, file.as_deref())
         }
         Verb::Routes { format } => routes::run(format),
+        Verb::Preflight { what: _, config, druid_properties, json, report, state, principal } => {
+            let asked = preflight::Asked { config, druid_properties, json, report, state, principal };
+            preflight::s3(&asked)
+        }
         Verb::Demo { druid } => demo::run(druid.as_deref()),
         Verb::Certs { folder } => certs::run(&folder),
     };

@@ -224,4 +224,9 @@ impl Config {
     pub fn read(text: &str, folder: &std::path::Path) -> Reading {
         read::read(text, folder)
     }
+
+    /// Reads `[durable_storage]` alone, for a preflight where Druid runs: the rest of the file need not be there
+    pub fn read_durable_storage(text: &str, folder: &std::path::Path) -> (Vec<Fault>, DurableStorage) {
+        read::read_durable_storage(text, folder)
+    }
 }

@@ -8,11 +8,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::advice::advise;
 use super::durable_storage;
-use super::fault::Severity;
+use super::fault::{Fault, Severity};
 use super::section::{At, Findings, Section, nearest};
 use super::{
-    Admin, Audit, AuditFile, Config, Door, Health, IssuerConfig, Limits, Listen, PasswordSource, Reading,
-    RefusalDetail, SignIn, Statements, Upstream, UpstreamTls,
+    Admin, Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Listen,
+    PasswordSource, Reading, RefusalDetail, SignIn, Statements, Upstream, UpstreamTls,
 };
 use crate::authenticate::{Algorithm, BasicToken, Issuer, IssuerSettings};
 use crate::authorize::Policy;
@@ -43,6 +43,22 @@ pub(super) fn read(text: &str, folder: &Path) -> Reading {
     let findings = findings.into_faults();
     let faulty = findings.iter().any(|fault| fault.severity == Severity::Error);
     Reading { config: config.filter(|_| !faulty), findings }
+}
+
+pub(super) fn read_durable_storage(text: &str, folder: &Path) -> (Vec<Fault>, DurableStorage) {
+    let mut findings = Findings::new(text);
+    let storage = match DeTable::parse(text) {
+        Ok(root) => {
+            let section = Section::of_root(root.get_ref(), "durable_storage", &mut findings);
+            durable_storage::read(&section, folder, &mut findings)
+        }
+        Err(error) => {
+            let offset = error.span().map_or(0, |span| span.start);
+            findings.error(offset, "TOML", error.message(), "mend the syntax; nothing else was looked at");
+            DurableStorage::default()
+        }
+    };
+    (findings.into_faults(), storage)
 }
 
 fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findings<'_>) -> Option<Config> {

@@ -3,7 +3,12 @@
 //! Pure: `preflight` asks S3 and writes a [`Report`]; the gate reads it and needs no credentials.
 
 pub mod action;
+pub mod answer;
+pub mod druid_properties;
 pub mod place;
+pub mod policy;
+pub mod problem;
+pub mod properties;
 pub mod report;
 
 pub use action::Action;

@@ -51,6 +51,97 @@ impl fmt::Display for Location {
     }
 }
 
+/// Where requests for the probe's key go
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `https://host:port`, as it is told to people
+    pub endpoint: String,
+    /// The key's whole address, percent-encoded
+    pub url: String,
+}
+
+impl Place {
+    /// The region that requests are signed for: configured, in Amazon's own host names, or the environment's
+    pub fn region_or<'a>(&'a self, environment: Option<&'a str>) -> &'a str {
+        let host = self.endpoint.as_deref().and_then(region_of_host);
+        self.region.as_deref().or(host).or(environment).unwrap_or("us-east-1")
+    }
+
+    /// The address of the probe's key, as Amazon's SDK would form it
+    pub fn target(&self, region: &str) -> Target {
+        let Location { bucket, .. } = &self.location;
+        let amazon = || format!("https://s3.{region}.{}", dns_suffix(region));
+        let endpoint = self.endpoint.clone().unwrap_or_else(amazon);
+        let (scheme, authority) = endpoint.split_once("://").unwrap_or(("https", &endpoint));
+        let key = encoded(&self.location.probe_key());
+        let url = match self.addressing {
+            Addressing::VirtualHosted if fits_before_a_host(bucket, scheme, authority) => {
+                format!("{scheme}://{bucket}.{authority}/{key}")
+            }
+            Addressing::VirtualHosted | Addressing::PathStyle => format!("{endpoint}/{bucket}/{key}"),
+        };
+        Target { endpoint, url }
+    }
+}
+
+/// A bucket stands in the path where no host name, no certificate or no address could carry it
+fn fits_before_a_host(bucket: &str, scheme: &str, authority: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(plain) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let is_address =
+        authority.starts_with('[') || host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    bucket.len() <= 63
+        && bucket.split('.').all(is_label)
+        && !(scheme == "https" && bucket.contains('.'))
+        && !is_address
+}
+
+/// A key as it stands in an address: all but RFC 3986's unreserved characters and slashes encoded
+fn encoded(key: &str) -> String {
+    key.bytes().fold(String::new(), |mut written, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                written.push(char::from(byte));
+            }
+            other => written.push_str(&format!("%{other:02X}")),
+        }
+        written
+    })
+}
+
+/// The part of Amazon's cloud that a region is in, as it stands in names of resources
+pub fn partition(region: &str) -> &'static str {
+    match region.split_once('-').unwrap_or_default() {
+        ("cn", _) => "aws-cn",
+        ("eusc", _) => "aws-eusc",
+        ("us", rest) if rest.starts_with("gov-") => "aws-us-gov",
+        ("us", rest) if rest.starts_with("iso-") => "aws-iso",
+        ("us", rest) if rest.starts_with("isob-") => "aws-iso-b",
+        _ => "aws",
+    }
+}
+
+fn dns_suffix(region: &str) -> &'static str {
+    match partition(region) {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        "aws-iso" => "c2s.ic.gov",
+        "aws-iso-b" => "sc2s.sgov.gov",
+        _ => "amazonaws.com",
+    }
+}
+
+/// `eu-west-1` of `https://s3.eu-west-1.amazonaws.com`
+fn region_of_host(endpoint: &str) -> Option<&str> {
+    let (_, authority) = endpoint.split_once("://")?;
+    let rest = authority.strip_prefix("s3.").or_else(|| authority.strip_prefix("s3-"))?;
+    let (region, suffix) = rest.split_once('.')?;
+    (suffix == dns_suffix(region)).then_some(region)
+}
+
 /// Whether this can be a bucket's name: what S3 allows, and what its oldest buckets have
 pub fn is_bucket(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
@@ -115,6 +206,52 @@ mod tests {
         ] {
             assert_eq!(endpoint(text, "https"), None, "{text}");
         }
+    }
+
+    fn place(endpoint: Option<&str>, addressing: Addressing, bucket: &str) -> Place {
+        let location = Location { bucket: bucket.to_owned(), prefix: "a b".to_owned() };
+        Place { location, endpoint: endpoint.map(str::to_owned), region: None, addressing }
+    }
+
+    #[test]
+    fn a_bucket_stands_before_the_host_where_it_can() {
+        use Addressing::{PathStyle, VirtualHosted};
+        for (endpoint, addressing, bucket, url) in [
+            (None, VirtualHosted, "druid", "https://druid.s3.eu-west-1.amazonaws.com/a%20b/"),
+            (None, PathStyle, "druid", "https://s3.eu-west-1.amazonaws.com/druid/a%20b/"),
+            (None, VirtualHosted, "my.druid", "https://s3.eu-west-1.amazonaws.com/my.druid/a%20b/"),
+            (None, VirtualHosted, "Old_Druid", "https://s3.eu-west-1.amazonaws.com/Old_Druid/a%20b/"),
+            (Some("http://s3.test:9000"), VirtualHosted, "my.druid", "http://my.druid.s3.test:9000/a%20b/"),
+            (Some("http://127.0.0.1:9000"), VirtualHosted, "druid", "http://127.0.0.1:9000/druid/a%20b/"),
+            (Some("http://[::1]:9000"), VirtualHosted, "druid", "http://[::1]:9000/druid/a%20b/"),
+        ] {
+            let target = place(endpoint, addressing, bucket).target("eu-west-1");
+            assert_eq!(target.url, format!("{url}{PROBE_NAME}"));
+        }
+    }
+
+    #[test]
+    fn the_region_is_the_configured_one_then_the_hosts_then_the_environments() {
+        let mut place = place(Some("https://s3.eu-west-1.amazonaws.com"), Addressing::PathStyle, "druid");
+        assert_eq!(place.region_or(Some("eu-west-3")), "eu-west-1");
+        place.region = Some("eu-west-2".to_owned());
+        assert_eq!(place.region_or(Some("eu-west-3")), "eu-west-2");
+        (place.region, place.endpoint) = (None, Some("https://s3.test".to_owned()));
+        assert_eq!(place.region_or(Some("eu-west-3")), "eu-west-3");
+        assert_eq!(place.region_or(None), "us-east-1");
+    }
+
+    #[test]
+    fn other_parts_of_amazons_cloud_have_their_own_names() {
+        for (region, host) in [
+            ("us-east-1", "https://s3.us-east-1.amazonaws.com"),
+            ("us-gov-west-1", "https://s3.us-gov-west-1.amazonaws.com"),
+            ("cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn"),
+            ("us-isob-east-1", "https://s3.us-isob-east-1.sc2s.sgov.gov"),
+        ] {
+            assert_eq!(place(None, Addressing::PathStyle, "druid").target(region).endpoint, host);
+        }
+        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
     }
 
     #[test]

@@ -1,0 +1,337 @@
+//! Durable storage as Druid's own `common.runtime.properties` say it
+//!
+//! `druid.msq.intermediate.storage.*` (`S3StorageConnectorProvider`) and `druid.s3.*` (`AWSCredentialsConfig`,
+//! `AWSClientConfig`, `AWSEndpointConfig`, `AWSProxyConfig`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::place::{self, Addressing, Location, Place};
+use super::properties::{self, Property};
+
+const STORAGE: &str = "druid.msq.intermediate.storage";
+
+/// What Druid reads from its surroundings while it reads its properties
+pub trait Surroundings {
+    /// An environment variable
+    fn variable(&self, name: &str) -> Option<String>;
+    /// The text of a file
+    fn file(&self, path: &str) -> Option<String>;
+}
+
+/// What the properties say
+#[derive(Clone, PartialEq, Eq)]
+pub struct DruidStorage {
+    /// Where durable storage is
+    pub place: Place,
+    /// `druid.s3.accessKey` and `secretKey`
+    pub keys: Option<(String, String)>,
+    /// `druid.s3.fileSessionCredentials`
+    pub session_file: Option<String>,
+    /// What Druid does and a preflight does not
+    pub differences: Vec<String>,
+}
+
+impl fmt::Debug for DruidStorage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "DruidStorage({})", self.place.location)
+    }
+}
+
+/// A property that cannot be used
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PropertyFault {
+    /// Its line; 0 where it is missing
+    pub line: usize,
+    /// Its key
+    pub key: String,
+    /// What is wrong, and what to write instead
+    pub what: String,
+}
+
+/// Reads the text of a properties file
+///
+/// # Errors
+///
+/// Every property that cannot be used, and each that is missing.
+pub fn read(text: &str, surroundings: &dyn Surroundings) -> Result<DruidStorage, Vec<PropertyFault>> {
+    let mut reader = Reader { properties: BTreeMap::new(), faults: Vec::new(), surroundings };
+    for property in properties::read(text) {
+        reader.properties.insert(property.key.clone(), property);
+    }
+    let storage = reader.storage();
+    match storage {
+        Some(storage) if reader.faults.is_empty() => Ok(storage),
+        Some(_) | None => {
+            reader.faults.sort_by_key(|fault| fault.line);
+            Err(reader.faults)
+        }
+    }
+}
+
+struct Reader<'a> {
+    properties: BTreeMap<String, Property>,
+    faults: Vec<PropertyFault>,
+    surroundings: &'a dyn Surroundings,
+}
+
+impl Reader<'_> {
+    fn storage(&mut self) -> Option<DruidStorage> {
+        self.expect(&format!("{STORAGE}.enable"), "true", "durable storage is off without it");
+        self.expect(&format!("{STORAGE}.type"), "s3", "only storage of this type can be probed");
+        let bucket = self.checked(&format!("{STORAGE}.bucket"), place::is_bucket, "the name of the bucket");
+        let prefix =
+            self.checked(&format!("{STORAGE}.prefix"), place::is_prefix, "what every key begins with");
+        let endpoint = self.endpoint();
+        let region = self.value("druid.s3.endpoint.signingRegion");
+        let addressing = match self.value("druid.s3.enablePathStyleAccess").as_deref() {
+            Some("true") => Addressing::PathStyle,
+            Some(_) | None => Addressing::VirtualHosted,
+        };
+        let keys = (self.password("druid.s3.accessKey"), self.password("druid.s3.secretKey"));
+        let session_file = self.value("druid.s3.fileSessionCredentials");
+        let differences = self.differences();
+        let location = Location { bucket: bucket?, prefix: prefix? };
+        let place = Place { location, endpoint, region, addressing };
+        let keys = if let (Some(key), Some(secret)) = keys { Some((key, secret)) } else { None };
+        Some(DruidStorage { place, keys, session_file, differences })
+    }
+
+    fn endpoint(&mut self) -> Option<String> {
+        let scheme = self.value("druid.s3.protocol").unwrap_or_else(|| "https".to_owned());
+        if !matches!(scheme.as_str(), "http" | "https") {
+            self.fault("druid.s3.protocol", "is neither http nor https; write one of them");
+        }
+        let text = self.value("druid.s3.endpoint.url")?;
+        let endpoint = place::endpoint(&text, &scheme);
+        if endpoint.is_none() {
+            self.fault("druid.s3.endpoint.url", "is no address of an S3 server; write `https://host:port`");
+        }
+        endpoint
+    }
+
+    /// What would make Druid's requests go another way than ours
+    fn differences(&mut self) -> Vec<String> {
+        let proxy = self.value("druid.s3.proxy.host").map(|host| {
+            format!("druid.s3.proxy.host is {host}: Druid asks S3 through that proxy, this preflight asks it directly")
+        });
+        let global = self.value("druid.s3.forceGlobalBucketAccessEnabled").filter(|on| on == "true").map(|_| {
+            "druid.s3.forceGlobalBucketAccessEnabled is on: Druid finds a bucket's region by itself, this preflight \
+             asks the configured one"
+                .to_owned()
+        });
+        proxy.into_iter().chain(global).collect()
+    }
+
+    /// A value, interpolated; one that is empty counts as none
+    fn value(&mut self, key: &str) -> Option<String> {
+        let property = self.properties.get(key)?;
+        let value = match interpolated(&property.value, self.surroundings) {
+            Ok(value) => value,
+            Err(what) => {
+                self.fault(key, &what);
+                return None;
+            }
+        };
+        Some(value).filter(|value| !value.is_empty())
+    }
+
+    fn checked(&mut self, key: &str, is_right: fn(&str) -> bool, meaning: &str) -> Option<String> {
+        let value = self.value(key);
+        match &value {
+            None => self.fault(key, &format!("is missing; write {meaning}")),
+            Some(value) if !is_right(value) => self.fault(key, &format!("cannot be that; write {meaning}")),
+            Some(_) => {}
+        }
+        value
+    }
+
+    fn expect(&mut self, key: &str, expected: &str, why: &str) {
+        if self.value(key).as_deref() != Some(expected) {
+            self.fault(key, &format!("is not `{expected}`: {why}"));
+        }
+    }
+
+    /// A password as Druid's `PasswordProvider` reads it: itself, or JSON that says where it is
+    fn password(&mut self, key: &str) -> Option<String> {
+        let value = self.value(key)?;
+        let Ok(Value::Object(provider)) = serde_json::from_str(&value) else { return Some(value) };
+        let text = |name: &str| provider.get(name).and_then(Value::as_str);
+        match (text("type"), text("password"), text("variable")) {
+            (Some("default"), Some(password), _) => Some(password.to_owned()),
+            (Some("environment"), _, Some(variable)) => {
+                let found = self.surroundings.variable(variable);
+                if found.is_none() {
+                    self.fault(
+                        key,
+                        &format!("names the environment variable `{variable}`, which is not set here"),
+                    );
+                }
+                found
+            }
+            _ => {
+                self.fault(
+                    key,
+                    "has a password provider that is not known here; known are `default`, `environment`",
+                );
+                None
+            }
+        }
+    }
+
+    fn fault(&mut self, key: &str, what: &str) {
+        let line = self.properties.get(key).map_or(0, |property| property.line);
+        self.faults.push(PropertyFault { line, key: key.to_owned(), what: what.to_owned() });
+    }
+}
+
+/// `${env:NAME}`, `${env:NAME:-default}` and `${file:UTF-8:PATH}` in a value (Druid's manual, "Configuration
+/// interpolation")
+fn interpolated(value: &str, surroundings: &dyn Surroundings) -> Result<String, String> {
+    let mut written = String::new();
+    let mut rest = value;
+    while let Some((before, inside)) = rest.split_once("${") {
+        let Some((inside, after)) = inside.split_once('}') else { break };
+        written.push_str(before);
+        written.push_str(&found(inside, surroundings)?);
+        rest = after;
+    }
+    written.push_str(rest);
+    Ok(written)
+}
+
+fn found(inside: &str, surroundings: &dyn Surroundings) -> Result<String, String> {
+    let (name, default) = match inside.split_once(":-") {
+        Some((name, default)) => (name, Some(default.to_owned())),
+        None => (inside, None),
+    };
+    let (value, what) = if let Some(variable) = name.strip_prefix("env:") {
+        (
+            surroundings.variable(variable),
+            format!("the environment variable `{variable}`, which is not set here"),
+        )
+    } else if let Some(path) = name.strip_prefix("file:UTF-8:") {
+        (surroundings.file(path), format!("the file `{path}`, which cannot be read here"))
+    } else {
+        (None, format!("`${{{inside}}}`, which only Druid's own process knows; write its value"))
+    };
+    value.or(default).ok_or_else(|| format!("names {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Here;
+
+    impl Surroundings for Here {
+        fn variable(&self, name: &str) -> Option<String> {
+            (name == "SECRET").then(|| "from-environment".to_owned())
+        }
+
+        fn file(&self, path: &str) -> Option<String> {
+            (path == "/secret").then(|| "from-file".to_owned())
+        }
+    }
+
+    const LEAST: &str = "druid.msq.intermediate.storage.enable=true
+druid.msq.intermediate.storage.type=s3
+druid.msq.intermediate.storage.bucket=druid
+druid.msq.intermediate.storage.prefix=msq
+";
+
+    fn with(lines: &str) -> Result<DruidStorage, Vec<PropertyFault>> {
+        read(&format!("{LEAST}{lines}"), &Here)
+    }
+
+    fn fault(lines: &str) -> String {
+        let faults = with(lines).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        format!("{}: {} {}", faults[0].line, faults[0].key, faults[0].what)
+    }
+
+    #[test]
+    fn the_least_that_druid_needs_is_enough() {
+        let storage = with("").unwrap();
+        assert_eq!(storage.place.location.to_string(), "s3://druid/msq/");
+        assert_eq!((storage.keys, storage.session_file, storage.place.endpoint), (None, None, None));
+        assert_eq!(storage.place.addressing, Addressing::VirtualHosted);
+    }
+
+    #[test]
+    fn the_endpoint_has_the_protocol_unless_it_has_its_own() {
+        let endpoint = |lines: &str| with(lines).unwrap().place.endpoint;
+        let http = "druid.s3.protocol=http\ndruid.s3.endpoint.url=";
+        assert_eq!(endpoint(&format!("{http}127.0.0.1:9000")).as_deref(), Some("http://127.0.0.1:9000"));
+        assert_eq!(endpoint(&format!("{http}https://s3.test/")).as_deref(), Some("https://s3.test"));
+        assert_eq!(endpoint("druid.s3.endpoint.url=s3.test").as_deref(), Some("https://s3.test"));
+    }
+
+    #[test]
+    fn keys_are_read_from_where_druid_reads_them() {
+        let secret = |value: &str| {
+            with(&format!("druid.s3.accessKey=AK\ndruid.s3.secretKey={value}")).unwrap().keys.unwrap().1
+        };
+        assert_eq!(secret("plain"), "plain");
+        assert_eq!(secret(r#"{"type":"default","password":"p"}"#), "p");
+        assert_eq!(secret(r#"{"type":"environment","variable":"SECRET"}"#), "from-environment");
+        assert_eq!(secret("${env:SECRET}"), "from-environment");
+        assert_eq!(secret("${file:UTF-8:/secret}"), "from-file");
+        assert_eq!(secret("${env:NONE:-else}"), "else");
+        assert_eq!(with("druid.s3.accessKey=AK").unwrap().keys, None, "half a pair is none, as in Druid");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_a_fault_with_its_line() {
+        let key = "druid.s3.secretKey";
+        assert_eq!(
+            fault(&format!("{key}=${{env:NONE}}")),
+            format!("5: {key} names the environment variable `NONE`, which is not set here")
+        );
+        assert_eq!(
+            fault(&format!("{key}=${{sys:x}}")),
+            format!("5: {key} names `${{sys:x}}`, which only Druid's own process knows; write its value")
+        );
+        assert_eq!(
+            fault(&format!(r#"{key}={{"type":"vault"}}"#)),
+            format!(
+                "5: {key} has a password provider that is not known here; known are `default`, `environment`"
+            )
+        );
+        assert_eq!(
+            fault("druid.s3.endpoint.url=s3://x"),
+            "5: druid.s3.endpoint.url is no address of an S3 server; write `https://host:port`"
+        );
+    }
+
+    #[test]
+    fn storage_that_is_off_or_local_or_half_told_is_a_fault() {
+        let enable = "druid.msq.intermediate.storage.enable";
+        assert_eq!(
+            fault(&format!("{enable}=false")),
+            format!("5: {enable} is not `true`: durable storage is off without it")
+        );
+        let kind = "druid.msq.intermediate.storage.type";
+        assert_eq!(
+            fault(&format!("{kind}=local")),
+            format!("5: {kind} is not `s3`: only storage of this type can be probed")
+        );
+        assert_eq!(read("", &Here).unwrap_err().len(), 4, "all that is missing is told at once");
+    }
+
+    #[test]
+    fn what_druid_does_otherwise_is_told() {
+        assert_eq!(with("").unwrap().differences, Vec::<String>::new());
+        let told =
+            with("druid.s3.proxy.host=proxy.test\ndruid.s3.forceGlobalBucketAccessEnabled=true").unwrap();
+        assert_eq!(told.differences.len(), 2, "{:?}", told.differences);
+    }
+
+    #[test]
+    fn no_secret_is_shown_in_a_log() {
+        let storage = with("druid.s3.accessKey=AK\ndruid.s3.secretKey=hush").unwrap();
+        assert!(!format!("{storage:?}").contains("hush"));
+    }
+}
