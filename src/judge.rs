@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::resource_actions::Rules;
 use crate::resource_actions::judged_statement::JudgedStatement;
+use crate::resource_actions::query_context::Setting;
 use crate::resource_actions::sql::{JUDGE_STACK_BYTES, Parameter, SqlLimits, SqlRefusal};
 use crate::resource_actions::submit::Submit;
 
@@ -167,9 +168,12 @@ struct Bytes;
 
 impl Weighter<StatementKey, Arc<JudgedStatement>> for Bytes {
     fn weight(&self, key: &StatementKey, judged: &Arc<JudgedStatement>) -> u64 {
-        // Text and parameters stand in the key and in the judgement; the text once more as it is forwarded.
+        // Text and parameters stand in the key and in the judgement; the text once more as it is forwarded, and
+        // parts of it as what it sets.
         let parameters: usize = key.parameters.iter().map(Parameter::bytes).sum();
-        let text = 2 * (key.query.len() + parameters) + judged.judgement().forwarded.len();
+        let judgement = judged.judgement();
+        let settings: usize = judgement.settings.iter().map(Setting::bytes).sum();
+        let text = 2 * (key.query.len() + parameters) + judgement.forwarded.len() + settings;
         u64::try_from(text + 512).unwrap_or(u64::MAX)
     }
 }

@@ -5,15 +5,16 @@ use super::policy::Policy;
 use super::receipt::Receipt;
 use crate::authenticate::Identity;
 use crate::druid::{DruidRequest, Endpoint};
-use crate::resource_actions::{AnalyzedRequest, Needed};
+use crate::resource_actions::{AnalyzedRequest, Needed, Storage};
 
 /// A request that was judged and may be sent, as it was judged; the only thing that `forward` takes
 ///
 /// Only [`decide`] makes one:
 ///
 /// ```compile_fail
-/// # fn forge(request: msq_gate::druid::DruidRequest, receipt: msq_gate::authorize::Receipt) {
-/// let forged = msq_gate::authorize::PermittedRequest { request, receipt };
+/// # use msq_gate::{authorize::Receipt, druid::DruidRequest, resource_actions::Storage};
+/// # fn forge(request: DruidRequest, receipt: Receipt, storage: Storage) {
+/// let forged = msq_gate::authorize::PermittedRequest { request, receipt, storage };
 /// # }
 /// ```
 #[must_use = "a permitted request that is not sent is a query that somebody waits for"]
@@ -21,9 +22,20 @@ use crate::resource_actions::{AnalyzedRequest, Needed};
 pub struct PermittedRequest {
     request: DruidRequest,
     receipt: Receipt,
+    storage: Storage,
 }
 
 impl PermittedRequest {
+    fn new(analyzed: AnalyzedRequest, receipt: Receipt) -> Self {
+        let (request, storage) = analyzed.into_parts();
+        PermittedRequest { request, receipt, storage }
+    }
+
+    /// Whether it asks for durable storage
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     /// What was needed and by what it was held
     pub fn receipt(&self) -> &Receipt {
         &self.receipt
@@ -93,7 +105,7 @@ pub fn decide(
     policy: &Policy,
 ) -> Result<PermittedRequest, Box<Denied>> {
     match verdict(analyzed.needs(), &Caller::verified(identity), policy) {
-        (Verdict::Permit, receipt) => Ok(PermittedRequest { request: analyzed.into_request(), receipt }),
+        (Verdict::Permit, receipt) => Ok(PermittedRequest::new(analyzed, receipt)),
         (Verdict::Deny(reason), receipt) => {
             Err(Box::new(Denied { reason, deed: analyzed.deed().to_owned(), receipt }))
         }
@@ -103,5 +115,5 @@ pub fn decide(
 /// Permits the one request that needs no caller, where the configuration opens it: the router's health
 pub fn permit_public_health(analyzed: AnalyzedRequest) -> Option<PermittedRequest> {
     let is_health = analyzed.endpoint() == Endpoint::Health && *analyzed.needs() == Needed::Authenticated;
-    is_health.then(|| PermittedRequest { request: analyzed.into_request(), receipt: Receipt::default() })
+    is_health.then(|| PermittedRequest::new(analyzed, Receipt::default()))
 }

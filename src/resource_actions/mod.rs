@@ -2,6 +2,7 @@
 //!
 //! Pure and synchronous; anything not understood is refused here, and the refusal says which part.
 
+pub mod durable_storage;
 pub mod ingestion;
 pub mod judged_statement;
 pub mod needed;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use crate::druid::endpoint::Judged;
 use crate::druid::{DruidRequest, Endpoint, Owner, Task};
+pub use durable_storage::Storage;
 use ingestion::TaskSpecError;
 use judged_statement::JudgedStatement;
 pub use needed::Needed;
@@ -29,6 +31,7 @@ pub struct AnalyzedRequest {
     request: DruidRequest,
     needs: Needed,
     deed: String,
+    storage: Storage,
 }
 
 impl AnalyzedRequest {
@@ -47,9 +50,9 @@ impl AnalyzedRequest {
         &self.deed
     }
 
-    /// The request, to be sent if it may
-    pub fn into_request(self) -> DruidRequest {
-        self.request
+    /// The request, to be sent if it may, and whether it asks for durable storage
+    pub fn into_parts(self) -> (DruidRequest, Storage) {
+        (self.request, self.storage)
     }
 }
 
@@ -102,10 +105,12 @@ pub fn analyze(
     rules: &Rules,
     json_depth: usize,
 ) -> Result<AnalyzedRequest, AnalysisError> {
+    let mut storage = Storage::NotAsked;
     let (needs, deed) = match (request.endpoint.judged(), evidence) {
         (Judged::ByEndpoint, Evidence::None) => (Needed::Authenticated, "use this endpoint".to_owned()),
         (Judged::ByStatement, Evidence::Statement { submit, judged, submitter }) if judged.is_of(&submit) => {
             let judgement = judged.judgement();
+            storage = Storage::asked(request.endpoint, &submit, judgement);
             request.body = submit.body(&judgement.forwarded, &submitter);
             let keys = query_context::resource_actions(&submit.context_keys, rules);
             (judgement.needs.clone().and(keys), format!("run this {}", judgement.kind))
@@ -122,5 +127,5 @@ pub fn analyze(
         }
         _ => return Err(AnalysisError::Mismatch),
     };
-    Ok(AnalyzedRequest { request, needs, deed })
+    Ok(AnalyzedRequest { request, needs, deed, storage })
 }

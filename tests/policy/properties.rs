@@ -66,7 +66,7 @@ fn white_space_and_comments_between_tokens_change_nothing() {
 #[test]
 fn what_stands_around_a_query_only_adds() {
     with_samples(|sample| {
-        let is_lone = sample.judgement.set_keys.is_empty() && !sample.sql.contains(';');
+        let is_lone = sample.judgement.settings.is_empty() && !sample.sql.contains(';');
         if sample.judgement.kind != StatementKind::Select || !is_lone {
             return;
         }

@@ -14,6 +14,7 @@ use super::walk::{Findings, Objection};
 use super::{census, cursor, dialect, forwarded, lexer, needs, rewrite, statement, token, walk};
 use crate::druid::ResourceAction;
 use crate::druid::owner::is_reserved_context_key;
+use crate::resource_actions::query_context::Setting;
 use crate::resource_actions::{Needed, Rules};
 
 /// The stack of the thread on which [`judge`] is called
@@ -39,8 +40,8 @@ pub struct Judgement {
     pub needs: Needed,
     /// The text to send in place of the one that came
     pub forwarded: String,
-    /// The context keys that it sets, in the order of the text
-    pub set_keys: Vec<String>,
+    /// What its `SET`s put into the query context, in the order of the text
+    pub settings: Vec<Setting>,
     /// The datasource it writes
     pub target: Option<String>,
 }
@@ -84,7 +85,7 @@ pub fn judge(sql: &SqlStatement<'_>, rules: &Rules, limits: &SqlLimits) -> Resul
     let tokens = token::decode(sql.text, &lexemes)?;
     cursor::refuse_hints_of_two_readings(sql.text, &tokens)?;
     let request = statement::parse(sql.text, &tokens)?;
-    refuse_reserved_keys(&request.set_keys)?;
+    refuse_reserved_keys(&request.settings)?;
     let query = Query { text: sql.text, tokens: query_tokens(&request), parameters: sql.parameters, limits };
     let findings = query.findings()?;
     let needs = Needed::after_reading_everything(
@@ -96,13 +97,13 @@ pub fn judge(sql: &SqlStatement<'_>, rules: &Rules, limits: &SqlLimits) -> Resul
         needs,
         forwarded,
         target: target(&request.target),
-        set_keys: request.set_keys,
+        settings: request.settings,
     })
 }
 
-fn refuse_reserved_keys(keys: &[String]) -> Result<(), SqlRefusal> {
-    let reserved = keys.iter().find(|key| is_reserved_context_key(key));
-    reserved.map_or(Ok(()), |key| Err(SqlRefusal::ReservedContextKey { key: key.clone() }))
+fn refuse_reserved_keys(settings: &[Setting]) -> Result<(), SqlRefusal> {
+    let reserved = settings.iter().find(|setting| is_reserved_context_key(&setting.key));
+    reserved.map_or(Ok(()), |setting| Err(SqlRefusal::ReservedContextKey { key: setting.key.clone() }))
 }
 
 fn all_needs(
@@ -111,7 +112,7 @@ fn all_needs(
     rules: &Rules,
 ) -> Option<BTreeSet<ResourceAction>> {
     let mut all: BTreeSet<_> = needs::of_target(&request.target).into_iter().collect();
-    all.extend(request.set_keys.iter().filter_map(|key| needs::of_key(key, rules)));
+    all.extend(request.settings.iter().filter_map(|setting| needs::of_key(&setting.key, rules)));
     for mention in &findings.mentions {
         all.extend(needs::of_mention(mention, rules)?);
     }
@@ -217,6 +218,7 @@ fn printable(text: &str) -> String {
 mod tests {
     use super::super::SqlRefusalClass;
     use super::*;
+    use crate::resource_actions::query_context::ContextValue;
 
     fn judged(text: &str) -> Result<Judgement, SqlRefusal> {
         judge(&SqlStatement { text, parameters: &[] }, &Rules::default(), &SqlLimits::default())
@@ -229,7 +231,7 @@ mod tests {
                 .unwrap();
         assert_eq!(judgement.kind.to_string(), "EXPLAIN of REPLACE");
         assert_eq!(judgement.target.as_deref(), Some("b"));
-        assert_eq!(judgement.set_keys, ["a"]);
+        assert_eq!(judgement.settings, [Setting { key: "a".to_owned(), value: ContextValue::Other }]);
         assert_eq!(
             judged("INSERT INTO EXTERN(s3()) AS CSV SELECT 1").unwrap().kind.to_string(),
             "INSERT INTO EXTERN"

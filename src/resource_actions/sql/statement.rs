@@ -8,12 +8,13 @@ use super::keyword::Keyword;
 use super::lexer::Symbol;
 use super::refusal::SqlRefusal;
 use super::token::{Token, TokenKind};
+use crate::resource_actions::query_context::{ContextValue, Setting};
 
 /// A request, taken apart
 #[derive(Debug)]
 pub(super) struct Request<'t, 'a> {
-    /// The keys of its `SET`s, in the order of the text
-    pub(super) set_keys: Vec<String>,
+    /// Its `SET`s, in the order of the text
+    pub(super) settings: Vec<Setting>,
     /// Whether the statement is only explained
     pub(super) is_explained: bool,
     /// Where its rows go
@@ -50,8 +51,8 @@ pub(super) fn parse<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Result<Reque
     let Some((main, settings)) = statements.split_last() else {
         return Err(SqlRefusal::EndsEarly);
     };
-    let set_keys =
-        settings.iter().map(|setting| set_key(&whole.within(setting))).collect::<Result<_, _>>()?;
+    let settings =
+        settings.iter().map(|setting| read_setting(&whole.within(setting))).collect::<Result<_, _>>()?;
     let mut main = whole.within(main);
     let is_explained = main.eat(Keyword::Explain) && explain_head(&mut main)?;
     let request = match main.peek_keyword() {
@@ -68,7 +69,7 @@ pub(super) fn parse<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Result<Reque
         );
     }
     let Parts { target, query, clustered_by } = request;
-    Ok(Request { set_keys, is_explained, target, query, clustered_by })
+    Ok(Request { settings, is_explained, target, query, clustered_by })
 }
 
 /// Kinds of statements that Druid's grammar does not know or its planner refuses
@@ -87,7 +88,7 @@ struct Parts<'t, 'a> {
 }
 
 /// `[ALTER (SYSTEM|SESSION)] SET key = literal`
-fn set_key(setting: &Cursor<'_, '_, '_>) -> Result<String, SqlRefusal> {
+fn read_setting(setting: &Cursor<'_, '_, '_>) -> Result<Setting, SqlRefusal> {
     let mut setting = setting.clone();
     if setting.eat(Keyword::Alter) && !setting.eat(Keyword::System) {
         setting.expect(Keyword::Session)?;
@@ -100,28 +101,42 @@ fn set_key(setting: &Cursor<'_, '_, '_>) -> Result<String, SqlRefusal> {
         return Err(setting.unsupported("SET of a compound key; quote the key if it holds a dot".to_owned()));
     }
     setting.expect_symbol(Symbol::Equals)?;
-    literal(&mut setting)?;
+    let value = literal(&mut setting)?;
     setting.expect_end()?;
-    Ok(key)
+    Ok(Setting { key, value })
 }
 
-/// A literal (`Literal()` of `Parser.jj`, but for intervals)
-fn literal(setting: &mut Cursor<'_, '_, '_>) -> Result<(), SqlRefusal> {
+/// A literal (`Literal()` of `Parser.jj`, but for intervals), as Druid puts it into the context
+fn literal(setting: &mut Cursor<'_, '_, '_>) -> Result<ContextValue, SqlRefusal> {
     let has_sign = setting.eat_symbol(Symbol::Sign);
     let has_type = !has_sign
         && [Keyword::Date, Keyword::Time, Keyword::Timestamp].into_iter().any(|keyword| setting.eat(keyword));
     let value = setting.next().ok_or(SqlRefusal::EndsEarly)?;
-    let is_literal = match &value.kind {
-        TokenKind::Number(_) => !has_type,
-        TokenKind::Text(_) | TokenKind::Bytes => !has_sign,
-        TokenKind::Keyword(keyword) => {
-            let is_constant =
-                matches!(keyword, Keyword::True | Keyword::False | Keyword::Null | Keyword::Unknown);
-            is_constant && !has_sign && !has_type
-        }
-        TokenKind::Word(_) | TokenKind::Name(_) | TokenKind::Parameter(_) | TokenKind::Symbol(_) => false,
+    let read = match &value.kind {
+        TokenKind::Number(_) if !has_type => Some(ContextValue::Other),
+        TokenKind::Text(_) if has_type => Some(ContextValue::Other),
+        TokenKind::Text(text) if !has_sign => Some(ContextValue::Text(text.value.clone().into_owned())),
+        TokenKind::Bytes if !has_sign => Some(ContextValue::Other),
+        TokenKind::Keyword(keyword) if !has_sign && !has_type => constant(*keyword),
+        TokenKind::Number(_)
+        | TokenKind::Text(_)
+        | TokenKind::Bytes
+        | TokenKind::Keyword(_)
+        | TokenKind::Word(_)
+        | TokenKind::Name(_)
+        | TokenKind::Parameter(_)
+        | TokenKind::Symbol(_) => None,
     };
-    if is_literal { Ok(()) } else { Err(setting.unexpected(value)) }
+    read.ok_or_else(|| setting.unexpected(value))
+}
+
+/// A keyword that is a literal
+fn constant(keyword: Keyword) -> Option<ContextValue> {
+    if matches!(keyword, Keyword::Null | Keyword::Unknown) {
+        return Some(ContextValue::Other);
+    }
+    let is_boolean = matches!(keyword, Keyword::True | Keyword::False);
+    is_boolean.then_some(ContextValue::Boolean(keyword == Keyword::True))
 }
 
 /// `PLAN [detail] [depth] [AS XML|AS JSON] FOR` (`explain.ftl`)
@@ -417,23 +432,41 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_set_are_decoded_and_their_values_are_literals() {
-        let keys = |text: &str| {
+    fn keys_and_values_of_set_are_decoded_and_values_are_literals() {
+        let settings = |text: &str| {
             let lexemes = lexer::read(text, &SqlLimits::default())?;
             let tokens = token::decode(text, &lexemes)?;
-            parse(text, &tokens).map(|request| request.set_keys)
+            parse(text, &tokens).map(|request| request.settings)
         };
-        let text = "SET a = 'x'; set \"b c\" = -1; ALTER SYSTEM SET U&\"\\0064\" = DATE '2000-01-01'; ALTER SESSION SET e = NULL; SELECT 1";
-        assert_eq!(keys(text).unwrap(), ["a", "b c", "d", "e"]);
+        let text = "SET a = 'x''y'; set \"b c\" = -1; ALTER SYSTEM SET U&\"\\0064\" = DATE '2000-01-01'; ALTER SESSION SET e = NULL; SET f = TRUE; SET g = false; SET h = U&'\\0074rue'; SET i = X'00'; SET j = UNKNOWN; SELECT 1";
+        let text_value = |text: &str| ContextValue::Text(text.to_owned());
+        let wanted = [
+            ("a", text_value("x'y")),
+            ("b c", ContextValue::Other),
+            ("d", ContextValue::Other),
+            ("e", ContextValue::Other),
+            ("f", ContextValue::Boolean(true)),
+            ("g", ContextValue::Boolean(false)),
+            ("h", text_value("true")),
+            ("i", ContextValue::Other),
+            ("j", ContextValue::Other),
+        ];
+        let wanted = wanted.map(|(key, value)| Setting { key: key.to_owned(), value });
+        assert_eq!(settings(text).unwrap(), wanted);
         for text in [
             "SET a.b = 1; SELECT 1",
             "SET a = (SELECT 1); SELECT 1",
             "SET a = ON; SELECT 1",
             "SET a = ?; SELECT 1",
             "SET a = 1 + 1; SELECT 1",
+            "SET a = -'1'; SELECT 1",
+            "SET a = -DATE '2000-01-01'; SELECT 1",
+            "SET a = -TRUE; SELECT 1",
+            "SET a = DATE TRUE; SELECT 1",
+            "SET a = DATE 1; SELECT 1",
             "RESET a; SELECT 1",
         ] {
-            assert!(keys(text).is_err(), "{text}");
+            assert!(settings(text).is_err(), "{text}");
         }
     }
 }
