@@ -10,7 +10,9 @@ pub mod policy;
 pub mod problem;
 pub mod properties;
 pub mod report;
+pub mod standing;
 
 pub use action::Action;
 pub use place::{Addressing, Place};
-pub use report::Report;
+pub use report::{Report, ReportError};
+pub use standing::{Doubt, Standing, Unusable};

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::action::Action;
 use super::place::Location;
+use crate::json;
 
 /// What `preflight s3 --json` writes; fields may be added, none is renamed
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +97,38 @@ pub struct Told {
     pub remedy: String,
 }
 
+/// The largest report that is read
+pub const MAX_REPORT_BYTES: usize = 1 << 20;
+const MAX_REPORT_DEPTH: usize = 64;
+
+/// Why bytes are no report
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// There are too many
+    #[error("it has more than {MAX_REPORT_BYTES} bytes")]
+    TooLong,
+    /// They are no JSON in one reading
+    #[error(transparent)]
+    Json(#[from] json::JsonError),
+    /// They are other JSON
+    #[error("it is no report of `preflight s3 --json`: {0}")]
+    Shape(String),
+}
+
 impl Report {
+    /// Reads what `preflight s3 --json` wrote; half of it is no JSON
+    ///
+    /// # Errors
+    ///
+    /// Where it is something else, or too long.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ReportError> {
+        if bytes.len() > MAX_REPORT_BYTES {
+            return Err(ReportError::TooLong);
+        }
+        let value = json::parse(bytes, MAX_REPORT_DEPTH)?;
+        serde_json::from_value(value).map_err(|error| ReportError::Shape(error.to_string()))
+    }
+
     /// The actions that S3 refused
     pub fn denied(&self) -> impl Iterator<Item = Action> {
         self.actions.iter().filter(|proof| proof.outcome == Outcome::Denied).map(|proof| proof.action)
@@ -104,11 +136,17 @@ impl Report {
 
     /// Whether each of the four was proven; one that is not in the report was not
     pub fn is_proven(&self) -> bool {
-        let proven = |action| {
-            let mut proofs = self.actions.iter().filter(|proof| proof.action == action).peekable();
-            proofs.peek().is_some() && proofs.all(|proof| proof.outcome == Outcome::Proven)
-        };
-        Action::ALL.into_iter().all(proven)
+        self.unproven().is_empty()
+    }
+
+    /// Those of the four that were not proven
+    pub fn unproven(&self) -> Vec<Action> {
+        Action::ALL.into_iter().filter(|action| !self.proves(*action)).collect()
+    }
+
+    fn proves(&self, action: Action) -> bool {
+        let mut proofs = self.actions.iter().filter(|proof| proof.action == action).peekable();
+        proofs.peek().is_some() && proofs.all(|proof| proof.outcome == Outcome::Proven)
     }
 
     /// How old it is; `None` where it is from the future by more than clocks differ
@@ -167,6 +205,22 @@ mod tests {
             report(["proven", "denied", "not_reached", "proven"])
         );
         assert_eq!(written.denied().collect::<Vec<_>>(), [Action::PutObject]);
+    }
+
+    #[test]
+    fn half_a_report_is_none() {
+        let text = report(["proven"; 4]).to_string();
+        assert!(Report::parse(text.as_bytes()).is_ok());
+        for end in 0..text.len() {
+            assert!(matches!(Report::parse(&text.as_bytes()[..end]), Err(ReportError::Json(_))), "{end}");
+        }
+        let padded = format!("{text}{}", " ".repeat(MAX_REPORT_BYTES));
+        assert_eq!(Report::parse(padded.as_bytes()), Err(ReportError::TooLong));
+        for text in ["{}", "[]", "null"] {
+            assert!(matches!(Report::parse(text.as_bytes()), Err(ReportError::Shape(_))), "{text}");
+        }
+        let twice = text.replace("\"region\"", "\"region\":\"x\",\"region\"");
+        assert!(matches!(Report::parse(twice.as_bytes()), Err(ReportError::Json(_))));
     }
 
     #[test]
