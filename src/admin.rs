@@ -3,7 +3,7 @@
 //! Plain HTTP for the operator's own network; nothing here says who asked for what.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -79,13 +79,17 @@ async fn ready(gate: &Gate, keys: &KeyStore) -> Response<Full<Bytes>> {
     let druid = matches!(druid, Ok((StatusCode::OK, _)));
     let ready = druid && missing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    json_response(
-        status,
-        &json!({"ready": ready, "policy": true, "druid": druid, "issuersWithoutKeys": missing}),
-    )
+    let mut answer = json!({"ready": ready, "policy": true, "druid": druid, "issuersWithoutKeys": missing});
+    if let (Some(storage), Some(members)) = (&gate.storage, answer.as_object_mut()) {
+        // Told, and no more: what asks for no durable storage is served.
+        members.insert("durableStorage".to_owned(), storage.json(SystemTime::now()));
+    }
+    json_response(status, &answer)
 }
 
 fn metrics(gate: &Gate) -> Response<Full<Bytes>> {
+    let standing = gate.storage.as_ref().map(|storage| storage.standing(SystemTime::now()));
+    gate.metrics.durable_storage(standing.as_ref());
     let mut response = Response::new(Full::new(Bytes::from(gate.metrics.page())));
     let openmetrics = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, openmetrics);

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::authenticate::Identity;
 use crate::authorize::Receipt;
 use crate::config::{AuditFile, Statements};
+use crate::durable_storage::Doubt;
 use crate::metrics::Metrics;
 use crate::refusal::Reason;
 use crate::respond::missing;
@@ -179,6 +180,11 @@ impl Record {
         self.set("missing", missing(receipt));
     }
 
+    /// Why durable storage cannot be used
+    pub fn durable_storage(&mut self, doubt: &Doubt) {
+        self.set("durableStorage", json!({"state": doubt.state(), "missing": doubt.missing()}));
+    }
+
     /// The task that Druid started
     pub fn task(&mut self, task: &str) {
         self.set("taskId", json!(task));
@@ -203,10 +209,12 @@ impl Record {
     /// Closes the record of a request that was not, or could not be, answered by Druid
     pub fn refused(mut self, reason: Reason, status: u16) {
         self.set("status", json!(status));
-        let (event, verdict) = match (self.state, status) {
-            (State::Decided, _) => ("finished", "failed"),
-            (_, 500..) => ("refused", "failed"),
-            (State::Undecided | State::Closed, _) => ("refused", "refused"),
+        let (event, verdict) = match (self.state, reason, status) {
+            (State::Decided, _, _) => ("finished", "failed"),
+            // Nothing failed: the gate does what its operator wants while a report says no.
+            (_, Reason::DurableStorage, _) => ("refused", "refused"),
+            (_, _, 500..) => ("refused", "failed"),
+            (State::Undecided | State::Closed, _, _) => ("refused", "refused"),
         };
         self.close(event, verdict, Some(reason.code()));
     }

@@ -2,15 +2,19 @@
 //!
 //! Every label is from a closed list: endpoints of the route table, reasons, names of limits.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use crate::durable_storage::{Action, Standing};
 
 /// The counters
 #[derive(Debug)]
@@ -23,6 +27,9 @@ pub struct Metrics {
     keys_age: Family<IssuerLabels, Gauge>,
     keys_failed: Family<IssuerLabels, Counter>,
     reloads: Family<OutcomeLabels, Counter>,
+    storage_states: Family<StateLabels, Gauge>,
+    storage_actions: Family<ActionLabels, Gauge>,
+    storage_age: PassingGauge,
     /// Connections that are open
     pub connections: Gauge,
     /// Audit records that could not be written
@@ -57,8 +64,46 @@ struct IssuerLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ActionLabels {
+    action: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabels {
     outcome: &'static str,
+}
+
+/// A gauge that is on the page only while it has a value
+#[derive(Clone, Debug, Default)]
+struct PassingGauge(Arc<Mutex<Option<i64>>>);
+
+impl PassingGauge {
+    fn set(&self, value: Option<i64>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+
+    fn get(&self) -> Option<i64> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EncodeMetric for PassingGauge {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> std::fmt::Result {
+        self.get().map_or(Ok(()), |value| encoder.encode_gauge(&value))
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Gauge
+    }
+
+    fn is_empty(&self) -> bool {
+        self.get().is_none()
+    }
 }
 
 /// What came of looking at the files again
@@ -109,6 +154,24 @@ impl Default for Metrics {
         );
         let reloads = Family::default();
         registry.register("reloads", "Changed files, by whether they were applied", Family::clone(&reloads));
+        let storage_states = Family::default();
+        registry.register(
+            "durable_storage",
+            "How durable storage stands by the report of a preflight: 1 at the state that it is in",
+            Family::clone(&storage_states),
+        );
+        let storage_actions = Family::default();
+        registry.register(
+            "durable_storage_action_proven",
+            "Whether the report proves an action on S3",
+            Family::clone(&storage_actions),
+        );
+        let storage_age = PassingGauge::default();
+        registry.register(
+            "durable_storage_report_age_seconds",
+            "Age of the last good report; -1 where there is none",
+            storage_age.clone(),
+        );
         let connections = Gauge::default();
         registry.register("connections", "Connections that are open", connections.clone());
         let audit_failures = Counter::default();
@@ -126,6 +189,9 @@ impl Default for Metrics {
             keys_age,
             keys_failed,
             reloads,
+            storage_states,
+            storage_actions,
+            storage_age,
             connections,
             audit_failures,
         }
@@ -162,8 +228,26 @@ impl Metrics {
     /// Notes how old an issuer's keys are
     pub fn keys_age(&self, issuer: &str, age: Option<Duration>) {
         let labels = IssuerLabels { issuer: issuer.to_owned() };
-        let seconds = age.map_or(-1, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
-        self.keys_age.get_or_create(&labels).set(seconds);
+        self.keys_age.get_or_create(&labels).set(seconds(age));
+    }
+
+    /// Notes how durable storage stands; nothing where no report is configured
+    pub fn durable_storage(&self, standing: Option<&Standing>) {
+        let Some(standing) = standing else {
+            self.storage_states.clear();
+            self.storage_actions.clear();
+            self.storage_age.set(None);
+            return;
+        };
+        for state in Standing::STATES {
+            let is_in_it = state == standing.state();
+            self.storage_states.get_or_create(&StateLabels { state }).set(i64::from(is_in_it));
+        }
+        for action in Action::ALL {
+            let labels = ActionLabels { action: action.name() };
+            self.storage_actions.get_or_create(&labels).set(i64::from(standing.proves(action)));
+        }
+        self.storage_age.set(Some(seconds(standing.age())));
     }
 
     /// Counts a fetch of keys that failed
@@ -187,4 +271,9 @@ impl Metrics {
         let _written = encode(&mut page, &self.registry);
         page
     }
+}
+
+/// Whole seconds; -1 where there are none
+fn seconds(age: Option<Duration>) -> i64 {
+    age.map_or(-1, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
 }

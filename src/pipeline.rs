@@ -1,4 +1,4 @@
-//! The stages in order: who, what, what it needs, may they, send it
+//! The stages in order: who, what, what it needs, may they, can it run, send it
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ use crate::resource_actions::submit::Submit;
 use crate::resource_actions::{Evidence, Rules, analyze};
 use crate::respond::{self, Circumstances, DECISION};
 use crate::route::{self, Destination};
+use crate::storage_report::StorageWatch;
 use crate::tasks::{TaskError, Tasks};
 
 /// What a request gets that is not refused
@@ -61,6 +62,8 @@ pub struct Gate {
     pub judge: Arc<Judge>,
     /// Knows tasks
     pub tasks: Tasks,
+    /// Knows whether durable storage is proven, where a report says so
+    pub storage: Option<StorageWatch>,
     /// The way to Druid
     pub routers: Arc<Routers>,
     /// The record
@@ -253,6 +256,9 @@ impl Gate {
         record: &mut Record,
     ) -> Result<Response<AnswerBody>, Refusal> {
         record.receipt(permitted.receipt());
+        if let Some(storage) = &self.storage {
+            storage.check(permitted.storage(), SystemTime::now())?;
+        }
         record.decided().map_err(|error| {
             tracing::error!(%error, "the audit record cannot be written");
             Refusal::Audit
@@ -280,6 +286,9 @@ impl Gate {
         };
         if let Refusal::Denied(denied) = refusal {
             record.receipt(&denied.receipt);
+        }
+        if let Refusal::Storage(unusable) = refusal {
+            record.durable_storage(&unusable.doubt);
         }
         log(refusal, record.decision());
         if let Some(limit) = refusal.limit_met(self.limits.task_body_bytes) {

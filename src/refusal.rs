@@ -5,6 +5,7 @@ use crate::authenticate::error::CredentialsFault;
 use crate::authorize::{Denied, DeniedReason};
 use crate::body::BodyError;
 use crate::druid::path::TargetError;
+use crate::durable_storage::Unusable;
 use crate::forward::UpstreamError;
 use crate::head::{FieldError, HeadError};
 use crate::json::JsonError;
@@ -55,6 +56,9 @@ pub enum Refusal {
     /// A known caller may not
     #[error("not permitted")]
     Denied(#[from] Box<Denied>),
+    /// He may, but durable storage is not proven, and his query asks for it
+    #[error(transparent)]
+    Storage(#[from] Box<Unusable>),
     /// The decision could not be put on record
     #[error("the decision cannot be put on record")]
     Audit,
@@ -191,6 +195,7 @@ impl Refusal {
             Self::Task(TaskError::Unknown) => Reason::UnknownTask,
             Self::Task(TaskError::Upstream(error)) | Self::Upstream(error) => error.reason(),
             Self::Denied(denied) => denied_reason(denied.reason),
+            Self::Storage(_) => Reason::DurableStorage,
         }
     }
 }

@@ -218,6 +218,10 @@ fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
             }
             text
         }
+        // Where only the code is told, nobody learns where the operator's storage is.
+        (Refusal::Storage(unusable), RefusalDetail::Code) => {
+            format!("durable storage cannot be used now; {}", unusable.remedy())
+        }
         // What went wrong between the gate and Druid is for the log, not for callers.
         (Refusal::Upstream(error) | Refusal::Task(crate::tasks::TaskError::Upstream(error)), _) => {
             match error {

@@ -22,6 +22,7 @@ use crate::key_keeper::{KeyKeeper, KeyPlace, Rhythm, Source};
 use crate::live::Live;
 use crate::metrics::{Metrics, Reload};
 use crate::pipeline::Gate;
+use crate::storage_report::{ReportKeeper, StorageWatch};
 use crate::tasks::Tasks;
 use crate::tls::{self, Certificate, TlsError};
 use crate::watch_files::{Look, Watcher};
@@ -262,6 +263,7 @@ impl Parts<'_> {
         if routers.count() > 1 {
             tokio::spawn(Routers::watch(Arc::downgrade(&routers), self.draining.clone()));
         }
+        let storage = self.storage(&config, before).await;
         let keepers = self.keepers(&config, before).await?;
         Ok(Gate {
             authenticator,
@@ -269,6 +271,7 @@ impl Parts<'_> {
             policy: config.policy.clone(),
             judge,
             tasks: Tasks::new(Arc::clone(&routers), config.limits.control_answer),
+            storage,
             rules: config.rules.clone(),
             door: config.door,
             limits: config.limits.clone(),
@@ -288,6 +291,22 @@ impl Parts<'_> {
         };
         let issuers = config.issuers.iter().map(|issuer| issuer.issuer.clone()).collect();
         Ok(Authenticator::new(issuers, Arc::clone(self.store), settings)?)
+    }
+
+    /// Durable storage by its report; of the same file, the last good one counts on
+    async fn storage(&self, config: &Config, before: Option<&Gate>) -> Option<StorageWatch> {
+        let report = config.durable_storage.report.as_ref()?;
+        let known = before.and_then(|before| before.storage.as_ref()).map(StorageWatch::keeper);
+        let keeper = match known.filter(|known| known.file() == report.file) {
+            Some(same) => Arc::clone(same),
+            None => {
+                let keeper = Arc::new(ReportKeeper::open(&report.file).await);
+                // It ends by itself when no gate has the keeper any more.
+                tokio::spawn(ReportKeeper::keep(Arc::downgrade(&keeper), self.draining.clone()));
+                keeper
+            }
+        };
+        Some(StorageWatch::new(keeper, &config.durable_storage, report))
     }
 
     /// A keeper for each issuer; the new ones have fetched once, all at the same time, before the gate serves

@@ -38,15 +38,15 @@ impl Look {
 
 /// Decides when what is seen is to be applied
 #[derive(Debug)]
-pub struct Watcher {
-    applied: Look,
-    previous: Look,
+pub struct Watcher<Seen> {
+    applied: Seen,
+    previous: Seen,
     is_asked: bool,
 }
 
-impl Watcher {
+impl<Seen: Clone + PartialEq> Watcher<Seen> {
     /// This holds
-    pub fn new(applied: Look) -> Self {
+    pub fn new(applied: Seen) -> Self {
         Self { previous: applied.clone(), applied, is_asked: false }
     }
 
@@ -56,7 +56,7 @@ impl Watcher {
     }
 
     /// Whether what is seen now is whole, and new or asked for; then it counts as applied, whatever comes of it
-    pub fn is_due(&mut self, look: Look) -> bool {
+    pub fn is_due(&mut self, look: Seen) -> bool {
         let whole = look == self.previous;
         let due = whole && (self.is_asked || look != self.applied);
         if due {
@@ -68,7 +68,7 @@ impl Watcher {
     }
 
     /// The applied configuration names other files from now on
-    pub fn follow(&mut self, applied: Look) {
+    pub fn follow(&mut self, applied: Seen) {
         *self = Self { is_asked: self.is_asked, ..Self::new(applied) };
     }
 }

@@ -7,6 +7,7 @@
 //! - `forwards`: what reaches Druid, and how; that nothing is sent twice
 //! - `answers`: what comes back: rows, trailers, faults of Druid's side
 //! - `owns`: whose a task is
+//! - `stores`: queries that ask for durable storage, by what a report says of it
 //! - `records`: what stands in the audit record and in the metrics
 //! - `explains`: what one asks before anything runs
 //! - `keys`, `keys_catalogue`, `reloads`: keys that rotate and issuers that go down; files that change
@@ -47,3 +48,4 @@ mod restarts;
 mod scripted;
 #[path = "../support/statements.rs"]
 mod statements;
+mod stores;
