@@ -41,7 +41,7 @@ async fn setup(report: Option<&Report>, lines: &str) -> Stored {
     Stored { gate: TestGate::start(&format!("http://{}", druid.address()), &tables).await, druid, folder }
 }
 
-fn write(file: &Path, report: &Report) {
+pub(crate) fn write(file: &Path, report: &Report) {
     std::fs::write(file, serde_json::to_vec(report).unwrap()).unwrap();
 }
 
@@ -62,12 +62,12 @@ fn report(outcomes: [Outcome; 4]) -> Report {
     }
 }
 
-fn proven() -> Report {
+pub(crate) fn proven() -> Report {
     report([Outcome::Proven; 4])
 }
 
 /// Druid may do all but give up a push
-fn denied() -> Report {
+pub(crate) fn denied() -> Report {
     report([Outcome::Proven, Outcome::Proven, Outcome::Denied, Outcome::Proven])
 }
 

@@ -12,6 +12,7 @@ mod held;
 mod open;
 mod secured;
 mod secured_explain;
+mod stores;
 mod table;
 
 /// A real router, for one test at a time: two of them could fill every slot of its workers and wait for ever

@@ -52,7 +52,7 @@ impl<'a> Person<'a> {
         Self { gate, roles, name }
     }
 
-    fn named(gate: &'a TestGate, name: &str, roles: &'a [&'a str]) -> Self {
+    pub(crate) fn named(gate: &'a TestGate, name: &str, roles: &'a [&'a str]) -> Self {
         Self { gate, roles, name: name.to_owned() }
     }
 
@@ -79,7 +79,7 @@ impl<'a> Person<'a> {
         answer.json()["taskId"].as_str().unwrap().to_owned()
     }
 
-    async fn start_async(&self, statement: &str, destination: &str) -> String {
+    pub(crate) async fn start_async(&self, statement: &str, destination: &str) -> String {
         let context = json!({"executionMode": "ASYNC", "selectDestination": destination});
         let answer =
             self.post("/druid/v2/sql/statements", &json!({"query": statement, "context": context})).await;
@@ -99,7 +99,7 @@ impl<'a> Person<'a> {
     }
 
     /// Waits until a task that he may see has ended
-    async fn ended(&self, task: &str) -> String {
+    pub(crate) async fn ended(&self, task: &str) -> String {
         until(task, || self.status(task), |status| status != "RUNNING").await
     }
 }
