@@ -217,6 +217,8 @@ impl<'a> Probe<'a> {
                 None => {
                     let said = format!("{} without an UploadId to CreateMultipartUpload", back.answer.status);
                     self.stop(Problem::Trouble(Trouble::Unexpected, said));
+                    self.tried_in_vain(Action::PutObject, Some(back.answer.told()));
+                    self.leave_unknown_upload();
                 }
             },
             Ended::Denied(answer, deny) => {
@@ -225,12 +227,16 @@ impl<'a> Probe<'a> {
             }
             vain @ (Ended::Missing(_) | Ended::Trouble) => {
                 self.unexpected(&vain);
-                self.found.left_behind.push(format!(
-                    "perhaps an upload to {}: the answer that would have named it did not come",
-                    self.location.probe_key()
-                ));
+                self.leave_unknown_upload();
             }
         }
+    }
+
+    fn leave_unknown_upload(&mut self) {
+        let key = self.location.probe_key();
+        self.found
+            .left_behind
+            .push(format!("perhaps an upload to {key}: its id did not come, so nobody can abort it"));
     }
 
     async fn remember_and_abort(&mut self, upload_id: String) {

@@ -12,6 +12,7 @@
 //! - `explains`: what one asks before anything runs
 //! - `keys`, `keys_catalogue`, `reloads`: keys that rotate and issuers that go down; files that change
 //! - `providers`: oidc-provider and Keycloak, where they are given
+//! - `preflights`: the preflight of durable storage before an S3 of the tests' own
 //! - `hostile`: the catalogue of hostile requests, replayed
 //! - `restarts`: torn files, signals, kills: the catalogue's group `reload`
 //! - `lasts`: deadlines, limits, drain
@@ -38,6 +39,7 @@ mod keys_catalogue;
 mod lasts;
 mod live;
 mod owns;
+mod preflights;
 mod providers;
 #[path = "../support/recipe.rs"]
 mod recipe;
