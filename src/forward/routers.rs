@@ -3,6 +3,7 @@
 //! A request goes to another router only where no byte of it can have left: no connection could be made. So a
 //! POST is never sent twice.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -51,14 +52,9 @@ impl Routers {
         let mut last = UpstreamError::Unreachable("there is no router".into());
         for (position, router) in self.starting_at_the_one_in_use() {
             let sent = router.send(method.clone(), target, fields.clone(), body.clone(), patience).await;
-            match sent {
-                Err(UpstreamError::Unreachable(error)) => last = UpstreamError::Unreachable(error),
-                Ok(answer) => {
-                    self.in_use.store(position, Ordering::Relaxed);
-                    return Ok(answer);
-                }
-                // It was reached: whether it has acted is not known, so nobody else is asked.
-                Err(error) => return Err(error),
+            match self.settled(position, sent) {
+                ControlFlow::Continue(unreachable) => last = unreachable,
+                ControlFlow::Break(settled) => return settled,
             }
         }
         Err(last)
@@ -77,17 +73,29 @@ impl Routers {
     ) -> Result<(StatusCode, Bytes), UpstreamError> {
         let mut last = UpstreamError::Unreachable("there is no router".into());
         for (position, router) in self.starting_at_the_one_in_use() {
-            match router.ask(target, bytes, patience).await {
-                Err(UpstreamError::Unreachable(error)) => last = UpstreamError::Unreachable(error),
-                Ok(answer) => {
-                    self.in_use.store(position, Ordering::Relaxed);
-                    return Ok(answer);
-                }
-                // It was reached: whether it has acted is not known, so nobody else is asked.
-                Err(error) => return Err(error),
+            match self.settled(position, router.ask(target, bytes, patience).await) {
+                ControlFlow::Continue(unreachable) => last = unreachable,
+                ControlFlow::Break(settled) => return settled,
             }
         }
         Err(last)
+    }
+
+    /// Only a router that could not be reached leaves the next one to be asked
+    fn settled<T>(
+        &self,
+        position: usize,
+        asked: Result<T, UpstreamError>,
+    ) -> ControlFlow<Result<T, UpstreamError>, UpstreamError> {
+        match asked {
+            Err(unreachable @ UpstreamError::Unreachable(_)) => ControlFlow::Continue(unreachable),
+            Ok(answer) => {
+                self.in_use.store(position, Ordering::Relaxed);
+                ControlFlow::Break(Ok(answer))
+            }
+            // It was reached: whether it has acted is not known, so nobody else is asked.
+            Err(error) => ControlFlow::Break(Err(error)),
+        }
     }
 
     fn starting_at_the_one_in_use(&self) -> impl Iterator<Item = (usize, &Upstream)> {
