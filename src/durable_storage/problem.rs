@@ -228,16 +228,19 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_problem_has_its_own_sentence_and_a_remedy() {
+    fn told(problem: &Problem) -> Told {
         let location = Location { bucket: "druid".to_owned(), prefix: "msq".to_owned() };
-        let scene = Scene {
+        problem.told(&Scene {
             location: &location,
             endpoint: "https://s3.test",
             region: "r",
             key: "AK",
             source: "environment",
-        };
+        })
+    }
+
+    #[test]
+    fn every_problem_has_its_own_sentence_and_a_remedy() {
         let said = "403 X".to_owned();
         let troubles = [
             Trouble::WrongSecret,
@@ -263,7 +266,7 @@ mod tests {
             Problem::Unsigned("expired".to_owned()),
             Problem::Unremembered("full".to_owned()),
         ]);
-        let told: Vec<_> = problems.map(|problem| problem.told(&scene)).collect();
+        let told: Vec<_> = problems.map(|problem| told(&problem)).collect();
         let kinds: HashSet<_> = told.iter().map(|told| &told.kind).collect();
         let messages: HashSet<_> = told.iter().map(|told| &told.message).collect();
         assert_eq!((kinds.len(), messages.len()), (told.len(), told.len()), "{told:#?}");
@@ -272,15 +275,7 @@ mod tests {
 
     #[test]
     fn a_denial_says_what_druid_cannot_do() {
-        let location = Location { bucket: "druid".to_owned(), prefix: "msq".to_owned() };
-        let scene = Scene {
-            location: &location,
-            endpoint: "https://s3.test",
-            region: "r",
-            key: "AK",
-            source: "environment",
-        };
-        let told = Problem::Denied(vec![Action::AbortMultipartUpload]).told(&scene);
+        let told = told(&Problem::Denied(vec![Action::AbortMultipartUpload]));
         assert_eq!(
             told.message,
             "s3:AbortMultipartUpload is denied on s3://druid/msq/: Druid cannot give up a push that failed"
