@@ -2,19 +2,28 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, complain, say};
-use crate::config::{Config, Located, Severity};
+use crate::config::{Config, DurableStorage, Located, Severity};
 use crate::druid::resource::Printable;
-use crate::durable_storage::druid_properties::{self, DruidStorage, Surroundings};
+use crate::durable_storage::druid_properties::{self, DruidStorage, Encryption, Surroundings};
+use crate::durable_storage::place::is_region;
+use crate::durable_storage::problem::Settings;
 use crate::durable_storage::report::{Outcome, Proof, Report};
 use crate::durable_storage::{Action, Place, policy};
-use crate::preflight::credentials::{Chain, Configured, Environment};
+use crate::preflight::credentials::{Chain, Configured, Environment, Source};
 use crate::preflight::open_uploads::OpenUploads;
+use crate::preflight::probe::Pauses;
 use crate::preflight::wire::Wire;
 use crate::preflight::{self, Means};
 use crate::tls;
+
+/// How long another run on this machine is waited for
+const OTHER_RUN: Duration = Duration::from_secs(60);
 
 /// What was typed
 #[derive(Debug)]
@@ -31,7 +40,10 @@ pub(super) struct Asked {
 struct Storage {
     place: Place,
     configured: Configured,
+    encryption: Encryption,
     ca_file: Option<PathBuf>,
+    settings: Settings,
+    warnings: Vec<String>,
 }
 
 pub(super) fn s3(asked: &Asked) -> Exit {
@@ -46,33 +58,76 @@ fn probe(asked: &Asked) -> Result<Report, Exit> {
         Some(file) => from_properties(file, asked.config.as_deref())?,
         None => from_config(asked.config.as_deref().unwrap_or(Path::new("proxy.toml")))?,
     };
-    let environment = Environment::new(std::env::vars().collect());
+    if let Some(file) = &asked.report {
+        refuse_what_is_no_file(file)?;
+    }
+    let environment = environment()?;
     let mut uploads = open_uploads(asked.state.clone(), &environment)?;
-    let environment_region = environment.variable("AWS_REGION").map(str::to_owned);
     let tls = tls::client(storage.ca_file.as_deref()).map_err(|error| {
         complain(error);
         Exit::Configuration
     })?;
-    // Amazon's own services are trusted by the system's roots, whatever signs for the storage.
-    let roots = tls::client(None).unwrap_or_else(|_| tls::client_without_roots());
-    let chain = Chain {
-        configured: storage.configured,
-        environment,
-        wire: Wire::new(roots),
-        region: storage.place.region_or(environment_region.as_deref()).to_owned(),
-    };
+    let interrupted = AtomicBool::new(false);
+    let place = storage.place;
     let means = Means {
-        chain,
-        environment_region: environment_region.as_deref(),
+        chain: chain(&place, storage.configured, environment),
+        encryption: storage.encryption,
         tls,
         principal: asked.principal.as_deref().unwrap_or(policy::SOME_PRINCIPAL),
+        settings: storage.settings,
+        warnings: storage.warnings,
+        interrupted: &interrupted,
+        pauses: Pauses::default(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
+    run(&place, means, &mut uploads, &interrupted).map_err(|error| {
         complain(error);
         Exit::System
-    })?;
-    Ok(runtime.block_on(preflight::run(&storage.place, means, &mut uploads, SystemTime::now)))
+    })
+}
+
+fn environment() -> Result<Environment, Exit> {
+    let environment = Environment::of_process();
+    match environment.variable("AWS_REGION").filter(|region| !is_region(region)) {
+        Some(region) => {
+            complain(format_args!("AWS_REGION: `{}` is no region", Printable(region)));
+            Err(Exit::Configuration)
+        }
+        None => Ok(environment),
+    }
+}
+
+fn chain(place: &Place, configured: Configured, environment: Environment) -> Chain {
+    // Amazon's own services are trusted by the system's roots, whatever signs for the storage.
+    let roots = tls::client(None).unwrap_or_else(|_| tls::client_without_roots());
+    let of_process = environment.variable("AWS_REGION").map(str::to_owned);
+    let region = of_process.or_else(|| place.region_or(None).map(str::to_owned)).unwrap_or_default();
+    Chain { configured, environment, wire: Wire::new(roots), region }
+}
+
+/// Makes the run; Ctrl-C and SIGTERM let it clean up before it ends
+fn run(
+    place: &Place,
+    means: Means<'_>,
+    uploads: &mut OpenUploads,
+    interrupted: &AtomicBool,
+) -> io::Result<Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let run = preflight::run(place, means, uploads, SystemTime::now);
+        tokio::pin!(run);
+        loop {
+            tokio::select! {
+                report = &mut run => return Ok(report),
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if !interrupted.swap(true, Ordering::Relaxed) {
+                complain("interrupted; cleaning up");
+            }
+        }
+    })
 }
 
 fn from_config(file: &Path) -> Result<Storage, Exit> {
@@ -85,10 +140,17 @@ fn from_config(file: &Path) -> Result<Storage, Exit> {
         ));
         Exit::Configuration
     })?;
-    Ok(Storage { place, configured: Configured::default(), ca_file: storage.ca_file })
+    Ok(Storage {
+        place,
+        configured: Configured::default(),
+        encryption: Encryption::Unasked,
+        ca_file: storage.ca_file,
+        settings: Settings::Config,
+        warnings: Vec::new(),
+    })
 }
 
-fn read_config(file: &Path) -> Result<crate::config::DurableStorage, Exit> {
+fn read_config(file: &Path) -> Result<DurableStorage, Exit> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| {
         complain(format_args!(
@@ -106,24 +168,36 @@ fn read_config(file: &Path) -> Result<crate::config::DurableStorage, Exit> {
 
 /// Druid's properties say where; a configuration beside them says whom to trust
 fn from_properties(file: &Path, config: Option<&Path>) -> Result<Storage, Exit> {
-    let name = file.display().to_string();
+    let DruidStorage { place, keys, session_file, encryption, differences } = read_properties(file)?;
+    let config = config.map(read_config).transpose()?.unwrap_or_default();
+    let mut warnings = differences;
+    if let Some(other) = config.place.filter(|other| other.location != place.location) {
+        let (here, there) = (&place.location, &other.location);
+        warnings.push(format!("[durable_storage] is about {there}, and Druid's properties about {here}"));
+    }
+    Ok(Storage {
+        place,
+        configured: Configured { keys, session_file },
+        encryption,
+        ca_file: config.ca_file,
+        settings: Settings::Druid,
+        warnings,
+    })
+}
+
+fn read_properties(file: &Path) -> Result<DruidStorage, Exit> {
+    let name = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
         complain(format_args!("{name}: cannot be read: {error}"));
         Exit::Configuration
     })?;
-    let read = druid_properties::read(&text, &Here);
-    let DruidStorage { place, keys, session_file, differences } = read.map_err(|faults| {
+    druid_properties::read(&text, &Here).map_err(|faults| {
         for fault in &faults {
             let line = if fault.line == 0 { String::new() } else { format!("{}:", fault.line) };
             complain(format_args!("{name}:{line} {}: {}", fault.key, fault.what));
         }
         Exit::Configuration
-    })?;
-    for difference in differences {
-        complain(format_args!("{name}: warning: {difference}"));
-    }
-    let ca_file = config.map(read_config).transpose()?.and_then(|storage| storage.ca_file);
-    Ok(Storage { place, configured: Configured { keys, session_file }, ca_file })
+    })
 }
 
 /// The surroundings of this process, taken for Druid's
@@ -131,7 +205,7 @@ struct Here;
 
 impl Surroundings for Here {
     fn variable(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+        std::env::var_os(name)?.into_string().ok()
     }
 
     fn file(&self, path: &str) -> Option<String> {
@@ -144,7 +218,7 @@ fn open_uploads(named: Option<PathBuf>, environment: &Environment) -> Result<Ope
         complain("there is no folder for the state of a run (HOME is not set); name a file with --state");
         return Err(Exit::CannotCreate);
     };
-    OpenUploads::open(&path).map_err(|error| {
+    OpenUploads::open(&path, OTHER_RUN).map_err(|error| {
         complain(format_args!("{}: {error}; name another file with --state", path.display()));
         Exit::CannotCreate
     })
@@ -153,7 +227,9 @@ fn open_uploads(named: Option<PathBuf>, environment: &Environment) -> Result<Ope
 /// Where systemd, or else the XDG base directory specification, puts a program's state
 fn usual_state(environment: &Environment) -> Option<PathBuf> {
     let folder = |name: &str| environment.variable(name).map(PathBuf::from);
-    let own = folder("STATE_DIRECTORY");
+    // systemd writes a list.
+    let own =
+        environment.variable("STATE_DIRECTORY").and_then(|list| list.split(':').next()).map(PathBuf::from);
     let users = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
     Some(own.or_else(|| Some(users?.join("msq-gate")))?.join("preflight-s3.json"))
 }
@@ -174,13 +250,26 @@ fn tell(report: &Report, asked: &Asked) -> Exit {
     if report.problem.is_none() && report.is_proven() { Exit::Ok } else { Exit::Unavailable }
 }
 
+/// A device or a pipe would be replaced by a file
+fn refuse_what_is_no_file(file: &Path) -> Result<(), Exit> {
+    match std::fs::metadata(file) {
+        Ok(kind) if !kind.is_file() => {
+            complain(format_args!("{}: is no file that a report can replace", file.display()));
+            Err(Exit::CannotCreate)
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Whoever reads the file sees the old report or the new one, and never half of one
 fn replace(file: &Path, text: &str) -> io::Result<()> {
+    // A link goes on pointing to the report.
+    let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut new = tempfile::Builder::new().permissions(readable_by_all()).tempfile_in(folder)?;
     io::Write::write_all(&mut new, text.as_bytes())?;
     new.as_file().sync_all()?;
-    new.persist(file).map_err(|error| error.error)?;
+    new.persist(&file).map_err(|error| error.error)?;
     Ok(())
 }
 
@@ -193,17 +282,14 @@ fn tell_people(report: &Report) {
     let Report { location, endpoint, region, .. } = report;
     say(format_args!("durable storage {location} at {endpoint}, region {region}"));
     if let Some(used) = &report.credentials {
-        say(format_args!("credentials: {} ({})", Printable(&used.access_key_id), used.source));
+        let source = Source::ALL.into_iter().find(|source| source.code() == used.source);
+        let source = source.map_or(used.source.as_str(), |source| source.words());
+        say(format_args!("credentials: {} ({source})", Printable(&used.access_key_id)));
     }
     say("");
-    let widest = Action::ALL.map(|action| action.name().len()).into_iter().max().unwrap_or_default();
-    for proof in &report.actions {
-        let outcome = match proof.outcome {
-            Outcome::Proven => "proven",
-            Outcome::Denied => "denied",
-            Outcome::NotReached => "not reached",
-        };
-        say(format_args!("{outcome:<12}{:<widest$}  {}", proof.action.name(), Printable(&seen(proof))));
+    report.actions.iter().for_each(tell_of_action);
+    for warning in &report.warnings {
+        say(format_args!("\nwarning: {}", Printable(warning)));
     }
     for left in &report.left_behind {
         say(format_args!("\nleft behind: {}", Printable(left)));
@@ -215,6 +301,16 @@ fn tell_people(report: &Report) {
         say(format_args!("\nThe least policy for a user or role:\n{:#}", report.policy));
         say(format_args!("\nThe same as a bucket policy:\n{:#}", report.bucket_policy));
     }
+}
+
+fn tell_of_action(proof: &Proof) {
+    let widest = Action::ALL.map(|action| action.name().len()).into_iter().max().unwrap_or_default();
+    let outcome = match proof.outcome {
+        Outcome::Proven => "proven",
+        Outcome::Denied => "denied",
+        Outcome::NotReached => "not reached",
+    };
+    say(format_args!("{outcome:<12}{:<widest$}  {}", proof.action.name(), Printable(&seen(proof))));
 }
 
 /// What was done or refused, with S3's status, code and words
@@ -243,6 +339,7 @@ mod tests {
         assert_eq!(state(&[home]), Some("/home/druid/.local/state/msq-gate/preflight-s3.json".into()));
         assert_eq!(state(&[home, ("XDG_STATE_HOME", "/s")]), Some("/s/msq-gate/preflight-s3.json".into()));
         assert_eq!(state(&[home, ("STATE_DIRECTORY", "/d")]), Some("/d/preflight-s3.json".into()));
+        assert_eq!(state(&[home, ("STATE_DIRECTORY", "/d:/e")]), Some("/d/preflight-s3.json".into()));
         assert_eq!(state(&[]), None);
     }
 }

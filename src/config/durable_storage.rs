@@ -23,7 +23,7 @@ fn read_place(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Plac
     let bucket = section.string("bucket", findings);
     let prefix = section.string("prefix", findings);
     let endpoint = section.string("endpoint", findings);
-    let region = section.string("region", findings).map(|region| region.value);
+    let region = section.string("region", findings).map(|region| checked_region(section, region, findings));
     let addressing = if section.boolean("path_style", false, findings) {
         Addressing::PathStyle
     } else {
@@ -55,6 +55,15 @@ fn read_place(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Plac
     }
     let location = Location { bucket: bucket.value, prefix: prefix.value };
     Some(Place { location, endpoint, region, addressing })
+}
+
+fn checked_region(section: &Section<'_>, region: At<String>, findings: &mut Findings<'_>) -> String {
+    if !place::is_region(&region.value) {
+        let what = format!("`{}` is no region", region.value.escape_debug());
+        let instead = "write it in small letters, digits and hyphens, as `eu-central-1`";
+        findings.error(region.offset, &section.path("region"), what, instead);
+    }
+    region.value
 }
 
 fn checked_endpoint(

@@ -1,27 +1,42 @@
 //! What S3's answers mean: done, refused, or something that says nothing of permission
 //!
-//! Codes as in the S3 API reference, "Error responses".
+//! Codes as in the S3 API reference, "Error responses". An answer without such a code is not S3's, whatever its
+//! status: a proxy's page with 403 is no denial, and one with 200 no proof.
 
-use serde::Deserialize;
+use quick_xml::Reader;
+use quick_xml::events::Event;
 
 use super::report::Answered;
 
-/// An answer of S3's
+/// An answer to a signed request
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status
     pub status: u16,
-    /// What its body says, where it is an error
-    pub error: S3Error,
+    /// The error of S3's that its body is
+    pub error: Option<S3Error>,
+    /// What else its body is
+    pub rest: Rest,
     /// The region that its head names (`x-amz-bucket-region`)
     pub region: Option<String>,
 }
 
+/// A body that is no error of S3's
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing
+    Empty,
+    /// Something that belongs there: an object, the id of an upload
+    Wanted,
+    /// Something that does not
+    Foreign,
+}
+
 /// An error as S3 writes it
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct S3Error {
-    code: Option<String>,
+    /// Its code
+    pub code: String,
     message: Option<String>,
     region: Option<String>,
 }
@@ -46,7 +61,9 @@ pub enum Meaning {
 pub enum Deny {
     /// It does not say why
     Unexplained,
-    /// A policy denies it, which no grant overrules; the kind of policy, where S3 names it
+    /// A policy of this kind does not allow it
+    NotAllowed(String),
+    /// A policy of this kind denies it, which no grant overrules
     Explicit(String),
 }
 
@@ -70,44 +87,53 @@ pub enum Trouble {
     },
     /// There is no such bucket
     NoSuchBucket,
+    /// S3 lets it pass, and a service behind it refuses this action: `kms:Decrypt`
+    RefusedBehind(String),
     /// Too many requests at the moment
     Throttled,
     /// S3 itself fails
     ServerFault,
+    /// Somebody else answers than an S3 server
+    NotS3,
     /// Anything else
     Unexpected,
 }
 
 impl Answer {
-    /// An answer with this status, body and bucket's region
-    pub fn new(status: u16, body: &[u8], region: Option<String>) -> Self {
-        let text = std::str::from_utf8(body).unwrap_or_default();
-        // A body that is no error of S3's says nothing; its status does.
-        let error = if is_success(status) { None } else { quick_xml::de::from_str(text).ok() };
-        Self { status, error: error.unwrap_or_default(), region }
+    /// An answer with this status, body and bucket's region, to a call that wants a body or none
+    pub fn new(status: u16, body: &[u8], region: Option<String>, wants_body: bool) -> Self {
+        let error = S3Error::read(&String::from_utf8_lossy(body));
+        let rest = match (body.trim_ascii().is_empty(), wants_body) {
+            (true, _) => Rest::Empty,
+            (false, true) => Rest::Wanted,
+            (false, false) => Rest::Foreign,
+        };
+        Self { status, error, rest, region }
     }
 
-    /// What it means
-    pub fn meaning(&self) -> Meaning {
-        let code = self.error.code.as_deref().unwrap_or_default();
+    /// What it means as the answer to a call that needs this action
+    pub fn meaning(&self, action: &str) -> Meaning {
+        let code = self.error.as_ref().map(|error| error.code.as_str());
         match (self.status, code) {
-            (status, _) if is_success(status) => Meaning::Done,
-            (404, "NoSuchKey") => Meaning::NoSuchKey,
-            (404, "NoSuchUpload") => Meaning::NoSuchUpload,
-            (403, "AccessDenied" | "Forbidden" | "") => Meaning::Denied(self.deny()),
-            (status, code) => Meaning::Trouble(self.trouble(status, code)),
+            (200..300, None) if self.rest != Rest::Foreign => Meaning::Done,
+            (404, Some("NoSuchKey")) => Meaning::NoSuchKey,
+            (404, Some("NoSuchUpload")) => Meaning::NoSuchUpload,
+            (403, Some("AccessDenied" | "Forbidden")) => self.refusal(action),
+            (status, Some(code)) => Meaning::Trouble(self.trouble(status, code)),
+            (status, None) => Meaning::Trouble(self.wordless(status)),
         }
     }
 
-    /// Amazon's own S3 says in its message which kind of policy denies
-    fn deny(&self) -> Deny {
-        let message = self.error.message.as_deref().unwrap_or_default();
-        match message.split_once("explicit deny in a") {
-            Some((_, policy)) => {
-                let policy = policy.trim_start_matches('n').trim();
-                Deny::Explicit(policy.trim_end_matches('.').to_owned())
+    /// Amazon's own S3 says in its message which action is refused, and which kind of policy does it
+    fn refusal(&self, action: &str) -> Meaning {
+        let message = self.error.as_ref().and_then(|error| error.message.as_deref()).unwrap_or_default();
+        match between(message, "perform: ", ' ') {
+            // Who may not list is told so where there is nothing to get.
+            Some("s3:ListBucket") => Meaning::NoSuchKey,
+            Some(other) if !other.eq_ignore_ascii_case(action) => {
+                Meaning::Trouble(Trouble::RefusedBehind(other.to_owned()))
             }
-            None => Deny::Unexplained,
+            Some(_) | None => Meaning::Denied(deny(message)),
         }
     }
 
@@ -120,61 +146,147 @@ impl Answer {
             (_, "RequestTimeTooSkewed" | "RequestExpired") => Trouble::ClockSkew,
             (_, "NoSuchBucket") => Trouble::NoSuchBucket,
             (_, "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded")
-            | (429, _)
-            | (503, "" | "ServiceUnavailable") => Trouble::Throttled,
-            (301 | 307 | 308, _)
-            | (_, "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException") => {
-                self.wrong_region()
+            | (503, "ServiceUnavailable")
+            | (429, _) => Trouble::Throttled,
+            (_, "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException") => {
+                Trouble::WrongRegion { right: self.right_region() }
             }
-            (400, "AuthorizationHeaderMalformed") if self.right_region().is_some() => self.wrong_region(),
+            (400, "AuthorizationHeaderMalformed") if self.right_region().is_some() => {
+                Trouble::WrongRegion { right: self.right_region() }
+            }
             (500.., _) => Trouble::ServerFault,
             _ => Trouble::Unexpected,
         }
     }
 
-    fn wrong_region(&self) -> Trouble {
-        Trouble::WrongRegion { right: self.right_region() }
+    /// An answer without a code of S3's
+    fn wordless(&self, status: u16) -> Trouble {
+        match (status, self.rest, &self.region) {
+            (429, ..) => Trouble::Throttled,
+            (500.., ..) => Trouble::ServerFault,
+            // A redirect of S3's may have no body, but it has the bucket's region.
+            (301 | 307 | 308, _, Some(region)) => Trouble::WrongRegion { right: Some(region.clone()) },
+            _ => Trouble::NotS3,
+        }
     }
 
     fn right_region(&self) -> Option<String> {
-        self.error.region.clone().or_else(|| self.region.clone())
+        let told = self.error.as_ref().and_then(|error| error.region.clone());
+        told.or_else(|| self.region.clone())
     }
 
     /// As it stands in a report
     pub fn told(&self) -> Answered {
-        Answered { status: self.status, code: self.error.code.clone(), message: self.error.message.clone() }
+        Answered {
+            status: self.status,
+            code: self.error.as_ref().map(|error| error.code.clone()),
+            message: self.error.as_ref().and_then(|error| error.message.clone()),
+        }
+    }
+}
+
+/// `because no session policy allows …`, `with an explicit deny in a resource-based policy`
+fn deny(message: &str) -> Deny {
+    let policy = |text: &str| text.trim_start_matches('n').trim().trim_end_matches('.').to_owned();
+    if let Some((_, rest)) = message.split_once("explicit deny in a") {
+        return Deny::Explicit(policy(rest));
+    }
+    let missing = message.split_once("because no ").and_then(|(_, rest)| rest.split_once(" allows"));
+    missing.map_or(Deny::Unexplained, |(kind, _)| Deny::NotAllowed(kind.to_owned()))
+}
+
+fn between<'a>(text: &'a str, before: &str, end: char) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split(end).next().filter(|word| !word.is_empty())
+}
+
+impl S3Error {
+    /// The error in a body; text that is not well-formed is read as far as it goes
+    fn read(text: &str) -> Option<Self> {
+        let mut error = Self::default();
+        for (path, value) in elements(text) {
+            match path.as_str() {
+                _ if value.is_empty() => {}
+                "Error/Code" if error.code.is_empty() => error.code = value,
+                "Error/Message" => error.message = Some(value),
+                "Error/Region" => error.region = Some(value),
+                _ => {}
+            }
+        }
+        (!error.code.is_empty()).then_some(error)
     }
 }
 
 /// The id in the answer to `CreateMultipartUpload`
 pub fn upload_id(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct InitiateMultipartUploadResult {
-        upload_id: String,
-    }
-    let read: InitiateMultipartUploadResult =
-        quick_xml::de::from_str(std::str::from_utf8(body).ok()?).ok()?;
-    Some(read.upload_id).filter(|id| !id.is_empty())
+    let text = String::from_utf8_lossy(body);
+    let is_id = |path: &str| path == "InitiateMultipartUploadResult/UploadId";
+    elements(&text).into_iter().find(|(path, id)| is_id(path) && !id.is_empty()).map(|(_, id)| id)
 }
 
-fn is_success(status: u16) -> bool {
-    (200..300).contains(&status)
+/// The texts of the elements just below a document's root, by both local names, each trimmed
+fn elements(text: &str) -> Vec<(String, String)> {
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().check_end_names = false;
+    reader.config_mut().allow_dangling_amp = true;
+    let (mut open, mut elements) = (Vec::<String>::new(), Vec::<(String, String)>::new());
+    let mut words = String::new();
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) => {
+                open.push(start.local_name().as_ref().to_owned());
+                words.clear();
+            }
+            Ok(Event::Text(piece)) => words.push_str(&piece),
+            Ok(Event::CData(piece)) => words.push_str(&piece),
+            Ok(Event::GeneralRef(entity)) => words.push_str(character(&entity)),
+            Ok(Event::End(_)) => {
+                if let [root, name] = &open[..] {
+                    elements.push((format!("{root}/{name}"), words.trim().to_owned()));
+                }
+                open.pop();
+                words.clear();
+            }
+            Ok(Event::Eof) | Err(_) => return elements,
+            Ok(Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_)) => {}
+        }
+    }
+}
+
+/// XML's own entities; S3 writes no others
+fn character(entity: &str) -> &'static str {
+    match entity {
+        "amp" => "&",
+        "lt" => "<",
+        "gt" => ">",
+        "quot" => "\"",
+        "apos" => "'",
+        _ => "?",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PUT: &str = "s3:PutObject";
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer::new(status, body.as_bytes(), None, false)
+    }
+
     fn meaning(status: u16, code: &str, rest: &str) -> Meaning {
-        let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code>{rest}</Error>");
-        Answer::new(status, body.as_bytes(), None).meaning()
+        answer(status, &format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code>{rest}</Error>"))
+            .meaning(PUT)
+    }
+
+    fn refused(words: &str) -> Meaning {
+        meaning(403, "AccessDenied", &format!("<Message>{words}</Message>"))
     }
 
     #[test]
     fn only_a_refusal_of_a_known_caller_is_a_denial() {
         assert_eq!(meaning(403, "AccessDenied", ""), Meaning::Denied(Deny::Unexplained));
-        assert_eq!(Answer::new(403, b"", None).meaning(), Meaning::Denied(Deny::Unexplained));
         for (status, code, trouble) in [
             (403, "SignatureDoesNotMatch", Trouble::WrongSecret),
             (403, "InvalidAccessKeyId", Trouble::UnknownKey),
@@ -187,59 +299,112 @@ mod tests {
             (500, "InternalError", Trouble::ServerFault),
             (400, "InvalidArgument", Trouble::Unexpected),
             (400, "AuthorizationHeaderMalformed", Trouble::Unexpected),
-            (404, "NotFound", Trouble::Unexpected),
             (403, "AccountProblem", Trouble::Unexpected),
+            (200, "AccessDenied", Trouble::Unexpected),
         ] {
             assert_eq!(meaning(status, code, ""), Meaning::Trouble(trouble), "{status} {code}");
         }
     }
 
     #[test]
-    fn the_right_region_is_read_from_the_body_or_the_head() {
-        let right = |region: &str| Meaning::Trouble(Trouble::WrongRegion { right: Some(region.to_owned()) });
-        assert_eq!(
-            meaning(400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"),
-            right("eu-west-1")
-        );
-        let redirect = Answer::new(301, b"", Some("eu-west-2".to_owned()));
-        assert_eq!(redirect.meaning(), right("eu-west-2"));
-        let silent = Answer::new(301, b"", None);
-        assert_eq!(silent.meaning(), Meaning::Trouble(Trouble::WrongRegion { right: None }));
+    fn an_answer_without_a_code_of_s3s_is_somebody_elses() {
+        assert_eq!(answer(204, "").meaning(PUT), Meaning::Done);
+        assert_eq!(answer(200, " \n").meaning(PUT), Meaning::Done);
+        assert_eq!(Answer::new(200, b"rows", None, true).meaning("s3:GetObject"), Meaning::Done);
+        for (status, body) in [
+            (403, ""),
+            (403, "<html>blocked</html>"),
+            (403, "Forbidden by policy"),
+            (403, r#"{"code":"AccessDenied"}"#),
+            (403, "<Error><Code></Code></Error>"),
+            (404, "<html>"),
+            (200, "<html>welcome</html>"),
+            (301, ""),
+        ] {
+            assert_eq!(
+                answer(status, body).meaning(PUT),
+                Meaning::Trouble(Trouble::NotS3),
+                "{status} {body}"
+            );
+        }
+        for status in [500, 502, 503, 504] {
+            assert_eq!(answer(status, "<html>").meaning(PUT), Meaning::Trouble(Trouble::ServerFault));
+        }
     }
 
     #[test]
-    fn an_explicit_deny_is_told_where_s3_says_so() {
-        let denied = |words: &str| meaning(403, "AccessDenied", &format!("<Message>{words}</Message>"));
+    fn an_error_that_is_not_quite_xml_keeps_its_code() {
+        for body in [
+            "<Error><Code>SignatureDoesNotMatch</Code><Message>a & b</Message></Error>",
+            "<Error><Code> SignatureDoesNotMatch\n</Code><Message>&undeclared;</Message></Error>",
+            "<Error><Code>SignatureDoesNotMatch</Code><Code>AccessDenied</Code></Error>",
+            "<s:Error xmlns:s='x'><s:Code>SignatureDoesNotMatch</s:Code></s:Error>",
+            "<Error><Code>SignatureDoesNotMatch</Code><Message>cut",
+            "<Error><Code><![CDATA[SignatureDoesNotMatch]]></Code></Error>",
+        ] {
+            assert_eq!(answer(403, body).meaning(PUT), Meaning::Trouble(Trouble::WrongSecret), "{body}");
+        }
+        let latin = b"<Error><Code>RequestTimeTooSkewed</Code><Message>\xe9</Message></Error>";
+        let latin = Answer::new(403, latin, None, false);
+        assert_eq!(latin.meaning(PUT), Meaning::Trouble(Trouble::ClockSkew));
+    }
+
+    #[test]
+    fn the_right_region_is_read_from_the_body_or_the_head() {
+        let right = |region: &str| Meaning::Trouble(Trouble::WrongRegion { right: Some(region.to_owned()) });
+        let malformed = meaning(400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>");
+        assert_eq!(malformed, right("eu-west-1"));
+        let redirect = Answer::new(301, b"", Some("eu-west-2".to_owned()), false);
+        assert_eq!(redirect.meaning(PUT), right("eu-west-2"));
+        let silent = meaning(301, "PermanentRedirect", "");
+        assert_eq!(silent, Meaning::Trouble(Trouble::WrongRegion { right: None }));
+    }
+
+    #[test]
+    fn the_kind_of_policy_is_told_where_s3_says_so() {
         let words = "User: arn:aws:iam::1:user/d is not authorized to perform: s3:PutObject on resource: x ";
-        assert_eq!(
-            denied(&format!("{words}because no identity-based policy allows the s3:PutObject action")),
-            Meaning::Denied(Deny::Unexplained)
-        );
+        let missing =
+            |kind: &str| refused(&format!("{words}because no {kind} allows the s3:PutObject action"));
+        for kind in ["identity-based policy", "VPC endpoint policy", "session policy"] {
+            assert_eq!(missing(kind), Meaning::Denied(Deny::NotAllowed(kind.to_owned())));
+        }
         for (kind, article) in [("resource-based policy", "a"), ("identity-based policy", "an")] {
             assert_eq!(
-                denied(&format!("{words}with an explicit deny in {article} {kind}")),
+                refused(&format!("{words}with an explicit deny in {article} {kind}")),
                 Meaning::Denied(Deny::Explicit(kind.to_owned()))
             );
         }
     }
 
     #[test]
-    fn what_is_no_error_of_s3s_is_no_denial_but_by_its_status() {
-        assert_eq!(Answer::new(404, b"<html>", None).meaning(), Meaning::Trouble(Trouble::Unexpected));
-        assert_eq!(Answer::new(502, b"\xff", None).meaning(), Meaning::Trouble(Trouble::ServerFault));
-        assert_eq!(Answer::new(204, b"", None).meaning(), Meaning::Done);
+    fn a_refusal_of_another_action_is_not_one_of_this() {
+        let perform = |action: &str| {
+            refused(&format!(
+                "User: u is not authorized to perform: {action} on resource: k because no x allows it"
+            ))
+        };
+        assert!(matches!(perform(PUT), Meaning::Denied(_)));
+        for behind in ["kms:GenerateDataKey", "kms:Decrypt", "s3:PutObjectTagging"] {
+            assert_eq!(perform(behind), Meaning::Trouble(Trouble::RefusedBehind(behind.to_owned())));
+        }
+        assert_eq!(perform("s3:ListBucket"), Meaning::NoSuchKey);
     }
 
     #[test]
     fn an_upload_has_an_id_or_is_none() {
         let result = |inner: &str| {
             format!(
-                "<InitiateMultipartUploadResult><Bucket>b</Bucket>{inner}</InitiateMultipartUploadResult>"
+                "<InitiateMultipartUploadResult xmlns=\"x\"><Bucket>b</Bucket>{inner}</InitiateMultipartUploadResult>"
             )
         };
-        assert_eq!(upload_id(result("<UploadId>a.b</UploadId>").as_bytes()).as_deref(), Some("a.b"));
+        assert_eq!(upload_id(result("<UploadId> a.b\n</UploadId>").as_bytes()).as_deref(), Some("a.b"));
         for nothing in [result(""), result("<UploadId></UploadId>"), String::new(), "<html>".to_owned()] {
             assert_eq!(upload_id(nothing.as_bytes()), None, "{nothing}");
         }
+    }
+
+    #[test]
+    fn a_document_of_many_levels_is_read_without_a_stack() {
+        assert_eq!(answer(403, &"<a>".repeat(20_000)).meaning(PUT), Meaning::Trouble(Trouble::NotS3));
     }
 }

@@ -30,8 +30,37 @@ pub struct DruidStorage {
     pub keys: Option<(String, String)>,
     /// `druid.s3.fileSessionCredentials`
     pub session_file: Option<String>,
+    /// `druid.storage.sse`
+    pub encryption: Encryption,
     /// What Druid does and a preflight does not
     pub differences: Vec<String>,
+}
+
+/// How S3 is told to encrypt what it stores (`ServerSideEncryption`)
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// As the bucket does by itself
+    #[default]
+    Unasked,
+    /// `druid.storage.sse.type=s3`
+    S3,
+    /// `druid.storage.sse.type=kms`, with `druid.storage.sse.kms.keyId` where it is given
+    Kms(Option<String>),
+}
+
+impl Encryption {
+    /// The header fields that ask for it
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        const BY: &str = "x-amz-server-side-encryption";
+        match self {
+            Self::Unasked => Vec::new(),
+            Self::S3 => vec![(BY, "AES256".to_owned())],
+            Self::Kms(key) => {
+                let key = key.iter().map(|key| ("x-amz-server-side-encryption-aws-kms-key-id", key.clone()));
+                std::iter::once((BY, "aws:kms".to_owned())).chain(key).collect()
+            }
+        }
+    }
 }
 
 impl fmt::Debug for DruidStorage {
@@ -58,7 +87,14 @@ pub struct PropertyFault {
 /// Every property that cannot be used, and each that is missing.
 pub fn read(text: &str, surroundings: &dyn Surroundings) -> Result<DruidStorage, Vec<PropertyFault>> {
     let mut reader = Reader { properties: BTreeMap::new(), faults: Vec::new(), surroundings };
-    for property in properties::read(text) {
+    let properties = properties::read(text).map_err(|fault| {
+        vec![PropertyFault {
+            line: fault.0,
+            key: "escape".to_owned(),
+            what: "is none that Java reads".to_owned(),
+        }]
+    })?;
+    for property in properties {
         reader.properties.insert(property.key.clone(), property);
     }
     let storage = reader.storage();
@@ -79,28 +115,50 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn storage(&mut self) -> Option<DruidStorage> {
-        self.expect(&format!("{STORAGE}.enable"), "true", "durable storage is off without it");
-        self.expect(&format!("{STORAGE}.type"), "s3", "only storage of this type can be probed");
+        self.expect_enabled();
+        self.expect_s3();
         let bucket = self.checked(&format!("{STORAGE}.bucket"), place::is_bucket, "the name of the bucket");
         let prefix =
-            self.checked(&format!("{STORAGE}.prefix"), place::is_prefix, "what every key begins with");
+            self.checked(&format!("{STORAGE}.prefix"), place::is_prefix, "what every key in it begins with");
         let endpoint = self.endpoint();
-        let region = self.value("druid.s3.endpoint.signingRegion");
-        let addressing = match self.value("druid.s3.enablePathStyleAccess").as_deref() {
-            Some("true") => Addressing::PathStyle,
-            Some(_) | None => Addressing::VirtualHosted,
+        let mut differences = self.differences();
+        let region = self.region(endpoint.as_deref(), &mut differences);
+        let addressing = match self.boolean("druid.s3.enablePathStyleAccess") {
+            true => Addressing::PathStyle,
+            false => Addressing::VirtualHosted,
         };
         let keys = (self.password("druid.s3.accessKey"), self.password("druid.s3.secretKey"));
         let session_file = self.value("druid.s3.fileSessionCredentials");
-        let differences = self.differences();
+        let encryption = self.encryption();
         let location = Location { bucket: bucket?, prefix: prefix? };
         let place = Place { location, endpoint, region, addressing };
         let keys = if let (Some(key), Some(secret)) = keys { Some((key, secret)) } else { None };
-        Some(DruidStorage { place, keys, session_file, differences })
+        Some(DruidStorage { place, keys, session_file, encryption, differences })
+    }
+
+    /// Read before all else, raw, and by `Boolean.parseBoolean` (`MSQDurableStorageModule`)
+    fn expect_enabled(&mut self) {
+        let key = format!("{STORAGE}.enable");
+        let raw = self.properties.get(&key).map(|property| property.value.eq_ignore_ascii_case("true"));
+        match raw {
+            Some(true) => {}
+            Some(false) => self.fault(&key, "is not `true`: durable storage is off"),
+            None => self.fault(&key, "is missing, and durable storage is off without it; write `true`"),
+        }
+    }
+
+    fn expect_s3(&mut self) {
+        let key = format!("{STORAGE}.type");
+        match self.value(&key).as_deref() {
+            Some("s3") => {}
+            Some(_) => self.fault(&key, "is not `s3`: only storage of this type can be probed"),
+            None => self.fault(&key, "is missing; write `s3`"),
+        }
     }
 
     fn endpoint(&mut self) -> Option<String> {
-        let scheme = self.value("druid.s3.protocol").unwrap_or_else(|| "https".to_owned());
+        let scheme =
+            self.value("druid.s3.protocol").unwrap_or_else(|| "https".to_owned()).to_ascii_lowercase();
         if !matches!(scheme.as_str(), "http" | "https") {
             self.fault("druid.s3.protocol", "is neither http nor https; write one of them");
         }
@@ -112,12 +170,43 @@ impl Reader<'_> {
         endpoint
     }
 
+    /// Druid gives its client a region only together with an address
+    fn region(&mut self, endpoint: Option<&str>, differences: &mut Vec<String>) -> Option<String> {
+        const KEY: &str = "druid.s3.endpoint.signingRegion";
+        let region = self.value(KEY)?;
+        if !place::is_region(&region) {
+            self.fault(KEY, "is no region; write it in small letters, digits and hyphens");
+        }
+        if endpoint.is_none() {
+            differences.push(format!(
+                "{KEY} counts only beside druid.s3.endpoint.url, so Druid finds its region elsewhere, as AWS_REGION says"
+            ));
+        }
+        endpoint.map(|_| region)
+    }
+
+    fn encryption(&mut self) -> Encryption {
+        match self.value("druid.storage.sse.type").as_deref() {
+            None => Encryption::Unasked,
+            Some("s3") => Encryption::S3,
+            Some("kms") => Encryption::Kms(self.value("druid.storage.sse.kms.keyId")),
+            Some(_) => {
+                self.fault(
+                    "druid.storage.sse.type",
+                    "is a kind that cannot be tried here; known are `s3`, `kms`",
+                );
+                Encryption::Unasked
+            }
+        }
+    }
+
     /// What would make Druid's requests go another way than ours
     fn differences(&mut self) -> Vec<String> {
         let proxy = self.value("druid.s3.proxy.host").map(|host| {
             format!("druid.s3.proxy.host is {host}: Druid asks S3 through that proxy, this preflight asks it directly")
         });
-        let global = self.value("druid.s3.forceGlobalBucketAccessEnabled").filter(|on| on == "true").map(|_| {
+        let is_global = self.boolean("druid.s3.forceGlobalBucketAccessEnabled");
+        let global = is_global.then(|| {
             "druid.s3.forceGlobalBucketAccessEnabled is on: Druid finds a bucket's region by itself, this preflight \
              asks the configured one"
                 .to_owned()
@@ -125,11 +214,11 @@ impl Reader<'_> {
         proxy.into_iter().chain(global).collect()
     }
 
-    /// A value, interpolated; one that is empty counts as none
+    /// A value, interpolated, and a string of JSON as what it says (`JsonConfigurator`); an empty one counts as none
     fn value(&mut self, key: &str) -> Option<String> {
         let property = self.properties.get(key)?;
         let value = match interpolated(&property.value, self.surroundings) {
-            Ok(value) => value,
+            Ok(value) => serde_json::from_str(&value).unwrap_or(value),
             Err(what) => {
                 self.fault(key, &what);
                 return None;
@@ -138,20 +227,26 @@ impl Reader<'_> {
         Some(value).filter(|value| !value.is_empty())
     }
 
+    /// As Jackson reads one; false where it is not given
+    fn boolean(&mut self, key: &str) -> bool {
+        match self.value(key).as_deref().map(str::trim) {
+            Some("true" | "True" | "TRUE") => true,
+            None | Some("" | "false" | "False" | "FALSE") => false,
+            Some(_) => {
+                self.fault(key, "is neither true nor false; write one of them");
+                false
+            }
+        }
+    }
+
     fn checked(&mut self, key: &str, is_right: fn(&str) -> bool, meaning: &str) -> Option<String> {
         let value = self.value(key);
         match &value {
             None => self.fault(key, &format!("is missing; write {meaning}")),
-            Some(value) if !is_right(value) => self.fault(key, &format!("cannot be that; write {meaning}")),
+            Some(value) if !is_right(value) => self.fault(key, &format!("cannot be {meaning}")),
             Some(_) => {}
         }
         value
-    }
-
-    fn expect(&mut self, key: &str, expected: &str, why: &str) {
-        if self.value(key).as_deref() != Some(expected) {
-            self.fault(key, &format!("is not `{expected}`: {why}"));
-        }
     }
 
     /// A password as Druid's `PasswordProvider` reads it: itself, or JSON that says where it is
@@ -215,7 +310,8 @@ fn found(inside: &str, surroundings: &dyn Surroundings) -> Result<String, String
     } else if let Some(path) = name.strip_prefix("file:UTF-8:") {
         (surroundings.file(path), format!("the file `{path}`, which cannot be read here"))
     } else {
-        (None, format!("`${{{inside}}}`, which only Druid's own process knows; write its value"))
+        // What stands there may be a part of a secret.
+        (None, "with `${…}` what only Druid's own process knows; write its value".to_owned())
     };
     value.or(default).ok_or_else(|| format!("names {what}"))
 }
@@ -292,7 +388,7 @@ druid.msq.intermediate.storage.prefix=msq
         );
         assert_eq!(
             fault(&format!("{key}=${{sys:x}}")),
-            format!("5: {key} names `${{sys:x}}`, which only Druid's own process knows; write its value")
+            format!("5: {key} names with `${{…}}` what only Druid's own process knows; write its value")
         );
         assert_eq!(
             fault(&format!(r#"{key}={{"type":"vault"}}"#)),
@@ -311,7 +407,7 @@ druid.msq.intermediate.storage.prefix=msq
         let enable = "druid.msq.intermediate.storage.enable";
         assert_eq!(
             fault(&format!("{enable}=false")),
-            format!("5: {enable} is not `true`: durable storage is off without it")
+            format!("5: {enable} is not `true`: durable storage is off")
         );
         let kind = "druid.msq.intermediate.storage.type";
         assert_eq!(
@@ -333,5 +429,56 @@ druid.msq.intermediate.storage.prefix=msq
     fn no_secret_is_shown_in_a_log() {
         let storage = with("druid.s3.accessKey=AK\ndruid.s3.secretKey=hush").unwrap();
         assert!(!format!("{storage:?}").contains("hush"));
+    }
+
+    #[test]
+    fn switches_are_read_as_jackson_and_java_read_them() {
+        let addressing = |value: &str| {
+            with(&format!("druid.s3.enablePathStyleAccess={value}")).map(|read| read.place.addressing)
+        };
+        for on in ["true", "True", "TRUE", "true ", "\"true\""] {
+            assert_eq!(addressing(on), Ok(Addressing::PathStyle), "{on}");
+        }
+        for off in ["false", "FALSE", ""] {
+            assert_eq!(addressing(off), Ok(Addressing::VirtualHosted), "{off}");
+        }
+        for neither in ["yes", "1", "tRuE"] {
+            assert!(addressing(neither).is_err(), "{neither}");
+        }
+        for on in ["TRUE", "tRuE"] {
+            assert!(with(&format!("druid.msq.intermediate.storage.enable={on}")).is_ok(), "{on}");
+        }
+        for off in ["true ", "yes", "${env:SECRET}"] {
+            assert!(with(&format!("druid.msq.intermediate.storage.enable={off}")).is_err(), "{off}");
+        }
+    }
+
+    #[test]
+    fn a_string_of_json_is_what_it_says() {
+        let storage = with("druid.s3.accessKey=\"AK\"\ndruid.s3.secretKey=12345678901234567890").unwrap();
+        assert_eq!(storage.keys, Some(("AK".to_owned(), "12345678901234567890".to_owned())));
+    }
+
+    #[test]
+    fn a_region_counts_only_beside_an_address() {
+        let region = "druid.s3.endpoint.signingRegion=eu-west-1";
+        let both = with(&format!("{region}\ndruid.s3.endpoint.url=s3.test")).unwrap();
+        assert_eq!((both.place.region.as_deref(), both.differences.len()), (Some("eu-west-1"), 0));
+        let alone = with(region).unwrap();
+        assert_eq!((alone.place.region, alone.differences.len()), (None, 1));
+        assert!(fault("druid.s3.endpoint.signingRegion=eu west").contains("is no region"));
+    }
+
+    #[test]
+    fn encryption_is_asked_for_as_druid_asks() {
+        let headers = |lines: &str| with(lines).unwrap().encryption.headers();
+        assert_eq!(headers(""), []);
+        assert_eq!(
+            headers("druid.storage.sse.type=s3"),
+            [("x-amz-server-side-encryption", "AES256".to_owned())]
+        );
+        let kms = headers("druid.storage.sse.type=kms\ndruid.storage.sse.kms.keyId=k");
+        assert_eq!(kms.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["aws:kms", "k"]);
+        assert!(fault("druid.storage.sse.type=custom").contains("cannot be tried"));
     }
 }

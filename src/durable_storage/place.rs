@@ -62,9 +62,9 @@ pub struct Target {
 
 impl Place {
     /// The region that requests are signed for: configured, in Amazon's own host names, or the environment's
-    pub fn region_or<'a>(&'a self, environment: Option<&'a str>) -> &'a str {
+    pub fn region_or<'a>(&'a self, environment: Option<&'a str>) -> Option<&'a str> {
         let host = self.endpoint.as_deref().and_then(region_of_host);
-        self.region.as_deref().or(host).or(environment).unwrap_or("us-east-1")
+        self.region.as_deref().or(host).or(environment)
     }
 
     /// The address of the probe's key, as Amazon's SDK would form it
@@ -134,12 +134,22 @@ fn dns_suffix(region: &str) -> &'static str {
     }
 }
 
-/// `eu-west-1` of `https://s3.eu-west-1.amazonaws.com`
+/// `eu-west-1` of `https://s3.eu-west-1.amazonaws.com`, in all of Amazon's ways to write it
 fn region_of_host(endpoint: &str) -> Option<&str> {
     let (_, authority) = endpoint.split_once("://")?;
-    let rest = authority.strip_prefix("s3.").or_else(|| authority.strip_prefix("s3-"))?;
-    let (region, suffix) = rest.split_once('.')?;
-    (suffix == dns_suffix(region)).then_some(region)
+    let host = authority.split(':').next()?;
+    let mut labels = host.split('.').rev().skip_while(|label| !matches!(*label, "amazonaws" | "ic" | "sgov"));
+    labels.next()?;
+    labels
+        .find(|label| !matches!(*label, "vpce" | "c2s" | "sc2s"))
+        .map(|label| label.strip_prefix("s3-fips-").or_else(|| label.strip_prefix("s3-")).unwrap_or(label))
+        .filter(|region| is_region(region) && region.contains('-'))
+}
+
+/// Whether this can be a region's name
+pub fn is_region(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
 /// Whether this can be a bucket's name: what S3 allows, and what its oldest buckets have
@@ -156,17 +166,27 @@ pub fn is_prefix(prefix: &str) -> bool {
 /// The address of an S3 server as `scheme://host:port`; with this scheme where it has none, as Druid does it
 pub fn endpoint(text: &str, scheme: &str) -> Option<String> {
     let (scheme, rest) = match text.split_once("://") {
-        Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
-        Some(_) => return None,
-        None => (scheme, text),
+        Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
+        None => (scheme.to_owned(), text),
     };
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    let plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    let port = authority.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
+    let authority = rest.strip_suffix('/').unwrap_or(rest).to_ascii_lowercase();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (authority.as_str(), None),
+    };
     let has_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
-    (!host.is_empty() && authority.bytes().all(plain) && has_port).then(|| format!("{scheme}://{authority}"))
+    let is_known = matches!(scheme.as_str(), "http" | "https");
+    (is_known && is_host(host) && has_port).then(|| format!("{scheme}://{authority}"))
+}
+
+/// A name, an IPv4 address, or an IPv6 address in brackets
+fn is_host(host: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let hexadecimal = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.contains(':') && address.bytes().all(hexadecimal),
+        None => !host.is_empty() && host.bytes().all(plain),
+    }
 }
 
 #[cfg(test)]
@@ -191,6 +211,7 @@ mod tests {
             ("s3.eu-west-1.amazonaws.com", "https://s3.eu-west-1.amazonaws.com"),
             ("http://[::1]:9000", "http://[::1]:9000"),
             ("http://[::1]", "http://[::1]"),
+            ("HTTP://S3.Test", "http://s3.test"),
         ] {
             assert_eq!(endpoint(text, "https").as_deref(), Some(read), "{text}");
         }
@@ -203,6 +224,9 @@ mod tests {
             "https://a:0",
             "https://a:x",
             "https://a b",
+            "http://[::1",
+            "http://::1",
+            "http://[a]",
         ] {
             assert_eq!(endpoint(text, "https"), None, "{text}");
         }
@@ -233,12 +257,30 @@ mod tests {
     #[test]
     fn the_region_is_the_configured_one_then_the_hosts_then_the_environments() {
         let mut place = place(Some("https://s3.eu-west-1.amazonaws.com"), Addressing::PathStyle, "druid");
-        assert_eq!(place.region_or(Some("eu-west-3")), "eu-west-1");
+        assert_eq!(place.region_or(Some("eu-west-3")), Some("eu-west-1"));
         place.region = Some("eu-west-2".to_owned());
-        assert_eq!(place.region_or(Some("eu-west-3")), "eu-west-2");
+        assert_eq!(place.region_or(Some("eu-west-3")), Some("eu-west-2"));
         (place.region, place.endpoint) = (None, Some("https://s3.test".to_owned()));
-        assert_eq!(place.region_or(Some("eu-west-3")), "eu-west-3");
-        assert_eq!(place.region_or(None), "us-east-1");
+        assert_eq!(place.region_or(Some("eu-west-3")), Some("eu-west-3"));
+        assert_eq!(place.region_or(None), None);
+    }
+
+    #[test]
+    fn amazons_own_hosts_name_their_region() {
+        for (host, region) in [
+            ("https://s3.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("https://s3.eu-west-1.amazonaws.com:443", Some("eu-west-1")),
+            ("https://s3-eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("https://s3.dualstack.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("https://s3-fips.us-gov-west-1.amazonaws.com", Some("us-gov-west-1")),
+            ("https://s3.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("https://bucket.vpce-1a2b-3c4d.s3.eu-west-1.vpce.amazonaws.com", Some("eu-west-1")),
+            ("https://s3.amazonaws.com", None),
+            ("https://s3.test", None),
+            ("https://amazonaws.com.test", None),
+        ] {
+            assert_eq!(region_of_host(host), region, "{host}");
+        }
     }
 
     #[test]

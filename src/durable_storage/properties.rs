@@ -13,9 +13,19 @@ pub struct Property {
     pub line: usize,
 }
 
+/// A line with an escape that is none; Java refuses the whole file
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}: a `\\u` without four hexadecimal digits, or half of a pair")]
+pub struct BadEscape(pub usize);
+
 /// The properties of a file, in its order; where a key stands twice, the later one counts
-pub fn read(text: &str) -> Vec<Property> {
+///
+/// # Errors
+///
+/// Where Java would refuse the file.
+pub fn read(text: &str) -> Result<Vec<Property>, BadEscape> {
     let mut properties = Vec::new();
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
         let line = line.trim_start_matches(is_blank);
@@ -29,9 +39,10 @@ pub fn read(text: &str) -> Vec<Property> {
             whole.push_str(next.trim_start_matches(is_blank));
         }
         let (key, value) = split(&whole);
-        properties.push(Property { key: unescaped(key), value: unescaped(value), line: number + 1 });
+        let plain = |escaped: &str| unescaped(escaped).ok_or(BadEscape(number + 1));
+        properties.push(Property { key: plain(key)?, value: plain(value)?, line: number + 1 });
     }
-    properties
+    Ok(properties)
 }
 
 fn is_blank(character: char) -> bool {
@@ -57,32 +68,37 @@ fn split(line: &str) -> (&str, &str) {
     (key, rest.trim_start_matches(is_blank))
 }
 
-fn unescaped(text: &str) -> String {
-    let mut plain = String::new();
+/// A text without its escapes, in the 16-bit units that Java's are of: half of a pair is no character
+fn unescaped(text: &str) -> Option<String> {
+    let mut units = Vec::new();
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
-        if character != '\\' {
-            plain.push(character);
-            continue;
-        }
-        match characters.next() {
-            Some('t') => plain.push('\t'),
-            Some('n') => plain.push('\n'),
-            Some('r') => plain.push('\r'),
-            Some('f') => plain.push('\u{c}'),
-            Some('u') => plain.push(code_unit(&mut characters)),
-            Some(other) => plain.push(other),
-            None => {}
+        let escaped = if character == '\\' { characters.next() } else { None };
+        match (character, escaped) {
+            ('\\', Some('u')) => units.push(unit(&mut characters)?),
+            ('\\', None) => {}
+            (_, Some(escaped)) => units.extend_from_slice(meant(escaped).encode_utf16(&mut [0; 2])),
+            (plain, None) => units.extend_from_slice(plain.encode_utf16(&mut [0; 2])),
         }
     }
-    plain
+    String::from_utf16(&units).ok()
 }
 
-/// Four hexadecimal digits; half of a pair is no character and becomes a mark that it was there
-fn code_unit(characters: &mut std::str::Chars<'_>) -> char {
+fn meant(escaped: char) -> char {
+    match escaped {
+        't' => '\t',
+        'n' => '\n',
+        'r' => '\r',
+        'f' => '\u{c}',
+        other => other,
+    }
+}
+
+/// Four hexadecimal digits
+fn unit(characters: &mut std::str::Chars<'_>) -> Option<u16> {
     let digits: String = characters.by_ref().take(4).collect();
-    let unit = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
-    unit.unwrap_or(char::REPLACEMENT_CHARACTER)
+    let is_hexadecimal = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u16::from_str_radix(&digits, 16).ok().filter(|_| is_hexadecimal)
 }
 
 #[cfg(test)]
@@ -90,7 +106,7 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        read(text).into_iter().map(|property| (property.key, property.value)).collect()
+        read(text).unwrap().into_iter().map(|property| (property.key, property.value)).collect()
     }
 
     #[test]
@@ -108,6 +124,8 @@ mod tests {
             ("a=b\\\\\nc=d", "a", "b\\"),
             (r"a=\u0041\tz\q", "a", "A\tzq"),
             ("a=b\r\n", "a", "b"),
+            ("a=b\rc=d", "a", "b"),
+            (r"a=\ud83d\ude00", "a", "\u{1f600}"),
             ("a=b#c", "a", "b#c"),
             ("a=b\\", "a", "b"),
         ] {
@@ -118,6 +136,14 @@ mod tests {
     #[test]
     fn comments_and_empty_lines_are_no_properties() {
         assert_eq!(pairs("# a=b\n\n  ! c=d\n \t\n"), []);
-        assert_eq!(read("\n#\nx=1").first().map(|property| property.line), Some(3));
+        assert_eq!(read("\n#\nx=1").unwrap().first().map(|property| property.line), Some(3));
+    }
+
+    #[test]
+    fn an_escape_that_is_none_is_a_fault_as_for_java() {
+        for text in [r"a=\u12", r"a=\uzzzz", r"a=\u+123", r"a=\ud83d", "ok=1\n\\ude00=a"] {
+            let line = text.lines().count();
+            assert_eq!(read(text), Err(BadEscape(line)), "{text}");
+        }
     }
 }

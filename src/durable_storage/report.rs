@@ -31,6 +31,9 @@ pub struct Report {
     pub problem: Option<Told>,
     /// What could not be removed
     pub left_behind: Vec<String>,
+    /// What an operator should know besides
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The least IAM policy
     pub policy: Value,
     /// The same as a bucket policy
@@ -41,7 +44,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialsUsed {
-    /// `environment`, `profile file` …
+    /// `properties`, `session_file`, `environment`, `web_identity`, `profile`, `container` or `instance`
     pub source: String,
     /// The access key's id
     pub access_key_id: String,
@@ -189,7 +192,7 @@ mod tests {
         json!({
             "time": "2026-01-02T03:04:05Z", "bucket": "b", "prefix": "p", "endpoint": "https://s3.test",
             "region": "r", "credentials": null, "actions": actions, "problem": null, "leftBehind": [],
-            "policy": {}, "bucketPolicy": {},
+            "warnings": [], "policy": {}, "bucketPolicy": {},
         })
     }
 

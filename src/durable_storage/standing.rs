@@ -280,6 +280,7 @@ mod tests {
             actions: Action::ALL.into_iter().zip(outcomes).map(proof).collect(),
             problem: None,
             left_behind: Vec::new(),
+            warnings: Vec::new(),
             policy: serde_json::Value::Null,
             bucket_policy: serde_json::Value::Null,
         }

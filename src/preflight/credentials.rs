@@ -17,8 +17,10 @@ use reqsign_aws_v4::{
 use reqsign_core::{Context, FileRead, HttpSend, ProvideCredential, StaticEnv};
 
 use super::wire::Wire;
+use crate::connector::causes;
 use crate::durable_storage::problem::NoAnswer;
 use crate::durable_storage::properties;
+use crate::fetch::is_loopback;
 
 /// Where credentials are looked for
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub struct Chain {
     pub environment: Environment,
     /// The way to the services that hand out credentials
     pub wire: Wire,
-    /// The region of the storage, for the service of web identities
+    /// The region of the service of web identities
     pub region: String,
 }
 
@@ -59,7 +61,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Names that Amazon's SDK for Java reads besides
+/// Names that Amazon's SDK for Java read besides in its first version, which Druid had for long
 const OTHER_NAMES: [(&str, &str); 3] = [
     ("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
     ("AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"),
@@ -78,63 +80,81 @@ impl Environment {
         Self { variables }
     }
 
+    /// This process's; what is no text is nobody's credential
+    pub fn of_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self::new(std::env::vars_os().filter_map(text).collect())
+    }
+
     /// One of its variables
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 }
 
-/// Credentials, and where they come from
+/// What looking for credentials came to
+#[derive(Debug)]
 pub struct Found {
-    /// Where they come from, in words
-    pub source: &'static str,
-    /// The credentials
-    pub credential: Credential,
-}
-
-impl fmt::Debug for Found {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Found({})", self.source)
-    }
+    /// The first there are, and where
+    pub first: Option<(Source, Credential)>,
+    /// What was found instead before, where that is a fault
+    pub faults: Vec<String>,
 }
 
 /// What a source has: credentials, none, or a reason why they cannot be read
 type Has = Result<Option<Credential>, String>;
 
 impl Chain {
-    /// The first credentials there are
-    ///
-    /// # Errors
-    ///
-    /// Where there are none: what each source has instead.
-    pub async fn find(&self) -> Result<Found, Vec<String>> {
-        let mut looked = Vec::new();
+    /// Looks for credentials; the first source that has any is taken, as Druid takes it
+    pub async fn find(&self) -> Found {
         let context = self.context();
-        let region = self.region.clone();
+        let mut faults = Vec::new();
         for source in Source::ALL {
-            match self.look_in(source, &context, &region).await {
-                Ok(Some(credential)) => return Ok(Found { source: source.words(), credential }),
-                Ok(None) => looked.push(format!("{}: none", source.words())),
-                Err(why) => looked.push(format!("{}: {why}", source.words())),
+            match self.look_in(source, &context).await {
+                Ok(Some(credential)) => {
+                    return Found { first: Some((source, trimmed(credential))), faults };
+                }
+                Ok(None) => {}
+                Err(why) => faults.push(format!("{}: {why}", source.words())),
             }
         }
-        Err(looked)
+        Found { first: None, faults }
     }
 
-    async fn look_in(&self, source: Source, context: &Context, region: &str) -> Has {
-        let sts = AssumeRoleWithWebIdentityCredentialProvider::new();
+    async fn look_in(&self, source: Source, context: &Context) -> Has {
         match source {
             Source::Properties => Ok(self.configured.keys.clone().map(credential_of_pair)),
             Source::SessionFile => self.configured.session_file.as_deref().map_or(Ok(None), session),
-            Source::Environment => provided(&EnvCredentialProvider::new(), context).await,
+            Source::Environment => self.in_environment(context).await,
             // The endpoint of the region answers where the global one may not be reached.
             Source::WebIdentity => {
-                let sts = sts.with_region(region.to_owned()).with_regional_sts_endpoint();
-                provided(&sts, context).await
+                let sts = AssumeRoleWithWebIdentityCredentialProvider::new();
+                provided(&sts.with_region(self.region.clone()).with_regional_sts_endpoint(), context).await
             }
-            Source::Profile => provided(&ProfileCredentialProvider::new(), context).await,
+            Source::Profile => self.in_profile(context).await,
             Source::Container => provided(&ECSCredentialProvider::new(), context).await,
             Source::Instance => provided(&IMDSv2CredentialProvider::new(), context).await,
+        }
+    }
+
+    async fn in_environment(&self, context: &Context) -> Has {
+        let there = |name| self.environment.variable(name).is_some();
+        match (there("AWS_ACCESS_KEY_ID"), there("AWS_SECRET_ACCESS_KEY")) {
+            (true, false) => Err("AWS_SECRET_ACCESS_KEY is not set".to_owned()),
+            (false, true) => Err("AWS_ACCESS_KEY_ID is not set".to_owned()),
+            (true, true) | (false, false) => provided(&EnvCredentialProvider::new(), context).await,
+        }
+    }
+
+    async fn in_profile(&self, context: &Context) -> Has {
+        let found = provided(&ProfileCredentialProvider::new(), context).await?;
+        match (&found, self.environment.variable("AWS_PROFILE")) {
+            (None, Some(profile)) => Err(format!(
+                "profile `{profile}` has no keys; a role or a process that it names is not followed"
+            )),
+            _ => Ok(found),
         }
     }
 
@@ -150,19 +170,27 @@ impl Chain {
 }
 
 /// A place where credentials may be, in Druid's order
-#[derive(Clone, Copy, Debug)]
-enum Source {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `druid.s3.accessKey` and `secretKey`
     Properties,
+    /// `druid.s3.fileSessionCredentials`
     SessionFile,
+    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`
     Environment,
+    /// `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`
     WebIdentity,
+    /// `~/.aws/credentials`, `~/.aws/config`
     Profile,
+    /// `AWS_CONTAINER_CREDENTIALS_*`
     Container,
+    /// The metadata service of the instance
     Instance,
 }
 
 impl Source {
-    const ALL: [Self; 7] = [
+    /// All of them, in that order
+    pub const ALL: [Self; 7] = [
         Self::Properties,
         Self::SessionFile,
         Self::Environment,
@@ -172,7 +200,21 @@ impl Source {
         Self::Instance,
     ];
 
-    fn words(self) -> &'static str {
+    /// Its name in a report
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Properties => "properties",
+            Self::SessionFile => "session_file",
+            Self::Environment => "environment",
+            Self::WebIdentity => "web_identity",
+            Self::Profile => "profile",
+            Self::Container => "container",
+            Self::Instance => "instance",
+        }
+    }
+
+    /// Its name for people
+    pub fn words(self) -> &'static str {
         match self {
             Self::Properties => "druid.s3.accessKey and druid.s3.secretKey",
             Self::SessionFile => "the file in druid.s3.fileSessionCredentials",
@@ -186,17 +228,28 @@ impl Source {
 }
 
 async fn provided(provider: &impl ProvideCredential<Credential = Credential>, context: &Context) -> Has {
-    provider.provide_credential(context).await.map_err(|error| error.to_string())
+    provider.provide_credential(context).await.map_err(|error| causes(&error))
 }
 
 fn credential_of_pair((access_key_id, secret_access_key): (String, String)) -> Credential {
     Credential { access_key_id, secret_access_key, session_token: None, expires_in: None }
 }
 
+/// Amazon's SDKs sign without the blanks that a file may have around a secret
+fn trimmed(credential: Credential) -> Credential {
+    let trim = |text: String| text.trim().to_owned();
+    Credential {
+        access_key_id: trim(credential.access_key_id),
+        secret_access_key: trim(credential.secret_access_key),
+        session_token: credential.session_token.map(trim),
+        expires_in: credential.expires_in,
+    }
+}
+
 /// `sessionToken`, `accessKey` and `secretKey` of a properties file (`FileSessionCredentialsProvider`)
 fn session(path: &str) -> Has {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    let properties = properties::read(&text);
+    let properties = properties::read(&text).map_err(|fault| format!("{path}:{fault}"))?;
     let value = |key: &str| {
         let property = properties.iter().rev().find(|property| property.key == key);
         property.map(|property| property.value.clone()).ok_or_else(|| format!("{path}: `{key}` is missing"))
@@ -219,14 +272,27 @@ struct Services {
 
 impl HttpSend for Services {
     async fn http_send(&self, mut request: Request<Bytes>) -> reqsign_core::Result<Response<Bytes>> {
-        if let Some(sts) = &self.sts
-            && request.uri().host().is_some_and(|host| host.starts_with("sts."))
-        {
+        let is_sts = request.uri().host().is_some_and(|host| host.starts_with("sts."));
+        if let Some(sts) = self.sts.as_ref().filter(|_| is_sts) {
             *request.uri_mut() = elsewhere(request.uri(), sts)?;
         }
+        if !may_be_told(request.uri()) {
+            let foreign = format!("{} is asked over plain http, and is not of this host", request.uri());
+            return Err(reqsign_core::Error::config_invalid(foreign));
+        }
         let failed = |error: NoAnswer| reqsign_core::Error::unexpected(error.to_string());
-        self.wire.exchange(request).await.map_err(failed)
+        let answer = self.wire.exchange(request).await.map_err(failed)?;
+        // What a service says besides credentials may hold some, and would be told.
+        let is_secretive = !is_sts && !answer.status().is_success();
+        Ok(answer.map(|body| if is_secretive { Bytes::new() } else { body }))
     }
+}
+
+/// A token goes out over https, to this host, or to what every cloud has beside it
+fn may_be_told(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let is_beside = host.starts_with("169.254.") || host.eq_ignore_ascii_case("[fd00:ec2::23]");
+    uri.scheme_str() == Some("https") || is_loopback(host) || is_beside
 }
 
 /// The same path and query at another address
@@ -246,5 +312,44 @@ impl FileRead for Files {
     async fn file_read(&self, path: &str) -> reqsign_core::Result<Vec<u8>> {
         let unread = |error: std::io::Error| reqsign_core::Error::config_invalid(format!("{path}: {error}"));
         tokio::fs::read(path).await.map_err(unread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_goes_over_https_or_to_what_is_beside_this_host() {
+        for address in [
+            "https://sts.eu-west-1.amazonaws.com/",
+            "https://credentials.test/x",
+            "http://169.254.170.2/v2/x",
+            "http://169.254.169.254/latest/api/token",
+            "http://[fd00:ec2::23]/v1/credentials",
+            "http://127.0.0.1:51678/x",
+            "http://localhost/x",
+        ] {
+            assert!(may_be_told(&address.parse().unwrap()), "{address}");
+        }
+        for address in
+            ["http://192.0.2.2/x", "http://credentials.test/x", "http://169.25.4.1/x", "http://a.169.254.1/"]
+        {
+            assert!(!may_be_told(&address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_older_name_counts_where_the_newer_one_is_not_set() {
+        let environment = |pairs: &[(&str, &str)]| {
+            Environment::new(
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            )
+        };
+        let old = environment(&[("AWS_ACCESS_KEY", "old")]);
+        assert_eq!(old.variable("AWS_ACCESS_KEY_ID"), Some("old"));
+        let both = environment(&[("AWS_ACCESS_KEY", "old"), ("AWS_ACCESS_KEY_ID", "new")]);
+        assert_eq!(both.variable("AWS_ACCESS_KEY_ID"), Some("new"));
+        assert_eq!(environment(&[("AWS_REGION", "")]).variable("AWS_REGION"), None);
     }
 }

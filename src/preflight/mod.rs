@@ -11,23 +11,44 @@ pub mod probe;
 pub mod s3;
 pub mod wire;
 
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
-use crate::durable_storage::problem::{Problem, Scene};
-use crate::durable_storage::report::{CredentialsUsed, Proof, Report};
+use reqsign_aws_v4::Credential;
+use rustls::ClientConfig;
+
+use crate::durable_storage::druid_properties::Encryption;
+use crate::durable_storage::place::Target;
+use crate::durable_storage::problem::{Problem, Scene, Settings};
+use crate::durable_storage::report::{CredentialsUsed, Report, Told};
 use crate::durable_storage::{Place, policy};
+use credentials::{Chain, Found, Source};
+use open_uploads::OpenUploads;
+use probe::{Findings, Pauses, Probe};
+use s3::S3;
+
+/// Where requests go that nobody gives a region to
+const DEFAULT_REGION: &str = "us-east-1";
 
 /// What a preflight needs besides the place
 #[derive(Debug)]
 pub struct Means<'a> {
     /// Where credentials are looked for
-    pub chain: credentials::Chain,
-    /// The region of the environment (`AWS_REGION`)
-    pub environment_region: Option<&'a str>,
+    pub chain: Chain,
+    /// How S3 is told to encrypt
+    pub encryption: Encryption,
     /// Trust for the S3 server
-    pub tls: rustls::ClientConfig,
+    pub tls: ClientConfig,
     /// Whom the bucket policy is to name
     pub principal: &'a str,
+    /// Which file said where the storage is
+    pub settings: Settings,
+    /// What its reading left to say
+    pub warnings: Vec<String>,
+    /// Set where the run is to clean up and end
+    pub interrupted: &'a AtomicBool,
+    /// How long it waits before it tries again
+    pub pauses: Pauses,
 }
 
 /// Probes durable storage, and reports
@@ -35,49 +56,153 @@ pub struct Means<'a> {
 /// `now` is asked once, when all is over.
 pub async fn run(
     place: &Place,
-    means: Means<'_>,
-    uploads: &mut open_uploads::OpenUploads,
+    mut means: Means<'_>,
+    uploads: &mut OpenUploads,
     now: impl FnOnce() -> SystemTime,
 ) -> Report {
-    let region = place.region_or(means.environment_region).to_owned();
+    let region = region(place, &mut means);
     let target = place.target(&region);
-    let found = means.chain.find().await;
-    let (used, findings) = match found {
-        Ok(found) => {
-            let used = found.used();
-            let s3 = s3::S3::new(&target.url, &region, found.credential, means.tls);
-            (Some(used), probe::Probe::new(&s3, &place.location, &target.url, uploads).run().await)
+    let Found { first, faults } = means.chain.find().await;
+    means.warnings.extend(faults.iter().map(|fault| format!("no credentials from {fault}")));
+    let (tls, encryption) = (means.tls, means.encryption);
+    let (findings, used, secrets) = match first {
+        Some((source, credential)) => {
+            let secrets = Secrets::of(&credential);
+            let used = (source, shown(&credential.access_key_id));
+            let s3 = S3::new(&target.url, &region, credential, encryption, tls);
+            let probe = Probe::new(&s3, &place.location, uploads, means.interrupted, means.pauses);
+            (probe.run().await, Some(used), secrets)
         }
-        Err(looked) => (None, probe::Findings::without_credentials(Problem::NoCredentials(looked))),
+        None => {
+            let problem = Problem::NoCredentials(looked(&faults));
+            (Findings::without_credentials(problem), None, Secrets::default())
+        }
     };
-    let scene = Scene {
-        location: &place.location,
-        endpoint: &target.endpoint,
-        region: &region,
-        key: used.as_ref().map_or("", |used| &used.access_key_id),
-        source: used.as_ref().map_or("", |used| &used.source),
-    };
-    let problem = findings.problem().map(|problem| problem.told(&scene));
-    let actions: Vec<Proof> = findings.proofs();
-    Report {
-        time: now(),
-        location: place.location.clone(),
-        policy: policy::of_identity(&place.location, &region),
-        bucket_policy: policy::of_bucket(&place.location, &region, means.principal),
-        endpoint: target.endpoint.clone(),
-        credentials: used.clone(),
-        actions,
-        problem,
-        left_behind: findings.left_behind,
-        region,
+    means.warnings.extend_from_slice(&findings.warnings);
+    let said =
+        Said { place, region: &region, target: &target, settings: means.settings, used: used.as_ref() };
+    let report = said.report(&findings, means.principal, means.warnings, now());
+    secrets.kept_from(report)
+}
+
+fn region(place: &Place, means: &mut Means<'_>) -> String {
+    let environment = means.chain.environment.variable("AWS_REGION");
+    let region = place.region_or(environment).map(str::to_owned);
+    region.unwrap_or_else(|| {
+        means.warnings.push(format!("nobody names a region; requests are signed for {DEFAULT_REGION}"));
+        DEFAULT_REGION.to_owned()
+    })
+}
+
+/// Where credentials were looked for, and why they were not found
+fn looked(faults: &[String]) -> Vec<String> {
+    let has_fault = |source: &Source| faults.iter().any(|fault| fault.starts_with(source.words()));
+    let none = Source::ALL.into_iter().filter(|source| !has_fault(source)).map(Source::words);
+    let none = format!("none in {}", none.collect::<Vec<_>>().join(", "));
+    faults.iter().cloned().chain([none]).collect()
+}
+
+/// The id of an access key is no secret; what stands in its place may be one
+fn shown(id: &str) -> String {
+    let is_id = id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    if is_id { id.to_owned() } else { format!("{}…", id.chars().take(4).collect::<String>()) }
+}
+
+/// What a report speaks of
+struct Said<'a> {
+    place: &'a Place,
+    region: &'a str,
+    target: &'a Target,
+    settings: Settings,
+    used: Option<&'a (Source, String)>,
+}
+
+impl Said<'_> {
+    fn report(
+        &self,
+        findings: &Findings,
+        principal: &str,
+        warnings: Vec<String>,
+        time: SystemTime,
+    ) -> Report {
+        let location = &self.place.location;
+        Report {
+            time,
+            location: location.clone(),
+            endpoint: self.target.endpoint.clone(),
+            region: self.region.to_owned(),
+            credentials: self.used.map(|(source, access_key_id)| CredentialsUsed {
+                source: source.code().to_owned(),
+                access_key_id: access_key_id.clone(),
+            }),
+            actions: findings.proofs(),
+            problem: findings.problem().map(|problem| self.told(&problem)),
+            left_behind: findings.left_behind.clone(),
+            warnings,
+            policy: policy::of_identity(location, self.region),
+            bucket_policy: policy::of_bucket(location, self.region, principal),
+        }
+    }
+
+    fn told(&self, problem: &Problem) -> Told {
+        problem.told(&Scene {
+            location: &self.place.location,
+            endpoint: &self.target.endpoint,
+            region: self.region,
+            key: self.used.map_or("", |(_, id)| id),
+            source: self.used.map_or("", |(source, _)| source.words()),
+            settings: self.settings,
+        })
     }
 }
 
-impl credentials::Found {
-    fn used(&self) -> CredentialsUsed {
-        CredentialsUsed {
-            source: self.source.to_owned(),
-            access_key_id: self.credential.access_key_id.clone(),
+/// What may not stand in a report, though a server says it back
+#[derive(Default)]
+struct Secrets(Vec<String>);
+
+impl Secrets {
+    fn of(credential: &Credential) -> Self {
+        let Credential { access_key_id, secret_access_key, session_token, .. } = credential;
+        let id = Some(access_key_id.clone()).filter(|id| shown(id) != *id);
+        let all = [Some(secret_access_key.clone()), session_token.clone(), id];
+        // A short one would take words apart that say something.
+        Self(all.into_iter().flatten().filter(|secret| secret.len() >= 8).collect())
+    }
+
+    fn kept_from(&self, mut report: Report) -> Report {
+        let messages = report.actions.iter_mut().filter_map(|proof| proof.answer.as_mut());
+        let codes_and_messages =
+            messages.flat_map(|answer| [&mut answer.code, &mut answer.message]).flatten();
+        let problem =
+            report.problem.iter_mut().flat_map(|problem| [&mut problem.message, &mut problem.remedy]);
+        let rest = report.warnings.iter_mut().chain(&mut report.left_behind);
+        for text in codes_and_messages.chain(problem).chain(rest) {
+            for secret in &self.0 {
+                *text = text.replace(secret.as_str(), "…");
+            }
+        }
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_shown_and_what_may_be_a_secret_is_not() {
+        assert_eq!(shown("AKIAIOSFODNN7EXAMPLE"), "AKIAIOSFODNN7EXAMPLE");
+        assert_eq!(shown("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), "wJal…");
+        assert_eq!(shown("minioadmin"), "mini…");
+    }
+
+    #[test]
+    fn sources_without_credentials_are_all_named() {
+        let faults = [format!("{}: it is broken", Source::Profile.words())];
+        let looked = looked(&faults);
+        assert_eq!(looked.len(), 2);
+        for source in Source::ALL {
+            assert_eq!(looked.iter().filter(|said| said.contains(source.words())).count(), 1, "{source:?}");
         }
     }
 }

@@ -1,17 +1,25 @@
 //! Uploads that were started and not yet given up: a small file, so that the next run knows what a killed one left
 //!
-//! The file is locked while a run uses it: two runs on one machine never disturb each other.
+//! A lock beside it is held while a run uses it: two runs on one machine never disturb each other.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+/// Far more than any number of uploads needs
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Between two looks at a lock that another run holds
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The file, locked
 #[derive(Debug)]
 pub struct OpenUploads {
-    file: File,
+    /// Held, and never read
+    _lock: File,
     path: PathBuf,
     uploads: Vec<OpenUpload>,
 }
@@ -27,50 +35,46 @@ pub struct OpenUpload {
 }
 
 impl OpenUploads {
-    /// Opens the file, or makes it with the folders it is in; waits for a run that has it
+    /// Opens the file, or makes it with the folders it is in; waits so long for a run that has it
     ///
     /// # Errors
     ///
-    /// Where it cannot be opened and written, or holds something else.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)?;
-        }
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
-        file.lock()?;
-        let mut open = Self { file, path: path.to_owned(), uploads: Vec::new() };
-        let mut text = String::new();
-        open.file.read_to_string(&mut text)?;
-        // A run that was killed may have left more behind the list than belongs to it.
-        if let Some(first) = serde_json::Deserializer::from_str(&text).into_iter().next() {
-            open.uploads = first.map_err(io::Error::other)?;
-        }
+    /// Where it cannot be read and replaced, holds something else, or another run has it for too long.
+    pub fn open(path: &Path, patience: Duration) -> io::Result<Self> {
+        std::fs::create_dir_all(folder(path))?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".lock");
+        let lock = locked(Path::new(&beside), patience)?;
+        let mut open = Self { _lock: lock, path: path.to_owned(), uploads: read(path)? };
+        // What cannot be written is better known now than when an upload is open.
         open.write()?;
         Ok(open)
     }
 
-    /// The upload that may still be open at this address
-    pub fn at(&self, url: &str) -> Option<&OpenUpload> {
-        self.uploads.iter().find(|upload| upload.url == url)
+    /// The ids of those that may still be open at this address, and those at any other
+    pub fn at(&self, url: &str) -> (Vec<String>, Vec<OpenUpload>) {
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            self.uploads.iter().cloned().partition(|upload| upload.url == url);
+        (here.into_iter().map(|upload| upload.upload_id).collect(), elsewhere)
     }
 
     /// Keeps an upload; it is on disk when this returns
     ///
     /// # Errors
     ///
-    /// Where the file cannot be written.
+    /// Where the file cannot be replaced; then it is as it was.
     pub fn remember(&mut self, upload: OpenUpload) -> io::Result<()> {
         self.uploads.push(upload);
         self.write()
     }
 
-    /// Forgets the upload at this address: it is no longer open
+    /// Forgets the upload of this id: it is no longer open
     ///
     /// # Errors
     ///
-    /// Where the file cannot be written.
-    pub fn forget(&mut self, url: &str) -> io::Result<()> {
-        self.uploads.retain(|upload| upload.url != url);
+    /// Where the file cannot be replaced.
+    pub fn forget(&mut self, upload_id: &str) -> io::Result<()> {
+        self.uploads.retain(|upload| upload.upload_id != upload_id);
         self.write()
     }
 
@@ -79,64 +83,100 @@ impl OpenUploads {
         &self.path
     }
 
+    /// Whoever is killed here leaves the old file or the new one
     fn write(&mut self) -> io::Result<()> {
-        let text = serde_json::to_string(&self.uploads).map_err(io::Error::other)?;
-        self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(text.as_bytes())?;
-        self.file.set_len(text.len() as u64)?;
-        self.file.sync_all()
+        let folder = folder(&self.path);
+        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        new.write_all(serde_json::to_string(&self.uploads).map_err(io::Error::other)?.as_bytes())?;
+        new.as_file().sync_all()?;
+        new.persist(&self.path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()
     }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn read(path: &Path) -> io::Result<Vec<OpenUpload>> {
+    let kind = match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        kind => kind?,
+    };
+    if !kind.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(&text).map_err(|error| io::Error::other(format!("it holds something else: {error}")))
+}
+
+fn locked(path: &Path, patience: Duration) -> io::Result<File> {
+    let lock = File::options().write(true).create(true).truncate(false).open(path)?;
+    for _ in 0..=patience.as_millis() / LOOK.as_millis() {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(std::fs::TryLockError::Error(error)) => return Err(error),
+            Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(LOOK),
+        }
+    }
+    let held = format!("another preflight has held it for {} seconds", patience.as_secs());
+    Err(io::Error::new(io::ErrorKind::WouldBlock, held))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn upload(url: &str) -> OpenUpload {
-        OpenUpload { url: url.to_owned(), upload_id: "id".to_owned() }
+    fn upload(url: &str, upload_id: &str) -> OpenUpload {
+        OpenUpload { url: url.to_owned(), upload_id: upload_id.to_owned() }
+    }
+
+    fn open(path: &Path) -> io::Result<OpenUploads> {
+        OpenUploads::open(path, Duration::ZERO)
     }
 
     #[test]
     fn what_one_run_remembers_the_next_one_knows() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/state.json");
-        let mut first = OpenUploads::open(&path).unwrap();
-        first.remember(upload("a")).unwrap();
-        first.remember(upload("b")).unwrap();
-        first.forget("a").unwrap();
+        let mut first = open(&path).unwrap();
+        for (url, id) in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")] {
+            first.remember(upload(url, id)).unwrap();
+        }
+        first.forget("1").unwrap();
         drop(first);
-        let next = OpenUploads::open(&path).unwrap();
-        assert_eq!((next.at("a"), next.at("b")), (None, Some(&upload("b"))));
+        let next = open(&path).unwrap();
+        assert_eq!(next.at("a"), (vec!["2".to_owned(), "4".to_owned()], vec![upload("b", "3")]));
+        assert_eq!(next.at("c").0, Vec::<String>::new());
     }
 
     #[test]
     fn a_file_that_holds_something_else_is_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
-        std::fs::write(&path, "[]").unwrap();
-        assert!(OpenUploads::open(&path).is_ok());
-        std::fs::write(&path, "dear diary").unwrap();
-        assert!(OpenUploads::open(&path).is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear diary");
-    }
-
-    #[test]
-    fn a_list_with_the_rest_of_a_longer_one_behind_it_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state.json");
-        std::fs::write(&path, r#"[]{"url":"a","uploadId":"id"}]"#).unwrap();
-        assert_eq!(OpenUploads::open(&path).unwrap().at("a"), None);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "[]");
+        for fine in ["[]", "", " \n"] {
+            std::fs::write(&path, fine).unwrap();
+            assert!(open(&path).is_ok(), "{fine:?}");
+        }
+        for other in ["dear diary", "[] dear diary", "{}", "[1]", "\u{feff}[]"] {
+            std::fs::write(&path, other).unwrap();
+            assert!(open(&path).is_err(), "{other}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
+        }
+        assert!(open(folder.path()).is_err(), "a folder is no file");
     }
 
     #[test]
     fn one_run_has_it_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.json");
-        let held = OpenUploads::open(&path).unwrap();
-        let other = File::options().write(true).open(&path).unwrap();
-        assert!(other.try_lock().is_err());
+        let held = open(&path).unwrap();
+        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(held);
-        assert!(other.try_lock().is_ok());
+        assert!(open(&path).is_ok());
     }
 }

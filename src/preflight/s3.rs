@@ -1,17 +1,19 @@
 //! S3 as far as a preflight asks it: five calls about one key, each signed in its head (AWS Signature Version 4)
 
 use bytes::Bytes;
+use http::header::{HeaderValue, USER_AGENT};
 use http::request::Parts;
 use http::{Method, Request};
 use reqsign_aws_v4::{Credential, RequestSigner};
 use reqsign_core::hash::hex_sha256;
-use reqsign_core::{Context, SignRequest};
+use reqsign_core::{Context, ErrorKind, SignRequest};
 use rustls::ClientConfig;
 
 use super::wire::Wire;
 use crate::durable_storage::Action;
-use crate::durable_storage::answer::{self, Answer};
-use crate::durable_storage::problem::NoAnswer;
+use crate::durable_storage::answer::{self, Answer, Meaning, Trouble};
+use crate::durable_storage::druid_properties::Encryption;
+use crate::durable_storage::problem::{NoAnswer, Problem};
 
 /// What a preflight's object holds
 pub const CONTENT: &[u8] = b"msq-gate preflight: this object can be deleted\n";
@@ -22,6 +24,7 @@ pub struct S3 {
     url: String,
     credential: Credential,
     signer: RequestSigner,
+    encryption: Encryption,
     wire: Wire,
 }
 
@@ -45,8 +48,12 @@ pub enum Call<'a> {
 pub struct Back {
     /// What S3 says
     pub answer: Answer,
+    /// What that means
+    pub meaning: Meaning,
     /// The body, whatever it is
     pub body: Bytes,
+    /// Whether the bucket keeps versions of what is written (`x-amz-version-id`)
+    pub is_versioned: bool,
 }
 
 /// Why nothing came back
@@ -55,9 +62,23 @@ pub enum CallError {
     /// The request could not be signed
     #[error("{0}")]
     Unsigned(String),
+    /// The credentials are over
+    #[error("{0}")]
+    Expired(String),
     /// There is no answer
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
+}
+
+impl CallError {
+    /// The problem that it is
+    pub fn problem(self) -> Problem {
+        match self {
+            Self::Unsigned(why) => Problem::Unsigned(why),
+            Self::Expired(why) => Problem::Trouble(Trouble::ExpiredToken, why),
+            Self::NoAnswer(why) => Problem::NoAnswer(why),
+        }
+    }
 }
 
 impl Call<'_> {
@@ -97,6 +118,17 @@ impl Call<'_> {
             Self::Get | Self::Delete | Self::CreateUpload | Self::AbortUpload(_) => b"",
         }
     }
+
+    fn wants_body(self) -> bool {
+        match self {
+            Self::Get | Self::CreateUpload => true,
+            Self::Put | Self::Delete | Self::AbortUpload(_) => false,
+        }
+    }
+
+    fn is_encrypted(self) -> bool {
+        matches!(self, Self::Put | Self::CreateUpload)
+    }
 }
 
 /// An id is S3's own text and may hold anything
@@ -110,9 +142,20 @@ fn encoded(byte: u8) -> String {
 
 impl S3 {
     /// The key at this address, asked about with these credentials
-    pub fn new(url: &str, region: &str, credential: Credential, tls: ClientConfig) -> Self {
+    pub fn new(
+        url: &str,
+        region: &str,
+        credential: Credential,
+        encryption: Encryption,
+        tls: ClientConfig,
+    ) -> Self {
         let signer = RequestSigner::new("s3", region).with_standard_session_token();
-        Self { url: url.to_owned(), credential, signer, wire: Wire::new(tls) }
+        Self { url: url.to_owned(), credential, signer, encryption, wire: Wire::new(tls) }
+    }
+
+    /// The key's address
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Makes a call, once
@@ -123,24 +166,32 @@ impl S3 {
     pub async fn call(&self, call: Call<'_>) -> Result<Back, CallError> {
         let parts = self.signed(call).await?;
         let answer = self.wire.exchange(Request::from_parts(parts, Bytes::from_static(call.body()))).await?;
-        let region = answer.headers().get("x-amz-bucket-region");
-        let region = region.and_then(|region| region.to_str().ok()).map(str::to_owned);
-        let body = answer.body().clone();
-        Ok(Back { answer: Answer::new(answer.status().as_u16(), &body, region), body })
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        let region = header("x-amz-bucket-region").map(str::to_owned);
+        let is_versioned = header("x-amz-version-id").is_some_and(|version| version != "null");
+        let (status, body) = (answer.status().as_u16(), answer.body().clone());
+        let answer = Answer::new(status, &body, region, call.wants_body());
+        Ok(Back { meaning: answer.meaning(call.action().name()), answer, body, is_versioned })
     }
 
     async fn signed(&self, call: Call<'_>) -> Result<Parts, CallError> {
         let unsigned = |error: &dyn std::fmt::Display| CallError::Unsigned(error.to_string());
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(call.method())
             .uri(format!("{}{}", self.url, call.query()))
-            .header("x-amz-content-sha256", hex_sha256(call.body()))
-            .body(())
-            .map_err(|error| unsigned(&error))?;
-        let (mut parts, ()) = request.into_parts();
+            .header("x-amz-content-sha256", hex_sha256(call.body()));
+        for (name, value) in self.encryption.headers().iter().filter(|_| call.is_encrypted()) {
+            request = request.header(*name, value);
+        }
+        let (mut parts, ()) = request.body(()).map_err(|error| unsigned(&error))?.into_parts();
         let context = Context::new();
         let signing = self.signer.sign_request(&context, &mut parts, Some(&self.credential), None);
-        signing.await.map_err(|error| unsigned(&error))?;
+        signing.await.map_err(|error| {
+            let is_over = error.kind() == ErrorKind::CredentialInvalid;
+            if is_over { CallError::Expired(error.to_string()) } else { unsigned(&error) }
+        })?;
+        // Not signed: whoever passes requests on may write another one.
+        parts.headers.insert(USER_AGENT, HeaderValue::from_static("msq-gate-preflight"));
         Ok(parts)
     }
 }

@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -15,11 +16,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use msq_gate::durable_storage::druid_properties::Encryption;
 use msq_gate::durable_storage::place::{Location, PROBE_NAME};
+use msq_gate::durable_storage::problem::Settings;
 use msq_gate::durable_storage::report::{Outcome, Report};
 use msq_gate::durable_storage::{Action, Addressing, Place};
 use msq_gate::preflight::credentials::{Chain, Configured, Environment};
 use msq_gate::preflight::open_uploads::OpenUploads;
+use msq_gate::preflight::probe::Pauses;
 use msq_gate::preflight::wire::Wire;
 use msq_gate::preflight::{self, Means};
 use msq_gate::tls::client_without_roots;
@@ -36,14 +40,32 @@ enum Fault {
     Nonsense,
     /// A web page that is not there
     Page,
+    /// A page that refuses, not S3's
+    Wall,
+    /// S3 has no time, once
+    Busy,
+    /// It is done, and a gateway gives up waiting
+    GaveUp,
     /// Another region
     Redirect,
     /// It is done, and the answer holds nothing of what it should
     Hollow,
+    /// Nothing is done, and an error comes with a status that says it is
+    Feigned,
 }
 
-const FAULTS: [Fault; 6] =
-    [Fault::CutBefore, Fault::CutAfter, Fault::Nonsense, Fault::Page, Fault::Redirect, Fault::Hollow];
+const FAULTS: [Fault; 10] = [
+    Fault::CutBefore,
+    Fault::CutAfter,
+    Fault::Nonsense,
+    Fault::Page,
+    Fault::Wall,
+    Fault::Busy,
+    Fault::GaveUp,
+    Fault::Redirect,
+    Fault::Hollow,
+    Fault::Feigned,
+];
 
 /// A bucket with one key of interest, and who may do what
 #[derive(Debug, Default)]
@@ -77,7 +99,10 @@ impl Bucket {
                 return Some((StatusCode::NOT_FOUND, Bytes::from("<html><p>no such page</html>")));
             }
             Some(Fault::Redirect) => return Some(error(301, "PermanentRedirect")),
-            Some(Fault::CutAfter | Fault::Hollow) | None => {}
+            Some(Fault::Wall) => return Some((StatusCode::FORBIDDEN, Bytes::from("<html>blocked</html>"))),
+            Some(Fault::Busy) => return Some(error(503, "SlowDown")),
+            Some(Fault::Feigned) => return Some(error(200, "AccessDenied")),
+            Some(Fault::CutAfter | Fault::GaveUp | Fault::Hollow) | None => {}
         }
         let answer = if self.permitted.contains(action.name()) {
             self.done.insert(action.name());
@@ -87,6 +112,7 @@ impl Bucket {
         };
         match fault {
             Some(Fault::CutAfter) => None,
+            Some(Fault::GaveUp) => Some((StatusCode::GATEWAY_TIMEOUT, Bytes::from("<html>"))),
             Some(Fault::Hollow) if answer.0.is_success() => Some((answer.0, Bytes::new())),
             _ => Some(answer),
         }
@@ -171,9 +197,17 @@ impl S3 {
             wire: Wire::new(client_without_roots()),
             region: "eu-central-1".to_owned(),
         };
-        let means =
-            Means { chain, environment_region: None, tls: client_without_roots(), principal: "somebody" };
-        let mut uploads = OpenUploads::open(&self.state().join("state.json")).unwrap();
+        let means = Means {
+            chain,
+            encryption: Encryption::Unasked,
+            tls: client_without_roots(),
+            principal: "somebody",
+            settings: Settings::Config,
+            warnings: Vec::new(),
+            interrupted: &AtomicBool::new(false),
+            pauses: Pauses { busy: [Duration::ZERO; 2], disturbed: [Duration::ZERO; 2] },
+        };
+        let mut uploads = OpenUploads::open(&self.state().join("state.json"), Duration::ZERO).unwrap();
         preflight::run(&place, means, &mut uploads, SystemTime::now).await
     }
 
@@ -280,7 +314,7 @@ async fn whatever_goes_wrong_at_any_call_the_laws_hold_and_the_next_run_cleans_u
             let next = s3.run().await;
             let bucket = s3.bucket.lock().unwrap();
             assert!(next.is_proven() && next.problem.is_none(), "{what}: {next:#?}");
-            let is_lost = matches!(fault, Fault::CutAfter | Fault::Hollow) && !bucket.uploads.is_empty();
+            let is_lost = matches!(fault, Fault::CutAfter | Fault::GaveUp | Fault::Hollow);
             let told = report.left_behind.iter().any(|left| left.contains("upload"));
             assert!(bucket.object.is_none(), "{what}: {bucket:?}");
             assert!(bucket.uploads.is_empty() || (is_lost && told), "{what}: {bucket:?} {report:#?}");

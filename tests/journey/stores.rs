@@ -57,6 +57,7 @@ fn report(outcomes: [Outcome; 4]) -> Report {
         actions: Action::ALL.into_iter().zip(outcomes).map(proof).collect(),
         problem: None,
         left_behind: Vec::new(),
+        warnings: Vec::new(),
         policy: Value::Null,
         bucket_policy: Value::Null,
     }

@@ -15,6 +15,7 @@ import itertools
 import json
 import logging
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -393,15 +394,27 @@ def each_thing_that_can_be_wrong_has_its_own_sentence_and_remedy(moto, relay):
          explicit_deny)
     tell("unreachable endpoint", Folder(closed, key, secret), "unreachable", "refused")
     tell("a name that nobody has", Folder("http://s3.invalid", key, secret), "unreachable", "s3.invalid")
-    tell("no TLS there", Folder(relay.url.replace("http:", "https:"), key, secret), "unreachable", "corrupt message")
+    tell("no TLS there", Folder(relay.url.replace("http:", "https:"), key, secret), "no_tls", "does not speak TLS")
     tell("expired token", Folder(relay.url, key, secret), "expired_token", key,
          lambda *_: s3_error(400, "ExpiredToken", "The provided token has expired."))
     tell("clock", Folder(relay.url, key, secret), "clock_skew", "clock",
          lambda *_: s3_error(403, "RequestTimeTooSkewed", "The difference is too large."))
     tell("throttled", Folder(relay.url, key, secret), "throttled", "slow down",
          lambda *_: s3_error(503, "SlowDown", "Please reduce your request rate."))
-    tell("no S3 server", Folder(relay.url, key, secret), "unexpected", "404",
+    tell("no S3 server", Folder(relay.url, key, secret), "not_s3", "404",
          lambda *_: (404, {"Content-Type": "text/html"}, b"<html>nothing here</html>"))
+    tell("a firewall of web applications", Folder(relay.url, key, secret), "not_s3", "403",
+         lambda *_: (403, {"Content-Type": "text/html"}, b"<html>blocked</html>"))
+    tell("a web site that welcomes everybody", Folder(relay.url, key, secret), "not_s3", "200",
+         lambda *_: (200, {"Content-Type": "text/html"}, b"<html>welcome</html>"))
+    tell("a key that may not be used", Folder(relay.url, key, secret), "refused_behind", "kms:Decrypt",
+         lambda request, _: s3_error(403, "AccessDenied", "User: u is not authorized to perform: kms:Decrypt on "
+                                     "resource: k because no identity-based policy allows the kms:Decrypt action")
+         if request.command == "GET" else None)
+    tell("the policy of a VPC endpoint", Folder(relay.url, key, secret), "nothing_allowed", "s3:DeleteObject",
+         lambda request, _: s3_error(403, "AccessDenied", "User: u is not authorized to perform: s3:%s on resource: k "
+                                     "because no VPC endpoint policy allows the action" % (
+                                         "AbortMultipartUpload" if "uploadId" in request.path else "DeleteObject")))
     tell("no credentials", Folder(relay.url), "no_credentials", "the environment")
     equal(len(set(told.values())), len(told))
 
@@ -424,6 +437,175 @@ def a_certificate_is_trusted_where_its_ca_is_named(moto, relay):
     folder.write("trust.toml", '[durable_storage]\nca_file = "%s"\n' % ca)
     ended = folder.run("--json", "--druid-properties", "common.runtime.properties", "--config=trust.toml")
     equal(ended.code, EXIT_OK, ended)
+
+
+CONTENT = b"msq-gate preflight: this object can be deleted\n"
+
+
+class Amazons:
+    """Answers as Amazon's S3 does to who may not list: 403 to a GET of what is not there"""
+
+    def __init__(self):
+        self.lock, self.object = threading.Lock(), None
+
+    def __call__(self, request, _):
+        with self.lock:
+            if "upload" in request.path:
+                return None
+            if request.command == "PUT":
+                self.object = CONTENT
+                return 200, {}, b""
+            if request.command == "DELETE":
+                self.object = None
+                return 204, {}, b""
+            return (200, {}, self.object) if self.object else s3_error(403, "AccessDenied", "Access Denied")
+
+
+@check
+def preflights_of_several_machines_at_once_are_not_taken_for_denials(moto, relay):
+    _, key, secret = moto.user(allow(FOUR))
+    relay.pass_all()
+    relay.answer = Amazons()
+    machines = [Folder(relay.url, key, secret) for _ in range(4)]
+    outcomes = []
+    for _ in range(4):
+        runs = [folder.start("--json") for folder in machines]
+        for running in runs:
+            out, err = running.communicate(timeout=PATIENCE)
+            outcomes.append(Ended(running.returncode, out, err))
+    relay.pass_all()
+    assert all(not ended.denied() for ended in outcomes), [ended for ended in outcomes if ended.denied()][0]
+    proven = [ended.code for ended in outcomes].count(EXIT_OK)
+    print("   %d runs, four at a time: %d proven, none denied" % (len(outcomes), proven))
+    assert proven >= len(outcomes) - 1, [ended for ended in outcomes if ended.code][0]
+
+
+@check
+def a_run_that_is_told_to_end_cleans_up_first(moto, relay):
+    before = moto.contents()
+    _, key, secret = moto.user(allow(FOUR))
+    for told, number in itertools.product((signal.SIGTERM, signal.SIGINT), range(1, 8)):
+        folder = Folder(relay.url, key, secret)
+        relay.pass_all()
+        waiting = threading.Event()
+
+        def answer(_, called, number=number, waiting=waiting, relay=relay):
+            if called == number:
+                relay.held.set()
+                waiting.wait(PATIENCE)
+
+        relay.answer = answer
+        running = folder.start("--json")
+        assert relay.held.wait(PATIENCE)
+        running.send_signal(told)
+        line = running.stderr.readline()
+        waiting.set()
+        out, err = running.communicate(timeout=PATIENCE)
+        equal(line, "interrupted; cleaning up\n")
+        ended = Ended(running.returncode, out, err)
+        # Once the upload is started only its abort is left, and then all is proven.
+        if number < 6:
+            equal((ended.code, ended.report["problem"]["kind"]), (EXIT_UNAVAILABLE, "interrupted"), ended)
+        equal((ended.report["leftBehind"], moto.contents()), ([], before), ended)
+
+
+@check
+def a_run_waits_for_another_one_on_this_machine(moto, relay):
+    _, key, secret = moto.user(allow(FOUR))
+    folder = Folder(relay.url, key, secret)
+    relay.pass_all()
+    relay.hold = (1, "before")
+    first = folder.start("--json")
+    assert relay.held.wait(PATIENCE)
+    second = folder.start("--json")
+    first.kill()
+    first.communicate()
+    relay.release.set()
+    relay.pass_all()
+    out, err = second.communicate(timeout=PATIENCE)
+    equal(second.returncode, EXIT_OK, (out, err))
+
+
+@check
+def an_upload_at_another_address_is_told(moto, relay):
+    _, key, secret = moto.user(allow(FOUR))
+    folder = Folder(relay.url, key, secret)
+    folder.run()
+    state = os.path.join(folder.path, ".local/state/msq-gate/preflight-s3.json")
+    left = [{"url": "http://elsewhere.test/druid/msq/msq-gate-preflight", "uploadId": "abc"}]
+    with open(state, "w") as file:
+        json.dump(left, file)
+    ended = folder.run()
+    equal(ended.code, EXIT_OK, ended)
+    assert any("elsewhere.test" in warning for warning in ended.report["warnings"]), ended
+    with open(state) as file:
+        equal(json.load(file), left)
+
+
+@check
+def a_bucket_with_versions_is_told_of(moto, relay):
+    _, key, secret = moto.user(allow(FOUR, "arn:aws:s3:::versioned/msq/*"))
+    with moto.unchecked():
+        s3 = moto.client("s3")
+        s3.create_bucket(Bucket="versioned")
+        s3.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+    ended = Folder(relay.url, key, secret, bucket="versioned").run()
+    equal(ended.code, EXIT_OK, ended)
+    assert any("versions" in warning for warning in ended.report["warnings"]), ended
+
+
+@check
+def encryption_is_asked_for_as_druid_asks(moto, relay):
+    _, key, secret = moto.user(allow(FOUR))
+    asked = []
+    relay.pass_all()
+    relay.answer = lambda request, _: asked.append((request.command, request.headers.get("x-amz-server-side-encryption")))
+    more = "druid.storage.sse.type=kms\ndruid.storage.sse.kms.keyId=some-key"
+    equal(Folder(relay.url, key, secret, more=more).run().code, EXIT_OK)
+    equal({command for command, by in asked if by == "aws:kms"}, {"PUT", "POST"})
+    equal({command for command, by in asked if by is None}, {"GET", "DELETE"})
+
+
+@check
+def no_secret_is_said_though_a_server_says_it_back(moto, relay):
+    secret, token = "s3cr3t/that+nobody=sees", "token-that-nobody-sees"
+    folder = Folder(relay.url)
+    folder.secrets = [secret, token]
+    for status, code in ((403, "AccessDenied"), (400, "Nonsense"), (500, "InternalError")):
+        relay.pass_all()
+        relay.answer = lambda *_: s3_error(status, code, "you sent %s and %s" % (secret, token))
+        for arguments in (("--json",), ("--principal", "x")):
+            ended = folder.run(*arguments, AWS_ACCESS_KEY_ID="AKIAX", AWS_SECRET_ACCESS_KEY=secret,
+                               AWS_SESSION_TOKEN=token)
+            equal(ended.code, EXIT_UNAVAILABLE, ended)
+    relay.pass_all()
+    swapped = folder.run(AWS_ACCESS_KEY_ID=secret, AWS_SECRET_ACCESS_KEY="AKIAX")
+    equal((swapped.code, swapped.report["credentials"]["accessKeyId"]), (EXIT_UNAVAILABLE, secret[:4] + "\u2026"), swapped)
+    foreign = folder.run(AWS_CONTAINER_CREDENTIALS_FULL_URI="http://192.0.2.2/x", AWS_CONTAINER_AUTHORIZATION_TOKEN=token)
+    equal(foreign.report["problem"]["kind"], "no_credentials", foreign)
+    assert "is asked over plain http" in foreign.out, foreign
+
+
+@check
+def an_environment_that_is_no_text_harms_nobody(moto, relay):
+    _, key, secret = moto.user(allow(FOUR))
+    folder = Folder(relay.url, key, secret)
+    environment = {b"PATH": os.environb[b"PATH"], b"HOME": folder.path.encode(), b"OTHERS": b"hush\xff"}
+    command = [GATE, "preflight", "s3", "--druid-properties", "common.runtime.properties"]
+    ended = subprocess.run(command, cwd=folder.path, env=environment, capture_output=True, timeout=PATIENCE)
+    equal((ended.returncode, b"hush" in ended.stdout + ended.stderr), (EXIT_OK, False), ended)
+
+
+@check
+def a_source_that_fails_is_told_though_a_later_one_has_credentials(moto, relay):
+    _, key, secret = moto.user(allow(FOUR))
+    folder = Folder(relay.url)
+    profiles = folder.write("profiles", "[default]\naws_access_key_id=%s\naws_secret_access_key=%s\n" % (key, secret))
+    ended = folder.run(AWS_SHARED_CREDENTIALS_FILE=profiles, AWS_ROLE_ARN="arn:aws:iam::123456789012:role/x",
+                       AWS_WEB_IDENTITY_TOKEN_FILE="/nowhere/token", AWS_ACCESS_KEY_ID="half-a-pair")
+    equal((ended.code, ended.report["credentials"]["source"]), (EXIT_OK, "profile"), ended)
+    warnings = "\n".join(ended.report["warnings"])
+    assert "/nowhere/token" in warnings and "AWS_SECRET_ACCESS_KEY is not set" in warnings, ended
 
 
 @check
@@ -538,7 +720,7 @@ def credentials_are_found_where_druid_finds_them(moto, relay):
     def found(source, **environment):
         ended = folder.run(**environment)
         equal(ended.code, EXIT_OK, ended)
-        assert source in ended.report["credentials"]["source"], ended
+        equal(ended.report["credentials"]["source"], source, ended)
         equal(moto.contents(), before)
         print("   from %s" % ended.report["credentials"]["source"])
 
@@ -551,22 +733,22 @@ def credentials_are_found_where_druid_finds_them(moto, relay):
     found("instance", AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT=services)
     token = folder.write("token", "a.web.token")
     with moto.unchecked():
-        found("web identity", AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN=role, AWS_ENDPOINT_URL_STS=moto.url)
+        found("web_identity", AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN=role, AWS_ENDPOINT_URL_STS=moto.url)
     # Written where it is looked for: these stay, so what comes before them is looked at first.
     folder.write(".aws/credentials", "[default]\naws_access_key_id=%s\naws_secret_access_key=%s\n"
                  "[other]\naws_access_key_id=x\naws_secret_access_key=x\n" % (key, secret))
-    found("profile file")
+    found("profile")
     moved = folder.write("profiles", "[druid]\naws_access_key_id=%s\naws_secret_access_key=%s\n" % (key, secret))
-    found("profile file", AWS_SHARED_CREDENTIALS_FILE=moved, AWS_PROFILE="druid")
+    found("profile", AWS_SHARED_CREDENTIALS_FILE=moved, AWS_PROFILE="druid")
     found("environment", AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY=secret)
     path = folder.write("session.properties", "accessKey=%s\nsecretKey=%s\nsessionToken=%s\n" % (
         session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]))
     folder.write("common.runtime.properties",
                  properties(relay.url, None, None, more="druid.s3.fileSessionCredentials=" + path))
-    found("fileSessionCredentials", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
+    found("session_file", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
     folder.write("common.runtime.properties",
                  properties(relay.url, key, "${env:DRUID_SECRET}", more="druid.s3.fileSessionCredentials=" + path))
-    found("druid.s3.accessKey", DRUID_SECRET=secret)
+    found("properties", DRUID_SECRET=secret)
 
 
 # --- files -----------------------------------------------------------------------------------------------------
@@ -605,7 +787,11 @@ def the_report_is_replaced_whole(moto, relay):
     with open(path) as file:
         equal(json.load(file), ended.report)
     moto.attach(name, allow(FOUR[:3]))
-    equal(folder.run("--report", path).code, EXIT_UNAVAILABLE)
+    link = os.path.join(folder.path, "link.json")
+    os.symlink(path, link)
+    equal(folder.run("--report", link).code, EXIT_UNAVAILABLE)
+    assert os.path.islink(link)
+    equal(folder.run("--report", "/dev/null").code, 73)
     with open(path) as file:
         equal([proof["outcome"] for proof in json.load(file)["actions"]].count("denied"), 1)
 
