@@ -3,9 +3,10 @@
 //! 1. [`credentials`]: found where Druid finds them, in its order;
 //! 2. [`s3`]: one signed request at a time, its answer whole, over [`wire`];
 //! 3. [`open_uploads`]: what a run that is killed leaves to the next one;
-//! 4. [`probe`]: the steps, in an order in which each branch cleans up.
+//! 4. [`probe`]: the steps, in an order in which each branch cleans up, and their [`findings`].
 
 pub mod credentials;
+pub mod findings;
 pub mod open_uploads;
 pub mod probe;
 pub mod s3;
@@ -23,8 +24,9 @@ use crate::durable_storage::problem::{Problem, Scene, Settings};
 use crate::durable_storage::report::{CredentialsUsed, Report, Told};
 use crate::durable_storage::{Place, policy};
 use credentials::{Chain, Found, Source};
+use findings::Findings;
 use open_uploads::OpenUploads;
-use probe::{Findings, Pauses, Probe};
+use probe::{Pauses, Probe};
 use s3::S3;
 
 /// Where requests go that nobody gives a region to

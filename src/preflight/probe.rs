@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::findings::Findings;
 use super::open_uploads::{OpenUpload, OpenUploads};
 use super::s3::{Back, CONTENT, Call, CallError, S3};
 use crate::decision_id::random;
@@ -14,7 +15,7 @@ use crate::durable_storage::Action;
 use crate::durable_storage::answer::{Deny, Meaning, Trouble};
 use crate::durable_storage::place::Location;
 use crate::durable_storage::problem::{NoAnswer, Problem};
-use crate::durable_storage::report::{Answered, Outcome, Proof};
+use crate::durable_storage::report::{Answered, Outcome};
 
 /// Pauses of a probe; each is stretched or shortened by half at random, so that runs that met once meet no more
 #[derive(Clone, Copy, Debug)]
@@ -44,27 +45,6 @@ pub struct Probe<'a> {
     interrupted: &'a AtomicBool,
     pauses: Pauses,
     found: Findings,
-}
-
-/// What was found out so far
-#[derive(Debug, Default)]
-pub struct Findings {
-    known: Vec<Known>,
-    trouble: Option<Problem>,
-    /// What could not be removed
-    pub left_behind: Vec<String>,
-    /// What an operator should know besides
-    pub warnings: Vec<String>,
-}
-
-/// What is known of an action; what is noted later counts
-#[derive(Debug)]
-struct Known {
-    action: Action,
-    outcome: Outcome,
-    answer: Option<Answered>,
-    deny: Option<Deny>,
-    note: String,
 }
 
 /// How a call ended
@@ -146,13 +126,14 @@ impl<'a> Probe<'a> {
         }
         match self.ask(Call::Delete).await {
             Ended::Done(back) => {
-                self.proven(Action::DeleteObject, &back, "deleted the probe's key");
+                self.found.proven(Action::DeleteObject, back.answer.told(), "deleted the probe's key");
                 !self.is_stopped()
             }
             Ended::Denied(answer, deny) => {
-                self.denied(Action::DeleteObject, answer, deny, "refused before anything was written");
-                self.not_reached(
+                self.found.denied(Action::DeleteObject, answer, deny, "refused before anything was written");
+                self.found.not_reached(
                     Action::GetObject,
+                    None,
                     "nothing was written, since it could not be removed again",
                 );
                 false
@@ -177,14 +158,15 @@ impl<'a> Probe<'a> {
     async fn put(&mut self) -> Deed {
         match self.ask(Call::Put).await {
             Ended::Done(back) => {
-                self.proven(Action::PutObject, &back, "wrote an object");
+                self.found.proven(Action::PutObject, back.answer.told(), "wrote an object");
                 self.warn_of_versions(&back);
                 Deed::Done
             }
             Ended::Denied(answer, deny) => {
-                self.denied(Action::PutObject, answer, deny, "refused to write an object");
-                self.not_reached(
+                self.found.denied(Action::PutObject, answer, deny, "refused to write an object");
+                self.found.not_reached(
                     Action::GetObject,
+                    None,
                     "there is no object to fetch, since none could be written",
                 );
                 Deed::Undone
@@ -227,9 +209,16 @@ impl<'a> Probe<'a> {
 
     fn fetched(&mut self, ended: Ended) {
         match ended {
-            Ended::Done(back) if back.body == CONTENT => self.proven(Action::GetObject, &back, "fetched it"),
+            Ended::Done(back) if back.body == CONTENT => {
+                self.found.proven(Action::GetObject, back.answer.told(), "fetched it")
+            }
             Ended::Denied(answer, deny) => {
-                self.denied(Action::GetObject, answer, deny, "refused to fetch the object just written");
+                self.found.denied(
+                    Action::GetObject,
+                    answer,
+                    deny,
+                    "refused to fetch the object just written",
+                );
             }
             Ended::Done(Back { answer, .. }) => self.is_another(&answer.told()),
             Ended::NoSuchKey(answer) | Ended::NoSuchUpload(answer) => {
@@ -244,7 +233,11 @@ impl<'a> Probe<'a> {
         let said = format!("{}, and what is fetched is not what was written", answer.status);
         self.stop(Problem::Trouble(Trouble::NotS3, said));
         self.tried_in_vain(Action::GetObject, Some(answer.clone()));
-        self.not_reached(Action::PutObject, "answered, but what is fetched then is not what was written");
+        self.found.not_reached(
+            Action::PutObject,
+            None,
+            "answered, but what is fetched then is not what was written",
+        );
     }
 
     fn disturbed(&mut self, action: Action, answer: Answered) {
@@ -256,18 +249,18 @@ impl<'a> Probe<'a> {
         let ended = self.ask(Call::Delete).await;
         match (&ended, written) {
             (Ended::Done(back), Deed::Done | Deed::Undone) => {
-                return self.proven(Action::DeleteObject, back, "deleted it");
+                return self.found.proven(Action::DeleteObject, back.answer.told(), "deleted it");
             }
             // What is still under way may arrive after its removal.
             (Ended::Done(_), Deed::Unknown) => {}
             (Ended::Denied(answer, deny), _) => {
                 let note = "refused to delete the object";
-                self.denied(Action::DeleteObject, answer.clone(), deny.clone(), note);
+                self.found.denied(Action::DeleteObject, answer.clone(), deny.clone(), note);
             }
             (Ended::NoSuchKey(_) | Ended::NoSuchUpload(_) | Ended::Trouble(_), _) => {
                 self.in_vain(Call::Delete, &ended);
                 let note = "deleted the probe's key at first; the second time the answer says nothing";
-                self.not_reached(Action::DeleteObject, note);
+                self.found.not_reached(Action::DeleteObject, None, note);
             }
         }
         self.leave_object(written);
@@ -291,7 +284,7 @@ impl<'a> Probe<'a> {
             self.start_nothing();
         } else if no_put {
             let note = "no upload could be started; S3 did not refuse to abort one that nobody started";
-            self.not_reached(Action::AbortMultipartUpload, note);
+            self.found.not_reached(Action::AbortMultipartUpload, None, note);
         } else {
             self.start().await;
         }
@@ -311,7 +304,7 @@ impl<'a> Probe<'a> {
         match self.ended(call, called) {
             Ended::Denied(answer, deny) => {
                 let note = "refused to abort an upload that nobody started; so none was";
-                self.denied(Action::AbortMultipartUpload, answer, deny, note);
+                self.found.denied(Action::AbortMultipartUpload, answer, deny, note);
                 false
             }
             Ended::Done(_) | Ended::NoSuchUpload(_) | Ended::NoSuchKey(_) => !self.is_stopped(),
@@ -322,8 +315,9 @@ impl<'a> Probe<'a> {
     /// Where no upload may be started, whether an object may be put is not yet known if none could be deleted
     fn start_nothing(&mut self) {
         if self.found.outcome(Action::PutObject).is_none() && !self.is_stopped() {
-            self.not_reached(
+            self.found.not_reached(
                 Action::PutObject,
+                None,
                 "nothing was written or started, since nothing could be removed or aborted",
             );
         }
@@ -333,8 +327,8 @@ impl<'a> Probe<'a> {
         match self.ask(Call::CreateUpload).await {
             Ended::Done(back) => self.started(&back).await,
             Ended::Denied(answer, deny) => {
-                self.denied(Action::PutObject, answer, deny, "refused to start an upload");
-                self.not_reached(Action::AbortMultipartUpload, "no upload could be started");
+                self.found.denied(Action::PutObject, answer, deny, "refused to start an upload");
+                self.found.not_reached(Action::AbortMultipartUpload, None, "no upload could be started");
             }
             Ended::Trouble(Deed::Unknown) => self.leave_unknown_upload(),
             vain @ (Ended::NoSuchKey(_) | Ended::NoSuchUpload(_) | Ended::Trouble(_)) => {
@@ -351,7 +345,7 @@ impl<'a> Probe<'a> {
             return self.leave_unknown_upload();
         };
         if self.found.outcome(Action::PutObject).is_none() {
-            self.proven(Action::PutObject, back, "started an upload");
+            self.found.proven(Action::PutObject, back.answer.told(), "started an upload");
         }
         let upload = OpenUpload { url: self.s3.url().to_owned(), upload_id: upload_id.clone() };
         let kept = self.uploads.remember(upload);
@@ -381,7 +375,7 @@ impl<'a> Probe<'a> {
                     Upload::Own { .. } => "aborted an upload",
                     Upload::Earlier => "aborted an upload that an earlier run left",
                 };
-                self.proven(Action::AbortMultipartUpload, &back, deed);
+                self.found.proven(Action::AbortMultipartUpload, back.answer.told(), deed);
                 self.forget(upload_id);
             }
             Ended::NoSuchUpload(answer) => {
@@ -393,7 +387,7 @@ impl<'a> Probe<'a> {
             }
             Ended::Denied(answer, deny) => {
                 let note = "refused to abort an upload that is open";
-                self.denied(Action::AbortMultipartUpload, answer, deny, note);
+                self.found.denied(Action::AbortMultipartUpload, answer, deny, note);
                 self.leave_upload(upload_id, upload);
             }
             vain @ (Ended::NoSuchKey(_) | Ended::Trouble(_)) => {
@@ -463,21 +457,19 @@ impl<'a> Probe<'a> {
     /// What was proven or refused before stays so
     fn tried_in_vain(&mut self, action: Action, answer: Option<Answered>) {
         if self.found.outcome(action).is_none() {
-            let note = "tried, and the answer says nothing of permission".to_owned();
-            self.found.note(Known { action, outcome: Outcome::NotReached, answer, deny: None, note });
+            self.found.not_reached(action, answer, "tried, and the answer says nothing of permission");
         }
     }
 
-    /// The first problem is the one to solve; what follows may come of it
     fn stop(&mut self, problem: Problem) {
-        self.found.trouble.get_or_insert(problem);
+        self.found.trouble(problem);
     }
 
     fn is_stopped(&mut self) -> bool {
         if self.interrupted.load(Ordering::Relaxed) {
             self.stop(Problem::Interrupted);
         }
-        self.found.trouble.is_some()
+        self.found.has_trouble()
     }
 
     /// That something is missing which nobody asked for; other trouble is noted already
@@ -486,27 +478,6 @@ impl<'a> Probe<'a> {
             self.stop(Problem::Trouble(Trouble::Unexpected, said(answer)));
             self.tried_in_vain(call.action(), Some(answer.clone()));
         }
-    }
-
-    fn proven(&mut self, action: Action, back: &Back, note: &str) {
-        let answer = Some(back.answer.told());
-        self.found.note(Known {
-            action,
-            outcome: Outcome::Proven,
-            answer,
-            deny: None,
-            note: note.to_owned(),
-        });
-    }
-
-    fn denied(&mut self, action: Action, answer: Answered, deny: Deny, note: &str) {
-        let (answer, deny, note) = (Some(answer), Some(deny), note.to_owned());
-        self.found.note(Known { action, outcome: Outcome::Denied, answer, deny, note });
-    }
-
-    fn not_reached(&mut self, action: Action, note: &str) {
-        let note = note.to_owned();
-        self.found.note(Known { action, outcome: Outcome::NotReached, answer: None, deny: None, note });
     }
 }
 
@@ -562,71 +533,4 @@ fn deed_without_answer(error: &CallError) -> Deed {
 fn said(answer: &Answered) -> String {
     let code = answer.code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
     format!("{}{code}", answer.status)
-}
-
-impl Findings {
-    /// That there was nothing to ask with
-    pub fn without_credentials(problem: Problem) -> Self {
-        Self { trouble: Some(problem), ..Self::default() }
-    }
-
-    fn note(&mut self, known: Known) {
-        self.known.retain(|earlier| earlier.action != known.action);
-        self.known.push(known);
-    }
-
-    fn outcome(&self, action: Action) -> Option<Outcome> {
-        self.known(action).map(|known| known.outcome)
-    }
-
-    fn known(&self, action: Action) -> Option<&Known> {
-        self.known.iter().find(|known| known.action == action)
-    }
-
-    /// What is wrong, where something is
-    pub fn problem(&self) -> Option<Problem> {
-        self.trouble.clone().or_else(|| self.denial())
-    }
-
-    fn denial(&self) -> Option<Problem> {
-        let known = Action::ALL.into_iter().filter_map(|action| self.known(action));
-        let denied: Vec<_> = known.filter(|known| known.outcome == Outcome::Denied).collect();
-        let actions: Vec<_> = denied.iter().map(|known| known.action).collect();
-        let policy = |of: fn(&Deny) -> Option<&String>| {
-            denied.iter().filter_map(|known| known.deny.as_ref()).find_map(of).cloned()
-        };
-        let is_any_proven = self.known.iter().any(|known| known.outcome == Outcome::Proven);
-        match (policy(Deny::explicit), actions.is_empty(), is_any_proven) {
-            (_, true, _) => None,
-            (Some(policy), false, _) => Some(Problem::ExplicitDeny(actions, policy)),
-            (None, false, true) => Some(Problem::Denied(actions, policy(Deny::not_allowed))),
-            (None, false, false) => Some(Problem::NothingAllowed(actions)),
-        }
-    }
-
-    /// What became of each action, in the manual's order
-    pub fn proofs(&self) -> Vec<Proof> {
-        Action::ALL.into_iter().map(|action| self.proof(action)).collect()
-    }
-
-    fn proof(&self, action: Action) -> Proof {
-        let untried = || "not tried, since an earlier step failed".to_owned();
-        let known = self.known(action);
-        Proof {
-            action,
-            outcome: known.map_or(Outcome::NotReached, |known| known.outcome),
-            answer: known.and_then(|known| known.answer.clone()),
-            note: known.map_or_else(untried, |known| known.note.clone()),
-        }
-    }
-}
-
-impl Deny {
-    fn explicit(&self) -> Option<&String> {
-        if let Self::Explicit(policy) = self { Some(policy) } else { None }
-    }
-
-    fn not_allowed(&self) -> Option<&String> {
-        if let Self::NotAllowed(policy) = self { Some(policy) } else { None }
-    }
 }
