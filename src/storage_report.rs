@@ -3,9 +3,7 @@
 //! The file is looked at every second. While a preflight writes it, it is empty or half there: then the last good
 //! report counts, and ages on.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
@@ -18,20 +16,21 @@ use crate::durable_storage::place::Location;
 use crate::durable_storage::report::MAX_REPORT_BYTES;
 use crate::durable_storage::{Report, ReportError, Standing, Unusable};
 use crate::resource_actions::Storage;
+use crate::small_file::SmallFile;
 use crate::watch_files::Watcher;
 
 /// Between two looks at the file
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What a look at the file finds: its bytes, or why there are none
-type Seen = Result<Vec<u8>, io::ErrorKind>;
+type Seen = Result<Vec<u8>, String>;
 
 /// Why the file gives no report
 #[derive(Debug, thiserror::Error)]
 enum FileError {
     /// It cannot be read
     #[error("it cannot be read: {0}")]
-    Io(io::ErrorKind),
+    Io(String),
     /// It holds none
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -40,7 +39,7 @@ enum FileError {
 /// Keeps the last good report of a file
 #[derive(Debug)]
 pub struct ReportKeeper {
-    file: PathBuf,
+    file: Arc<SmallFile>,
     state: Mutex<State>,
 }
 
@@ -53,17 +52,18 @@ struct State {
 impl ReportKeeper {
     /// Looks at the file once; one that is not there is no fault
     pub async fn open(file: &Path) -> Self {
-        let seen = look(file.to_owned()).await;
+        let file = Arc::new(SmallFile::new(file, MAX_REPORT_BYTES));
+        let seen = look(&file).await;
         let report = read(&seen).inspect_err(|error| {
-            tracing::warn!(file = %file.display(), %error, "there is no report of durable storage yet");
+            tracing::warn!(file = %file.path().display(), %error, "there is no report of durable storage yet");
         });
         let state = State { watcher: Watcher::new(seen), report: report.ok().map(Arc::new) };
-        Self { file: file.to_owned(), state: Mutex::new(state) }
+        Self { file, state: Mutex::new(state) }
     }
 
     /// The file
     pub fn file(&self) -> &Path {
-        &self.file
+        self.file.path()
     }
 
     /// The last good report
@@ -78,9 +78,12 @@ impl ReportKeeper {
                 () = tokio::time::sleep(LOOK) => {}
                 () = drain::told(&mut draining) => return,
             }
-            let Some(keeper) = keeper.upgrade() else { return };
-            let seen = look(keeper.file.clone()).await;
-            keeper.take(seen);
+            // While it looks, which may take a while, this task does not hold the keeper.
+            let Some(file) = keeper.upgrade().map(|keeper| Arc::clone(&keeper.file)) else { return };
+            let seen = look(&file).await;
+            if let Some(keeper) = keeper.upgrade() {
+                keeper.take(seen);
+            }
         }
     }
 
@@ -90,7 +93,7 @@ impl ReportKeeper {
         if !state.watcher.is_due(seen.clone()) {
             return;
         }
-        let file = self.file.display();
+        let file = self.file().display();
         match read(&seen) {
             Ok(report) => {
                 tracing::info!(%file, "another report of durable storage counts from now on");
@@ -107,19 +110,12 @@ impl ReportKeeper {
     }
 }
 
-async fn look(file: PathBuf) -> Seen {
-    // A file system that hangs holds up one thread, not the requests.
-    let looking = tokio::task::spawn_blocking(move || {
-        let mut bytes = Vec::new();
-        let one_more_than_allowed = MAX_REPORT_BYTES as u64 + 1;
-        File::open(file)?.take(one_more_than_allowed).read_to_end(&mut bytes)?;
-        io::Result::Ok(bytes)
-    });
-    looking.await.map_err(|_| io::ErrorKind::Interrupted)?.map_err(|error| error.kind())
+async fn look(file: &SmallFile) -> Seen {
+    file.read().await.map_err(|error| error.to_string())
 }
 
 fn read(seen: &Seen) -> Result<Report, FileError> {
-    let bytes = seen.as_ref().map_err(|kind| FileError::Io(*kind))?;
+    let bytes = seen.as_ref().map_err(|error| FileError::Io(error.clone()))?;
     Ok(Report::parse(bytes)?)
 }
 
@@ -204,7 +200,7 @@ mod tests {
         let new = text("new");
         let half = new[..new.len() / 2].to_vec();
         let too_long = vec![b' '; MAX_REPORT_BYTES + 1];
-        for torn in [Ok(Vec::new()), Ok(half), Ok(too_long), Err(io::ErrorKind::NotFound)] {
+        for torn in [Ok(Vec::new()), Ok(half), Ok(too_long), Err("gone".to_owned())] {
             keeper.take(torn.clone());
             keeper.take(torn);
             assert_eq!(region(&keeper).as_deref(), Some("old"));
@@ -223,18 +219,17 @@ mod tests {
         assert_eq!(region(&keeper), None);
         std::fs::write(&file, text("r")).unwrap();
         for _ in 0..2 {
-            keeper.take(look(file.clone()).await);
+            keeper.take(look(&keeper.file).await);
         }
         assert_eq!(region(&keeper).as_deref(), Some("r"));
     }
 
     #[tokio::test]
-    async fn a_file_is_read_up_to_its_limit_and_no_further() {
+    async fn a_file_that_is_too_long_is_no_report() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("report.json");
-        std::fs::write(&file, vec![b' '; 2 * MAX_REPORT_BYTES]).unwrap();
-        let seen = look(file).await;
-        assert_eq!(seen.as_ref().map(Vec::len), Ok(MAX_REPORT_BYTES + 1));
+        let keeper = ReportKeeper::open(&folder.path().join("report.json")).await;
+        std::fs::write(keeper.file(), vec![b' '; 2 * MAX_REPORT_BYTES]).unwrap();
+        let seen = look(&keeper.file).await;
         assert!(matches!(read(&seen), Err(FileError::Report(ReportError::TooLong))));
     }
 

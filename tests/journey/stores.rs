@@ -4,14 +4,17 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
+use msq_gate::config::Config;
 use msq_gate::durable_storage::place::Location;
 use msq_gate::durable_storage::report::{Outcome, Proof, Told};
 use msq_gate::durable_storage::{Action, Report};
+use msq_gate::server::Server;
 use msq_gate::stand_in::{StandIn, StandInSettings, Table};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::gate::{Answer, TestGate};
+use crate::restarts::Program;
 
 const TASK: &str = "/druid/v2/sql/task";
 const STATEMENTS: &str = "/druid/v2/sql/statements";
@@ -411,5 +414,59 @@ async fn the_last_good_report_outlives_a_reload_that_names_the_same_file() {
         stored.gate.write("proxy.toml", &config.replace(REQUIRED, &stale));
         stored.gate.has_reloaded("applied", times).await;
         assert_eq!(stored.told().await["state"], state);
+    }
+}
+
+/// Puts something in place of a file that waits for whoever opens it
+fn hang(file: &Path) {
+    let _was_not_there = std::fs::remove_file(file);
+    assert!(std::process::Command::new("mkfifo").arg(file).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_read_to_its_end_holds_up_no_start_and_no_reload() {
+    let stored = setup(Some(&proven()), REQUIRED).await;
+    assert_eq!(stored.ask().await.status, StatusCode::ACCEPTED);
+    let config = std::fs::read_to_string(stored.gate.path("proxy.toml")).unwrap();
+    let granted =
+        config.replace("report.json", "other.json").replace("READ DATASOURCE a", "READ DATASOURCE b");
+    hang(&stored.folder.path().join("other.json"));
+    stored.gate.write("proxy.toml", &granted);
+    stored.gate.has_reloaded("applied", 1).await;
+    let token = stored.gate.token("alice", &["reader"]);
+    let body = json!({"query": "SELECT * FROM a"});
+    let answer = stored.gate.post(TASK, &body).bearer(&token).send().await;
+    assert_eq!(answer.missing(), ["READ DATASOURCE a"], "what is granted no longer counts no longer");
+    assert_eq!(stored.told().await["state"], "no_report");
+    let server = Server::start(Config::read(&granted, stored.gate.folder.path()).config.unwrap()).await;
+    assert!(server.unwrap().drain().await, "a gate starts beside such a file, and ends");
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_read_any_more_leaves_the_last_good_one() {
+    let stored = setup(Some(&proven()), &format!("{REQUIRED}report_stale_seconds = 10\n")).await;
+    assert_eq!(stored.ask().await.status, StatusCode::ACCEPTED);
+    let file = stored.folder.path().join("report.json");
+    hang(&file);
+    stored.is("stale").await;
+    std::fs::remove_file(&file).unwrap();
+    stored.replace(&proven(), "proven").await;
+    assert_eq!(stored.ask().await.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_read_keeps_no_program_from_serving_and_none_from_its_end() {
+    let stored = setup(Some(&proven()), REQUIRED).await;
+    let config = std::fs::read_to_string(stored.gate.path("proxy.toml")).unwrap();
+    stored.gate.write("second.toml", &config.replace("report.json", "other.json"));
+    hang(&stored.folder.path().join("other.json"));
+    let mut programs = ["proxy.toml", "second.toml"].map(|name| Program::start(&stored.gate.path(name)));
+    // Taken in one step for the other, as a preflight does it: the first program read the good one before.
+    hang(&stored.folder.path().join("new.json"));
+    std::fs::rename(stored.folder.path().join("new.json"), stored.folder.path().join("report.json")).unwrap();
+    for program in &mut programs {
+        program.has_logged("it is no regular file").await;
+        program.signal("kill -TERM PID");
+        assert_eq!(program.process.wait().unwrap().code(), Some(0));
     }
 }
