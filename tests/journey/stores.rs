@@ -640,3 +640,37 @@ async fn a_gate_without_a_report_says_so_once_and_not_that_there_was_a_good_one(
     let of_storage = logged.iter().filter(|line| line.to_string().contains("durable storage"));
     assert_eq!(of_storage.count(), 3, "{logged:#?}");
 }
+
+/// What `check` says of this configuration, and how it ends
+fn check(config: &Path) -> (Option<i32>, String) {
+    let program = env!("CARGO_BIN_EXE_msq-gate");
+    let done = std::process::Command::new(program).args(["check", "--config"]).arg(config).output().unwrap();
+    (done.status.code(), String::from_utf8(done.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn check_warns_where_what_is_required_has_no_report_and_reads_the_trusted_roots() {
+    let stored = setup(Some(&proven()), REQUIRED).await;
+    let (config, report) = (stored.gate.path("proxy.toml"), stored.folder.path().join("report.json"));
+    let warning = "warning: durable_storage.report: ";
+    let (code, said) = check(&config);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains(warning), "{said}");
+    std::fs::write(&report, "{}").unwrap();
+    let (code, said) = check(&config);
+    assert!(code == Some(0) && said.contains(warning) && said.contains("it is no report"), "{said}");
+    hang(&report);
+    let (code, said) = check(&config);
+    assert!(code == Some(0) && said.contains(warning) && said.contains("no regular file"), "{said}");
+    let text = std::fs::read_to_string(&config).unwrap();
+    stored.gate.write("open.toml", &text.replace("required = true", "required = false"));
+    assert!(!check(&stored.gate.path("open.toml")).1.contains(warning));
+    for (roots, expected) in [("ca.pem", Some(0)), ("proxy.toml", Some(78)), ("none.pem", Some(78))] {
+        stored
+            .gate
+            .write("roots.toml", &text.replace("required =", &format!("ca_file = \"{roots}\"\nrequired =")));
+        let (code, said) = check(&stored.gate.path("roots.toml"));
+        assert_eq!(code, expected, "{roots}: {said}");
+        assert_eq!(said.contains("durable_storage.ca_file: "), code == Some(78), "{said}");
+    }
+}
