@@ -17,10 +17,10 @@ use serde_json::{Map, Value, json};
 use crate::authenticate::Identity;
 use crate::authorize::Receipt;
 use crate::config::{AuditFile, Statements};
-use crate::durable_storage::Doubt;
+use crate::durable_storage::Standing;
 use crate::metrics::Metrics;
 use crate::refusal::Reason;
-use crate::respond::missing;
+use crate::respond::{durable_storage, missing};
 
 /// Where the lines go
 pub struct Audit {
@@ -181,8 +181,8 @@ impl Record {
     }
 
     /// Why durable storage cannot be used
-    pub fn durable_storage(&mut self, doubt: &Doubt) {
-        self.set("durableStorage", json!({"state": doubt.state(), "missing": doubt.missing()}));
+    pub fn durable_storage(&mut self, standing: &Standing) {
+        self.set("durableStorage", durable_storage(standing));
     }
 
     /// The task that Druid started

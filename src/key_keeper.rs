@@ -17,6 +17,7 @@ use crate::drain;
 use crate::fetch::{FetchError, Fetcher};
 use crate::json;
 use crate::metrics::Metrics;
+use crate::small_file::SmallFile;
 
 /// Where an issuer's keys come from
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +65,6 @@ pub enum KeysError {
     /// The file gives none
     #[error(transparent)]
     File(#[from] jwks_file::JwksFileError),
-    /// The file was not read to its end
-    #[error("reading the file was interrupted")]
-    Interrupted,
     /// The address gives none
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -88,6 +86,7 @@ pub enum KeysError {
 #[derive(Debug)]
 pub struct KeyKeeper {
     source: Source,
+    way: Way,
     fetcher: Fetcher,
     store: Arc<KeyStore>,
     rhythm: Rhythm,
@@ -95,6 +94,24 @@ pub struct KeyKeeper {
     wanted: Arc<Notify>,
     state: Mutex<State>,
     fetches: watch::Sender<u64>,
+}
+
+/// How a keeper comes by keys
+#[derive(Debug)]
+enum Way {
+    File(SmallFile),
+    Address(String),
+    Discovery,
+}
+
+impl Way {
+    fn to(place: &KeyPlace) -> Self {
+        match place {
+            KeyPlace::File(path) => Self::File(jwks_file::open(path)),
+            KeyPlace::Address(address) => Self::Address(address.clone()),
+            KeyPlace::Discovery => Self::Discovery,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -118,7 +135,8 @@ impl KeyKeeper {
         metrics: Arc<Metrics>,
     ) -> Self {
         let (wanted, state) = (Arc::new(Notify::new()), Mutex::default());
-        Self { source, fetcher, store, rhythm, metrics, wanted, state, fetches: watch::Sender::new(0) }
+        let (way, fetches) = (Way::to(&source.place), watch::Sender::new(0));
+        Self { source, way, fetcher, store, rhythm, metrics, wanted, state, fetches }
     }
 
     /// Whose keys these are
@@ -248,9 +266,9 @@ impl KeyKeeper {
 
     /// Until the next fetch: in rhythm, a tenth more or less so that gates do not all come at once; soon after a failure
     fn pause(&self) -> Duration {
-        let refresh = match self.source.place {
-            KeyPlace::File(_) => FILE_REFRESH.min(self.rhythm.refresh),
-            KeyPlace::Address(_) | KeyPlace::Discovery => self.rhythm.refresh,
+        let refresh = match self.way {
+            Way::File(_) => FILE_REFRESH.min(self.rhythm.refresh),
+            Way::Address(_) | Way::Discovery => self.rhythm.refresh,
         };
         let failures = self.state().failures;
         let pause = match failures {
@@ -262,15 +280,10 @@ impl KeyKeeper {
     }
 
     async fn keys(&self) -> Result<KeySet, KeysError> {
-        match &self.source.place {
-            KeyPlace::File(path) => {
-                let path = path.clone();
-                // A file system that hangs holds up one thread, not the requests.
-                let read = tokio::task::spawn_blocking(move || jwks_file::read(&path)).await;
-                Ok(read.map_err(|_| KeysError::Interrupted)??)
-            }
-            KeyPlace::Address(address) => self.keys_at(address).await,
-            KeyPlace::Discovery => {
+        match &self.way {
+            Way::File(file) => Ok(jwks_file::read_again(file).await?),
+            Way::Address(address) => self.keys_at(address).await,
+            Way::Discovery => {
                 let address = self.discover().await?;
                 self.keys_at(&address).await
             }
@@ -326,5 +339,21 @@ mod tests {
         assert!(!store.has("i"), "what it fetches too late is dropped");
         same.fetch().await;
         assert!(store.has("i"));
+    }
+
+    #[tokio::test]
+    async fn a_fifo_in_place_of_the_file_gives_no_keys_and_holds_nothing_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jwks.json");
+        std::fs::write(&path, ThrowAwayIssuer::new().unwrap().jwks().to_string()).unwrap();
+        let store = Arc::new(KeyStore::new());
+        let keeper = keeper(path.clone(), &store);
+        keeper.fetch().await;
+        assert!(keeper.has_fetched());
+        std::fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        keeper.fetch().await;
+        assert_eq!(keeper.state().failures, 1);
+        assert!(store.has("i"), "the last good keys serve on");
     }
 }

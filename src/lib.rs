@@ -64,6 +64,7 @@ pub mod json;
 pub mod metrics;
 pub mod decision_id;
 pub mod drain;
+pub mod small_file;
 
 // What puts them together, and what people type.
 pub mod admin;

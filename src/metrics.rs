@@ -169,7 +169,7 @@ impl Default for Metrics {
         let storage_age = PassingGauge::default();
         registry.register(
             "durable_storage_report_age_seconds",
-            "Age of the last good report; -1 where there is none",
+            "Age of the last good report; -1 where there is none or its time is yet to come",
             storage_age.clone(),
         );
         let connections = Gauge::default();
@@ -247,7 +247,7 @@ impl Metrics {
             let labels = ActionLabels { action: action.name() };
             self.storage_actions.get_or_create(&labels).set(i64::from(standing.proves(action)));
         }
-        self.storage_age.set(Some(seconds(standing.age())));
+        self.storage_age.set(Some(seconds(standing.age)));
     }
 
     /// Counts a fetch of keys that failed

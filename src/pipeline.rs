@@ -288,7 +288,7 @@ impl Gate {
             record.receipt(&denied.receipt);
         }
         if let Refusal::Storage(unusable) = refusal {
-            record.durable_storage(&unusable.doubt);
+            record.durable_storage(&unusable.standing);
         }
         log(refusal, record.decision());
         if let Some(limit) = refusal.limit_met(self.limits.task_body_bytes) {

@@ -10,12 +10,13 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::authorize::receipt::{Holding, NeededPermission};
 use crate::authorize::{DeniedReason, Receipt};
 use crate::config::RefusalDetail;
 use crate::druid::resource::Printable;
+use crate::durable_storage::Standing;
 use crate::refusal::{Reason, Refusal};
 use crate::route::{RouteError, words};
 
@@ -83,9 +84,11 @@ pub fn status(reason: Reason) -> StatusCode {
     }
 }
 
-/// Druid's words for a status: `errorCode`, `persona` and `category` of its `DruidException`
-fn druid_words(status: StatusCode) -> (&'static str, &'static str, &'static str) {
+/// Druid's words for a reason and its status: `errorCode`, `persona` and `category` of its `DruidException`
+fn druid_words(reason: Reason, status: StatusCode) -> (&'static str, &'static str, &'static str) {
     match status {
+        // More capacity would not help: something does not work.
+        _ if reason == Reason::DurableStorage => ("unavailable", "OPERATOR", "RUNTIME_FAILURE"),
         StatusCode::UNAUTHORIZED => ("unauthorized", "USER", "UNAUTHORIZED"),
         StatusCode::FORBIDDEN => ("forbidden", "USER", "FORBIDDEN"),
         StatusCode::NOT_FOUND => ("notFound", "USER", "NOT_FOUND"),
@@ -148,17 +151,14 @@ pub fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> 
 }
 
 fn body(refusal: &Refusal, reason: Reason, status: StatusCode, circumstances: &Circumstances<'_>) -> Value {
-    let (error_code, persona, category) = druid_words(status);
+    let (error_code, persona, category) = druid_words(reason, status);
     let mut receipt = json!({
         "decision": circumstances.decision,
         "subject": circumstances.subject,
         "reason": reason.code(),
     });
-    if let (Refusal::Denied(denied), Some(receipt)) = (refusal, receipt.as_object_mut())
-        && circumstances.detail != RefusalDetail::Code
-    {
-        receipt.insert("needed".to_owned(), needed(&denied.receipt, circumstances.detail));
-        receipt.insert("missing".to_owned(), missing(&denied.receipt));
+    if let (Some(receipt), true) = (receipt.as_object_mut(), circumstances.detail != RefusalDetail::Code) {
+        receipt.extend(details(refusal, circumstances.detail));
     }
     json!({
         "error": "druidException",
@@ -169,6 +169,24 @@ fn body(refusal: &Refusal, reason: Reason, status: StatusCode, circumstances: &C
         "context": {"reason": reason.code(), "decision": circumstances.decision},
         "receipt": receipt,
     })
+}
+
+/// What a receipt says besides, where more than the code is told
+fn details(refusal: &Refusal, detail: RefusalDetail) -> Map<String, Value> {
+    let mut details = Map::new();
+    if let Refusal::Denied(denied) = refusal {
+        details.insert("needed".to_owned(), needed(&denied.receipt, detail));
+        details.insert("missing".to_owned(), missing(&denied.receipt));
+    }
+    if let Refusal::Storage(unusable) = refusal {
+        details.insert("durableStorage".to_owned(), durable_storage(&unusable.standing));
+    }
+    details
+}
+
+/// How durable storage stands, in a receipt and on record
+pub fn durable_storage(standing: &Standing) -> Value {
+    json!({"state": standing.state(), "missing": standing.missing()})
 }
 
 /// What was needed, each with whether it is held, and with `full` also by which role
@@ -218,7 +236,7 @@ fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
             }
             text
         }
-        // Where only the code is told, nobody learns where the operator's storage is.
+        // Where only the code is told, nobody learns what Druid lacks.
         (Refusal::Storage(unusable), RefusalDetail::Code) => {
             format!("durable storage cannot be used now; {}", unusable.remedy())
         }

@@ -22,7 +22,7 @@ use crate::key_keeper::{KeyKeeper, KeyPlace, Rhythm, Source};
 use crate::live::Live;
 use crate::metrics::{Metrics, Reload};
 use crate::pipeline::Gate;
-use crate::storage_report::{ReportKeeper, StorageWatch};
+use crate::storage_report::{self, ReportKeeper, StorageWatch};
 use crate::tasks::Tasks;
 use crate::tls::{self, Certificate, TlsError};
 use crate::watch_files::{Look, Watcher};
@@ -121,6 +121,7 @@ impl Server {
             Parts { metrics: &metrics, store: &store, fingerprint_key: &fingerprint_key, draining: &drained };
         let live = Arc::new(Live::new(Arc::new(parts.assemble(config, None).await?)));
         tokio::spawn(admin::listen(operators, Arc::clone(&live), Arc::clone(&store), drained.clone()));
+        tokio::spawn(storage_report::tell_changes(Arc::clone(&live), drained.clone()));
         let listening = tokio::spawn(listener::listen(doors, tls, Arc::clone(&live), drained.clone()));
         let running = Running { live, metrics, store, certificate, fingerprint_key, draining: drained };
         let hang_up = Arc::new(Notify::new());
@@ -306,7 +307,7 @@ impl Parts<'_> {
                 keeper
             }
         };
-        Some(StorageWatch::new(keeper, &config.durable_storage, report))
+        Some(StorageWatch::new(keeper, report))
     }
 
     /// A keeper for each issuer; the new ones have fetched once, all at the same time, before the gate serves

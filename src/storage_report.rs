@@ -3,35 +3,35 @@
 //! The file is looked at every second. While a preflight writes it, it is empty or half there: then the last good
 //! report counts, and ages on.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::config::{DurableStorage, StorageReport, Unproven};
+use crate::config::{StorageReport, Unproven};
 use crate::drain;
-use crate::durable_storage::place::Location;
-use crate::durable_storage::report::MAX_REPORT_BYTES;
-use crate::durable_storage::{Report, ReportError, Standing, Unusable};
+use crate::durable_storage::gist::{MAX_REPORT_BYTES, clipped};
+use crate::durable_storage::standing::Finding;
+use crate::durable_storage::{Gist, ReportError, Site, Standing, Unusable};
+use crate::live::Live;
 use crate::resource_actions::Storage;
+use crate::small_file::{self, SmallFile};
 use crate::watch_files::Watcher;
 
 /// Between two looks at the file
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What a look at the file finds: its bytes, or why there are none
-type Seen = Result<Vec<u8>, io::ErrorKind>;
+type Seen = Result<Vec<u8>, String>;
 
 /// Why the file gives no report
-#[derive(Debug, thiserror::Error)]
-enum FileError {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
     /// It cannot be read
     #[error("it cannot be read: {0}")]
-    Io(io::ErrorKind),
+    Io(String),
     /// It holds none
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -40,35 +40,32 @@ enum FileError {
 /// Keeps the last good report of a file
 #[derive(Debug)]
 pub struct ReportKeeper {
-    file: PathBuf,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    watcher: Watcher<Seen>,
-    report: Option<Arc<Report>>,
+    file: Arc<SmallFile>,
+    /// Only ever held to put one thing in or to take one out
+    gist: RwLock<Option<Arc<Gist>>>,
+    /// For whoever looks; no request comes here
+    watcher: Mutex<Watcher<Seen>>,
 }
 
 impl ReportKeeper {
     /// Looks at the file once; one that is not there is no fault
     pub async fn open(file: &Path) -> Self {
-        let seen = look(file.to_owned()).await;
-        let report = read(&seen).inspect_err(|error| {
-            tracing::warn!(file = %file.display(), %error, "there is no report of durable storage yet");
-        });
-        let state = State { watcher: Watcher::new(seen), report: report.ok().map(Arc::new) };
-        Self { file: file.to_owned(), state: Mutex::new(state) }
+        let file = Arc::new(SmallFile::new(file, MAX_REPORT_BYTES));
+        let seen = look(&file).await;
+        let (gist, watcher) = (RwLock::new(None), Mutex::new(Watcher::new(seen.clone())));
+        let keeper = Self { file, gist, watcher };
+        keeper.put(read(&seen));
+        keeper
     }
 
     /// The file
     pub fn file(&self) -> &Path {
-        &self.file
+        self.file.path()
     }
 
     /// The last good report
-    pub fn report(&self) -> Option<Arc<Report>> {
-        self.state().report.clone()
+    pub fn gist(&self) -> Option<Arc<Gist>> {
+        self.gist.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Looks every second, until the gate stops or nobody has the keeper any more
@@ -78,49 +75,54 @@ impl ReportKeeper {
                 () = tokio::time::sleep(LOOK) => {}
                 () = drain::told(&mut draining) => return,
             }
-            let Some(keeper) = keeper.upgrade() else { return };
-            let seen = look(keeper.file.clone()).await;
-            keeper.take(seen);
+            // While it looks, which may take a while, this task does not hold the keeper.
+            let Some(file) = keeper.upgrade().map(|keeper| Arc::clone(&keeper.file)) else { return };
+            let seen = look(&file).await;
+            if let Some(keeper) = keeper.upgrade() {
+                keeper.take(seen);
+            }
         }
     }
 
-    /// Takes what two looks found equal, if that is a report; what is none is logged once
+    /// Takes what two looks found equal, if it is another than before
     fn take(&self, seen: Seen) {
-        let mut state = self.state();
-        if !state.watcher.is_due(seen.clone()) {
-            return;
+        let is_due = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).is_due(seen.clone());
+        if is_due {
+            self.put(read(&seen));
         }
-        let file = self.file.display();
-        match read(&seen) {
-            Ok(report) => {
-                tracing::info!(%file, "another report of durable storage counts from now on");
-                state.report = Some(Arc::new(report));
+    }
+
+    /// A report takes the place of the last good one; what is none is logged
+    fn put(&self, read: Result<Gist, FileError>) {
+        let file = self.file().display();
+        match read {
+            Ok(gist) => {
+                *self.gist.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(gist));
             }
-            Err(error) => {
+            Err(error) if self.gist().is_some() => {
                 tracing::warn!(%file, %error, "the report of durable storage cannot be used; the last good one ages on");
             }
+            Err(error) => tracing::warn!(%file, %error, "there is no report of durable storage yet"),
         }
     }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-async fn look(file: PathBuf) -> Seen {
-    // A file system that hangs holds up one thread, not the requests.
-    let looking = tokio::task::spawn_blocking(move || {
-        let mut bytes = Vec::new();
-        let one_more_than_allowed = MAX_REPORT_BYTES as u64 + 1;
-        File::open(file)?.take(one_more_than_allowed).read_to_end(&mut bytes)?;
-        io::Result::Ok(bytes)
-    });
-    looking.await.map_err(|_| io::ErrorKind::Interrupted)?.map_err(|error| error.kind())
+async fn look(file: &SmallFile) -> Seen {
+    file.read().await.map_err(|error| clipped(&error.to_string()))
 }
 
-fn read(seen: &Seen) -> Result<Report, FileError> {
-    let bytes = seen.as_ref().map_err(|kind| FileError::Io(*kind))?;
-    Ok(Report::parse(bytes)?)
+fn read(seen: &Seen) -> Result<Gist, FileError> {
+    let bytes = seen.as_ref().map_err(|error| FileError::Io(error.clone()))?;
+    Ok(Gist::parse(bytes)?)
+}
+
+/// The report in a file, for commands, which may wait
+///
+/// # Errors
+///
+/// Where it cannot be read, or holds none.
+pub fn read_now(file: &Path) -> Result<Gist, FileError> {
+    read(&small_file::read(file, MAX_REPORT_BYTES).map_err(|error| clipped(&error.to_string())))
 }
 
 /// Durable storage as one configuration sees it: a report, how long it counts, and what rests on it
@@ -128,15 +130,14 @@ fn read(seen: &Seen) -> Result<Report, FileError> {
 pub struct StorageWatch {
     keeper: Arc<ReportKeeper>,
     stale: Duration,
-    place: Option<Location>,
+    site: Site,
     unproven: Unproven,
 }
 
 impl StorageWatch {
-    /// Durable storage as `settings` and `report`, a part of them, see it
-    pub fn new(keeper: Arc<ReportKeeper>, settings: &DurableStorage, report: &StorageReport) -> Self {
-        let place = settings.place.as_ref().map(|place| place.location.clone());
-        Self { keeper, stale: report.stale, place, unproven: report.unproven }
+    /// Durable storage by the report that `keeper` keeps, as these settings see it
+    pub fn new(keeper: Arc<ReportKeeper>, settings: &StorageReport) -> Self {
+        Self { keeper, stale: settings.stale, site: settings.site.clone(), unproven: settings.unproven }
     }
 
     /// Who keeps the report
@@ -146,7 +147,7 @@ impl StorageWatch {
 
     /// How durable storage stands now
     pub fn standing(&self, now: SystemTime) -> Standing {
-        Standing::of(self.keeper.report().as_deref(), now, self.stale, self.place.as_ref())
+        Standing::of(self.keeper.gist().as_deref(), now, self.stale, &self.site)
     }
 
     /// Lets through what asks for no durable storage, and all else where that is proven or not required
@@ -155,13 +156,12 @@ impl StorageWatch {
     ///
     /// Where a request asks for durable storage that is required to be proven, and is not.
     pub fn check(&self, storage: &Storage, now: SystemTime) -> Result<(), Box<Unusable>> {
-        match (storage, self.unproven) {
-            (Storage::NotAsked, _) | (_, Unproven::Forward) => Ok(()),
-            (Storage::Asked { by }, Unproven::Refuse) => match self.standing(now) {
-                Standing::Proven { .. } => Ok(()),
-                Standing::Doubtful(doubt) => Err(Box::new(Unusable { doubt, by: by.clone() })),
-            },
+        let Storage::Asked { by } = storage else { return Ok(()) };
+        if self.unproven == Unproven::Forward {
+            return Ok(());
         }
+        let standing = self.standing(now);
+        if standing.is_proven() { Ok(()) } else { Err(Box::new(Unusable { standing, by: by.clone() })) }
     }
 
     /// For the operators' page
@@ -169,29 +169,59 @@ impl StorageWatch {
         let standing = self.standing(now);
         json!({
             "state": standing.state(),
-            "ageSeconds": standing.age().map(|age| age.as_secs()),
+            "ageSeconds": standing.age.map(|age| age.as_secs()),
             "missing": standing.missing(),
             "file": self.keeper.file().display().to_string(),
             "required": self.unproven == Unproven::Refuse,
             "message": standing.to_string(),
         })
     }
+
+    /// Logs how it stands, if that is another than was found `before`; what is found
+    fn tell(&self, before: Option<&Finding>, now: SystemTime) -> Finding {
+        let standing = self.standing(now);
+        if before != Some(&standing.finding) {
+            let (state, file) = (standing.state(), self.keeper.file().display());
+            if standing.is_proven() {
+                tracing::info!(state, %file, "durable storage: {standing}");
+            } else {
+                tracing::warn!(state, %file, "durable storage: {standing}");
+            }
+        }
+        standing.finding
+    }
+}
+
+/// Logs each change of how durable storage stands, until the gate stops
+///
+/// A report grows too old without a change of any file, and a reload changes what counts: so this looks every
+/// second at what serves.
+pub async fn tell_changes(live: Arc<Live>, mut draining: watch::Receiver<bool>) {
+    let mut before = None;
+    loop {
+        let gate = live.gate();
+        before = gate.storage.as_ref().map(|storage| storage.tell(before.as_ref(), SystemTime::now()));
+        drop(gate);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = drain::told(&mut draining) => return,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
-    fn text(region: &str) -> Vec<u8> {
-        let report = json!({
-            "time": "2026-01-02T03:04:05Z", "bucket": "b", "prefix": "p", "endpoint": "e", "region": region,
-            "credentials": null, "actions": [], "problem": null, "leftBehind": [], "policy": {}, "bucketPolicy": {},
-        });
+    fn text(bucket: &str) -> Vec<u8> {
+        let report = json!({"time": "2026-01-02T03:04:05Z", "bucket": bucket, "prefix": "p", "actions": []});
         report.to_string().into_bytes()
     }
 
-    fn region(keeper: &ReportKeeper) -> Option<String> {
-        keeper.report().map(|report| report.region.clone())
+    fn bucket(keeper: &ReportKeeper) -> Option<String> {
+        keeper.gist().map(|gist| gist.location.bucket.clone())
     }
 
     #[tokio::test]
@@ -200,19 +230,19 @@ mod tests {
         let file = folder.path().join("report.json");
         std::fs::write(&file, text("old")).unwrap();
         let keeper = ReportKeeper::open(&file).await;
-        assert_eq!(region(&keeper).as_deref(), Some("old"), "the first look counts at once");
+        assert_eq!(bucket(&keeper).as_deref(), Some("old"), "the first look counts at once");
         let new = text("new");
         let half = new[..new.len() / 2].to_vec();
         let too_long = vec![b' '; MAX_REPORT_BYTES + 1];
-        for torn in [Ok(Vec::new()), Ok(half), Ok(too_long), Err(io::ErrorKind::NotFound)] {
+        for torn in [Ok(Vec::new()), Ok(half), Ok(too_long), Err("gone".to_owned())] {
             keeper.take(torn.clone());
             keeper.take(torn);
-            assert_eq!(region(&keeper).as_deref(), Some("old"));
+            assert_eq!(bucket(&keeper).as_deref(), Some("old"));
         }
         keeper.take(Ok(new.clone()));
-        assert_eq!(region(&keeper).as_deref(), Some("old"), "seen once");
+        assert_eq!(bucket(&keeper).as_deref(), Some("old"), "seen once");
         keeper.take(Ok(new));
-        assert_eq!(region(&keeper).as_deref(), Some("new"), "seen twice");
+        assert_eq!(bucket(&keeper).as_deref(), Some("new"), "seen twice");
     }
 
     #[tokio::test]
@@ -220,34 +250,48 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report.json");
         let keeper = ReportKeeper::open(&file).await;
-        assert_eq!(region(&keeper), None);
-        std::fs::write(&file, text("r")).unwrap();
+        assert_eq!(bucket(&keeper), None);
+        std::fs::write(&file, text("druid")).unwrap();
         for _ in 0..2 {
-            keeper.take(look(file.clone()).await);
+            keeper.take(look(&keeper.file).await);
         }
-        assert_eq!(region(&keeper).as_deref(), Some("r"));
+        assert_eq!(bucket(&keeper).as_deref(), Some("druid"));
+        assert_eq!(read_now(&file).unwrap().location.bucket, "druid");
     }
 
     #[tokio::test]
-    async fn a_file_is_read_up_to_its_limit_and_no_further() {
+    async fn a_file_that_is_too_long_is_no_report() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("report.json");
-        std::fs::write(&file, vec![b' '; 2 * MAX_REPORT_BYTES]).unwrap();
-        let seen = look(file).await;
-        assert_eq!(seen.as_ref().map(Vec::len), Ok(MAX_REPORT_BYTES + 1));
-        assert!(matches!(read(&seen), Err(FileError::Report(ReportError::TooLong))));
+        let keeper = ReportKeeper::open(&folder.path().join("report.json")).await;
+        std::fs::write(keeper.file(), vec![b' '; 2 * MAX_REPORT_BYTES]).unwrap();
+        let too_long = FileError::Report(ReportError::TooLong);
+        assert_eq!(read(&look(&keeper.file).await), Err(too_long.clone()));
+        assert_eq!(read_now(keeper.file()), Err(too_long));
     }
 
     #[tokio::test]
     async fn keeping_ends_when_nobody_has_the_keeper_any_more_and_on_drain() {
         let folder = tempfile::tempdir().unwrap();
         let (drain, draining) = watch::channel(false);
-        let keeper = Arc::new(ReportKeeper::open(&folder.path().join("report.json")).await);
-        let kept = tokio::spawn(ReportKeeper::keep(Arc::downgrade(&keeper), draining.clone()));
-        let left = tokio::spawn(ReportKeeper::keep(Weak::new(), draining));
-        left.await.unwrap();
-        assert!(!kept.is_finished());
+        let open = async || Arc::new(ReportKeeper::open(&folder.path().join("report.json")).await);
+        let ends = async |kept| {
+            let end = tokio::time::timeout(Duration::from_secs(30), kept).await;
+            end.is_ok_and(|kept: Result<(), tokio::task::JoinError>| kept.is_ok())
+        };
+        let (had, left) = (open().await, open().await);
+        let [keeping, leaving] = [&had, &left]
+            .map(|keeper| tokio::spawn(ReportKeeper::keep(Arc::downgrade(keeper), draining.clone())));
+        // Not before it keeps, so that it could have taken hold of it.
+        std::fs::write(left.file(), text("druid")).unwrap();
+        let end = Instant::now() + Duration::from_secs(30);
+        while bucket(&left).is_none() {
+            assert!(Instant::now() < end, "it does not keep");
+            tokio::task::yield_now().await;
+        }
+        drop(left);
+        assert!(ends(leaving).await, "nobody has it any more");
+        assert!(!keeping.is_finished());
         drain.send(true).unwrap();
-        kept.await.unwrap();
+        assert!(ends(keeping).await, "the gate stops");
     }
 }

@@ -1,10 +1,10 @@
 //! Keys from a file: the only place of this stage that reads anything
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use super::keys::{KeySet, KeySetError, MAX_SET_BYTES};
+use crate::small_file::{self, SmallFile};
 
 /// Why a file gives no keys
 #[derive(Debug, thiserror::Error)]
@@ -17,16 +17,27 @@ pub enum JwksFileError {
     KeySet(#[from] KeySetError),
 }
 
-/// Reads a file that holds a JWK set
+/// A file that holds a JWK set, for a gate that reads it again and again
+pub fn open(path: &Path) -> SmallFile {
+    SmallFile::new(path, MAX_SET_BYTES)
+}
+
+/// Reads a file that holds a JWK set, and waits for it
 ///
 /// # Errors
 ///
 /// Where it cannot be read or has no usable key.
 pub fn read(path: &Path) -> Result<KeySet, JwksFileError> {
-    let mut document = Vec::new();
-    let one_more_than_allowed = MAX_SET_BYTES as u64 + 1;
-    File::open(path)?.take(one_more_than_allowed).read_to_end(&mut document)?;
-    Ok(KeySet::parse(&document)?)
+    Ok(KeySet::parse(&small_file::read(path, MAX_SET_BYTES)?)?)
+}
+
+/// Reads what is in such a file, or gives up after a while
+///
+/// # Errors
+///
+/// Where it cannot be read in time or has no usable key.
+pub async fn read_again(file: &SmallFile) -> Result<KeySet, JwksFileError> {
+    Ok(KeySet::parse(&file.read().await?)?)
 }
 
 #[cfg(test)]

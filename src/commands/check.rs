@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use super::load::load;
 use super::{Exit, complain, say};
 use crate::certificate_advice;
-use crate::config::{Config, Severity, UpstreamTls};
+use crate::config::{Config, DurableStorage, Severity, Unproven, UpstreamTls};
 use crate::key_keeper::KeyPlace;
+use crate::storage_report;
 use crate::tls::{self, Certificate};
 
 pub(super) fn run(file: &Path) -> Exit {
@@ -16,6 +17,9 @@ pub(super) fn run(file: &Path) -> Exit {
         Err(exit) => return exit,
     };
     let mut faults = files(&config);
+    if let Some(warning) = of_report(&config.durable_storage) {
+        complain(format_args!("{}: warning: {warning}", file.display()));
+    }
     faults.extend(of_certificate(file, &config));
     for fault in &faults {
         complain(format_args!("{}: {fault}", file.display()));
@@ -45,6 +49,19 @@ pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
     errors.into_iter().map(|error| format!("listen: {}", error.text)).collect()
 }
 
+/// What is unwise: while there is no report, whatever asks for durable storage is refused
+///
+/// A preflight may write one later, so that is no fault.
+fn of_report(storage: &DurableStorage) -> Option<String> {
+    let report = storage.report.as_ref().filter(|report| report.unproven == Unproven::Refuse)?;
+    let error = storage_report::read_now(&report.file).err()?;
+    let file = report.file.display();
+    Some(format!(
+        "durable_storage.report: {file}: {error}; queries that ask for durable storage are refused until \
+         `preflight s3 --json` has written it"
+    ))
+}
+
 /// What is wrong with the files that the configuration names
 fn files(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
@@ -55,6 +72,11 @@ fn files(config: &Config) -> Vec<String> {
         && let Err(error) = tls::client(Some(path))
     {
         faults.push(format!("upstream.ca_file: {error}"));
+    }
+    if let Some(path) = &config.durable_storage.ca_file
+        && let Err(error) = tls::client(Some(path))
+    {
+        faults.push(format!("durable_storage.ca_file: {error}"));
     }
     for issuer in &config.issuers {
         if let KeyPlace::File(path) = &issuer.keys

@@ -50,10 +50,8 @@ enum DemoError {
 }
 
 pub(super) fn run(druid: Option<&str>) -> Exit {
-    let done = tokio::runtime::Runtime::new()
-        .map_err(DemoError::Io)
-        .and_then(|runtime| runtime.block_on(demonstrate(druid)));
-    match done {
+    let done = super::run_to_its_end(demonstrate(druid));
+    match done.map_err(DemoError::Io).flatten() {
         Ok(()) => Exit::Ok,
         Err(error) => {
             complain(error);

@@ -10,8 +10,10 @@ mod preflight;
 mod routes;
 mod serve;
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -215,13 +217,24 @@ pub fn run() -> ExitCode {
 /// Writes a line to standard output; a reader that has gone away ends nothing
 fn say(line: impl std::fmt::Display) {
     use std::io::Write;
-    let _gone = writeln!(std::io::stdout(), "{line}");
+    let _gone = writeln!(io::stdout(), "{line}");
 }
 
 /// Writes a line to standard error
 fn complain(line: impl std::fmt::Display) {
     use std::io::Write;
-    let _gone = writeln!(std::io::stderr(), "{line}");
+    let _gone = writeln!(io::stderr(), "{line}");
+}
+
+/// How long threads that hang in a file system may keep the process after all else is done
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// Runs this to its end, and leaves behind what hangs
+fn run_to_its_end<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LEAVE);
+    Ok(done)
 }
 
 /// One JSON object a line on standard error, control characters escaped
@@ -231,8 +244,31 @@ fn log_as_json() {
         .json()
         .flatten_event(true)
         .with_max_level(LevelFilter::INFO)
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .finish();
     // Set once for the process; a second command in one process keeps the first.
     let _set_before = tracing::subscriber::set_global_default(subscriber);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_hangs_does_not_keep_the_process() {
+        let (release, hung) = channel::<()>();
+        let (ended, end) = channel();
+        std::thread::spawn(move || {
+            let done = run_to_its_end(async {
+                // It waits for somebody who does not come while the runtime lives.
+                tokio::task::spawn_blocking(move || hung.recv());
+                "done"
+            });
+            ended.send(done.unwrap()).unwrap();
+        });
+        assert_eq!(end.recv_timeout(Duration::from_secs(30)), Ok("done"));
+        drop(release);
+    }
 }

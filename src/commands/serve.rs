@@ -19,27 +19,28 @@ pub(super) fn run(file: &Path) -> Exit {
         return Exit::Configuration;
     }
     super::log_as_json();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
+    match super::run_to_its_end(serve(config, file)) {
+        Ok(Ok(())) => Exit::Ok,
+        Ok(Err(error)) => {
+            complain(format_args!("{}: {error}", file.display()));
+            exit(&error)
+        }
         Err(error) => {
             complain(format_args!("there is no runtime: {error}"));
-            return Exit::System;
+            Exit::System
         }
-    };
-    match runtime.block_on(serve(config, file)) {
-        Ok(()) => Exit::Ok,
-        Err(error) => {
-            complain(format_args!("{}: {error}", file.display()));
-            match error {
-                StartError::Bind { .. } | StartError::System(_) => Exit::System,
-                StartError::Tls(_)
-                | StartError::Issuers(_)
-                | StartError::Password(_)
-                | StartError::Roots { .. }
-                | StartError::Audit(_)
-                | StartError::Faults => Exit::Configuration,
-            }
-        }
+    }
+}
+
+fn exit(error: &StartError) -> Exit {
+    match error {
+        StartError::Bind { .. } | StartError::System(_) => Exit::System,
+        StartError::Tls(_)
+        | StartError::Issuers(_)
+        | StartError::Password(_)
+        | StartError::Roots { .. }
+        | StartError::Audit(_)
+        | StartError::Faults => Exit::Configuration,
     }
 }
 

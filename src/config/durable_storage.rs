@@ -6,55 +6,45 @@ use std::time::Duration;
 use super::section::{At, Findings, Section};
 use super::{DurableStorage, StorageReport, Unproven};
 use crate::durable_storage::place::{self, Location};
-use crate::durable_storage::{Addressing, Place};
+use crate::durable_storage::{Addressing, Place, Site};
 
 /// Four weeks: longer than any timer that is of use
 const MOST_STALE: u64 = 28 * 86_400;
 
 pub(super) fn read(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> DurableStorage {
+    let site =
+        Site { location: read_location(section, findings), endpoint: read_endpoint(section, findings) };
     DurableStorage {
-        place: read_place(section, findings),
+        place: read_place(section, &site, findings),
         ca_file: section.string("ca_file", findings).map(|file| folder.join(file.value)),
-        report: read_report(section, folder, findings),
+        report: read_report(section, folder, site, findings),
     }
 }
 
-fn read_place(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Place> {
+fn read_place(section: &Section<'_>, site: &Site, findings: &mut Findings<'_>) -> Option<Place> {
+    let region = section.string("region", findings).map(|region| checked_region(section, region, findings));
+    let is_in_the_path = section.boolean("path_style", false, findings);
+    let addressing = if is_in_the_path { Addressing::PathStyle } else { Addressing::VirtualHosted };
+    Some(Place { location: site.location.clone()?, endpoint: site.endpoint.clone(), region, addressing })
+}
+
+/// Bucket and prefix: both or neither
+fn read_location(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Location> {
     let bucket = section.string("bucket", findings);
     let prefix = section.string("prefix", findings);
-    let endpoint = section.string("endpoint", findings);
-    let region = section.string("region", findings).map(|region| checked_region(section, region, findings));
-    let addressing = if section.boolean("path_style", false, findings) {
-        Addressing::PathStyle
-    } else {
-        Addressing::VirtualHosted
+    let missing = match (&bucket, &prefix) {
+        (Some(_), None) => Some("prefix"),
+        (None, Some(_)) => Some("bucket"),
+        (Some(_), Some(_)) | (None, None) => None,
     };
-    let endpoint = endpoint.and_then(|endpoint| checked_endpoint(section, endpoint, findings));
-    let (bucket, prefix) = match (bucket, prefix) {
-        (Some(bucket), Some(prefix)) => (bucket, prefix),
-        (Some(_), None) => {
-            let instead = "write the value of druid.msq.intermediate.storage.prefix";
-            findings.error(section.offset, &section.path("prefix"), "is missing", instead);
-            return None;
-        }
-        (None, Some(_)) => {
-            let instead = "write the value of druid.msq.intermediate.storage.bucket";
-            findings.error(section.offset, &section.path("bucket"), "is missing", instead);
-            return None;
-        }
-        (None, None) => return None,
-    };
-    for (key, text, is_right) in [
-        ("bucket", &bucket, place::is_bucket(&bucket.value)),
-        ("prefix", &prefix, place::is_prefix(&prefix.value)),
-    ] {
-        if !is_right {
-            let what = format!("`{}` is no {key}", text.value.escape_debug());
-            findings.error(text.offset, &section.path(key), what, "write it as Druid's properties have it");
-        }
+    if let Some(key) = missing {
+        let instead = format!("write the value of druid.msq.intermediate.storage.{key}");
+        findings.error(section.offset, &section.path(key), "is missing", instead);
     }
-    let location = Location { bucket: bucket.value, prefix: prefix.value };
-    Some(Place { location, endpoint, region, addressing })
+    let (bucket, prefix) = (bucket?, prefix?);
+    check(section, "bucket", &bucket, place::is_bucket, findings);
+    check(section, "prefix", &prefix, place::is_prefix, findings);
+    Some(Location { bucket: bucket.value, prefix: prefix.value })
 }
 
 fn checked_region(section: &Section<'_>, region: At<String>, findings: &mut Findings<'_>) -> String {
@@ -66,11 +56,21 @@ fn checked_region(section: &Section<'_>, region: At<String>, findings: &mut Find
     region.value
 }
 
-fn checked_endpoint(
+fn check(
     section: &Section<'_>,
-    endpoint: At<String>,
+    key: &str,
+    text: &At<String>,
+    is_right: impl FnOnce(&str) -> bool,
     findings: &mut Findings<'_>,
-) -> Option<String> {
+) {
+    if !is_right(&text.value) {
+        let what = format!("`{}` is no {key}", text.value.escape_debug());
+        findings.error(text.offset, &section.path(key), what, "write it as Druid's properties have it");
+    }
+}
+
+fn read_endpoint(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let endpoint = section.string("endpoint", findings)?;
     let read = place::endpoint(&endpoint.value, "https");
     if read.is_none() {
         let what = format!("`{}` is no address of an S3 server", endpoint.value.escape_debug());
@@ -80,22 +80,50 @@ fn checked_endpoint(
     read
 }
 
-fn read_report(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<StorageReport> {
+fn read_report(
+    section: &Section<'_>,
+    folder: &Path,
+    site: Site,
+    findings: &mut Findings<'_>,
+) -> Option<StorageReport> {
     let file = section.string("report", findings);
     let stale = Duration::from_secs(section.number("report_stale_seconds", 7_200, 1..=MOST_STALE, findings));
     let required = section.boolean("required", false, findings);
-    if file.is_none() && required {
-        let instead = "name the file that `preflight s3 --json` writes in `report`";
-        findings.error(
-            section.offset_of("required"),
-            &section.path("required"),
-            "rests on a report, and there is none",
-            instead,
-        );
+    match &file {
+        Some(file) if file.value.is_empty() => {
+            let instead = "name a file, or leave it out where there is none";
+            findings.error(file.offset, &section.path("report"), "is empty", instead);
+        }
+        Some(_) if required => advise_a_place(section, findings),
+        Some(_) => {}
+        None => miss_the_report(section, required, findings),
     }
     Some(StorageReport {
         file: folder.join(file?.value),
         stale,
+        site,
         unproven: if required { Unproven::Refuse } else { Unproven::Forward },
     })
+}
+
+/// What is there for a report, and no report
+fn miss_the_report(section: &Section<'_>, required: bool, findings: &mut Findings<'_>) {
+    let instead = "name the file that `preflight s3 --json` writes in `report`";
+    if required {
+        let what = "rests on a report, and there is none";
+        findings.error(section.offset_of("required"), &section.path("required"), what, instead);
+    }
+    if section.has("report_stale_seconds") {
+        let key = "report_stale_seconds";
+        findings.warn(section.offset_of(key), &section.path(key), "is of no use without a report", instead);
+    }
+}
+
+/// A report of another bucket would let queries through that fail
+fn advise_a_place(section: &Section<'_>, findings: &mut Findings<'_>) {
+    if !section.has("bucket") && !section.has("prefix") {
+        let what = "any report counts, whichever storage it is of";
+        let instead = "write `bucket` and `prefix` as Druid's properties have them";
+        findings.warn(section.offset_of("required"), &section.path("required"), what, instead);
+    }
 }

@@ -276,7 +276,7 @@ pub const KEYS: &[Key] = &[
         "durable_storage",
         "required",
         Value("false"),
-        "queries that ask for durable storage are answered 503 `durable_storage` while the report does not prove it",
+        "queries that ask for durable storage (`durableShuffleStorage`, `faultTolerance`, `selectDestination`) are refused, 503 `durable_storage`, until the report proves it",
     ),
 ];
 

@@ -19,7 +19,7 @@ use ipnet::IpNet;
 
 use crate::authenticate::{BasicToken, Issuer};
 use crate::authorize::Policy;
-use crate::durable_storage::Place;
+use crate::durable_storage::{Place, Site};
 use crate::key_keeper::KeyPlace;
 use crate::resource_actions::Rules;
 
@@ -197,6 +197,8 @@ pub struct StorageReport {
     pub file: PathBuf,
     /// How old it may be
     pub stale: Duration,
+    /// Which storage it must be about
+    pub site: Site,
     /// What becomes of queries while it does not prove durable storage
     pub unproven: Unproven,
 }

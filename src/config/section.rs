@@ -127,6 +127,11 @@ impl<'text> Section<'text> {
         entry(self.table?, key)
     }
 
+    /// Whether the file has this key
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
     /// Where the value of a key stands, or the table where it has none
     pub(super) fn offset_of(&self, key: &str) -> usize {
         self.get(key).map_or(self.offset, |value| value.span().start)

@@ -1,13 +1,12 @@
-//! What a preflight found out, as it is written for programs and read by the gate
+//! What a preflight found out, as it is written for programs; the gate reads its [gist](super::gist)
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::action::Action;
 use super::place::Location;
-use crate::json;
 
 /// What `preflight s3 --json` writes; fields may be added, none is renamed
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,66 +99,34 @@ pub struct Told {
     pub remedy: String,
 }
 
-/// The largest report that is read
-pub const MAX_REPORT_BYTES: usize = 1 << 20;
-const MAX_REPORT_DEPTH: usize = 64;
-
-/// Why bytes are no report
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReportError {
-    /// There are too many
-    #[error("it has more than {MAX_REPORT_BYTES} bytes")]
-    TooLong,
-    /// They are no JSON in one reading
-    #[error(transparent)]
-    Json(#[from] json::JsonError),
-    /// They are other JSON
-    #[error("it is no report of `preflight s3 --json`: {0}")]
-    Shape(String),
-}
-
 impl Report {
-    /// Reads what `preflight s3 --json` wrote; half of it is no JSON
-    ///
-    /// # Errors
-    ///
-    /// Where it is something else, or too long.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ReportError> {
-        if bytes.len() > MAX_REPORT_BYTES {
-            return Err(ReportError::TooLong);
-        }
-        let value = json::parse(bytes, MAX_REPORT_DEPTH)?;
-        serde_json::from_value(value).map_err(|error| ReportError::Shape(error.to_string()))
-    }
-
-    /// The actions that S3 refused
+    /// The actions that S3 refused, each once
     pub fn denied(&self) -> impl Iterator<Item = Action> {
-        self.actions.iter().filter(|proof| proof.outcome == Outcome::Denied).map(|proof| proof.action)
+        denied(&self.outcomes()).into_iter()
     }
 
     /// Whether each of the four was proven; one that is not in the report was not
     pub fn is_proven(&self) -> bool {
-        self.unproven().is_empty()
+        unproven(&self.outcomes()).is_empty()
     }
 
-    /// Those of the four that were not proven
-    pub fn unproven(&self) -> Vec<Action> {
-        Action::ALL.into_iter().filter(|action| !self.proves(*action)).collect()
+    fn outcomes(&self) -> Vec<(Action, Outcome)> {
+        self.actions.iter().map(|proof| (proof.action, proof.outcome)).collect()
     }
+}
 
-    fn proves(&self, action: Action) -> bool {
-        let mut proofs = self.actions.iter().filter(|proof| proof.action == action).peekable();
-        proofs.peek().is_some() && proofs.all(|proof| proof.outcome == Outcome::Proven)
-    }
+/// Those of the four that S3 refused
+pub(super) fn denied(outcomes: &[(Action, Outcome)]) -> Vec<Action> {
+    Action::ALL.into_iter().filter(|action| outcomes.contains(&(*action, Outcome::Denied))).collect()
+}
 
-    /// How old it is; `None` where it is from the future by more than clocks differ
-    pub fn age(&self, now: SystemTime) -> Option<Duration> {
-        const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
-        match now.duration_since(self.time) {
-            Ok(age) => Some(age),
-            Err(ahead) => (ahead.duration() <= CLOCKS_DIFFER).then_some(Duration::ZERO),
-        }
-    }
+/// Those of the four that are not proven: not there, or there with another outcome
+pub(super) fn unproven(outcomes: &[(Action, Outcome)]) -> Vec<Action> {
+    let is_proven = |action: &Action| {
+        let mut of_action = outcomes.iter().filter(|(of, _)| of == action).peekable();
+        of_action.peek().is_some() && of_action.all(|(_, outcome)| *outcome == Outcome::Proven)
+    };
+    Action::ALL.into_iter().filter(|action| !is_proven(action)).collect()
 }
 
 mod rfc3339 {
@@ -211,22 +178,6 @@ mod tests {
     }
 
     #[test]
-    fn half_a_report_is_none() {
-        let text = report(["proven"; 4]).to_string();
-        assert!(Report::parse(text.as_bytes()).is_ok());
-        for end in 0..text.len() {
-            assert!(matches!(Report::parse(&text.as_bytes()[..end]), Err(ReportError::Json(_))), "{end}");
-        }
-        let padded = format!("{text}{}", " ".repeat(MAX_REPORT_BYTES));
-        assert_eq!(Report::parse(padded.as_bytes()), Err(ReportError::TooLong));
-        for text in ["{}", "[]", "null"] {
-            assert!(matches!(Report::parse(text.as_bytes()), Err(ReportError::Shape(_))), "{text}");
-        }
-        let twice = text.replace("\"region\"", "\"region\":\"x\",\"region\"");
-        assert!(matches!(Report::parse(twice.as_bytes()), Err(ReportError::Json(_))));
-    }
-
-    #[test]
     fn storage_is_proven_only_by_all_four() {
         assert!(read(report(["proven"; 4])).is_proven());
         for position in 0..4 {
@@ -245,13 +196,5 @@ mod tests {
             .unwrap()
             .push(json!({"action": "s3:GetObject", "outcome": "denied", "note": ""}));
         assert!(!read(twice).is_proven(), "an action that is there twice");
-    }
-
-    #[test]
-    fn a_report_from_the_future_has_no_age() {
-        let report = read(report(["proven"; 4]));
-        assert_eq!(report.age(report.time + Duration::from_secs(90)), Some(Duration::from_secs(90)));
-        assert_eq!(report.age(report.time - Duration::from_secs(60)), Some(Duration::ZERO));
-        assert_eq!(report.age(report.time - Duration::from_secs(61)), None);
     }
 }

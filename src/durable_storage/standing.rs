@@ -1,111 +1,101 @@
 //! How durable storage stands by a report: proven, or why not
+//!
+//! Each sentence has two readers: operators are told all; callers neither where the storage is nor what S3 said.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::action::Action;
+use super::gist::Gist;
 use super::place::Location;
-use super::report::Report;
+use super::report::Told;
 use crate::druid::resource::Printable;
 
-/// How much of a problem's message is passed on
-const MOST_OF_A_MESSAGE: usize = 500;
-
-/// How durable storage stands
+/// How durable storage stands; as text, all of it, for operators
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub struct Standing {
+    /// What is found
+    pub finding: Finding,
+    /// How old the report is; `None` where there is none, or its time is yet to come
+    pub age: Option<Duration>,
+}
+
+/// What a report says now, whatever its age
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
     /// All four actions are proven, and lately
     Proven {
         /// Where
         location: Location,
-        /// How old the report is
-        age: Duration,
+        /// What is wrong all the same
+        problem: Option<Told>,
     },
-    /// They are not
-    Doubtful(Doubt),
-}
-
-/// Why durable storage does not count as proven
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Doubt {
-    /// S3 refuses actions
-    #[error("Druid lacks {} on {} (report of {})", Names(.denied), told(.location), Ago(*.age))]
-    Denied {
-        /// Those that it refused
-        denied: Vec<Action>,
-        /// Those that are not proven, these among them
-        unproven: Vec<Action>,
+    /// Some are not
+    Lacking {
         /// Where
         location: Location,
-        /// How old the report is
-        age: Duration,
-    },
-    /// None is refused, but not all could be tried
-    #[error("{problem} (report of {})", Ago(*.age))]
-    Unproven {
-        /// What stood in the way
-        problem: String,
-        /// Those that are not proven
-        unproven: Vec<Action>,
-        /// How old the report is
-        age: Duration,
+        /// Which, and why
+        lack: Lack,
     },
     /// The report is too old to say anything
-    #[error("the report of the last preflight is too old: it is of {}, and counts for {}", Ago(*.age), Span(*.stale))]
     Stale {
-        /// How old it is
-        age: Duration,
         /// How old it may be
         stale: Duration,
+        /// Of which storage it is
+        location: Location,
+        /// What it said was lacking
+        lack: Option<Lack>,
     },
     /// The report's time is ahead of this clock
-    #[error("the report of the last preflight has a time that is yet to come; one of two clocks is wrong")]
     FromTheFuture,
-    /// The report is about another bucket or prefix than the configuration
-    #[error("the report of the last preflight is about {} and not about {}", told(.reported), told(.configured))]
+    /// The report is about another storage than the configuration
     OtherPlace {
         /// What it is about
-        reported: Location,
+        reported: Site,
         /// What it should be about
-        configured: Location,
-        /// How old it is
-        age: Option<Duration>,
+        configured: Site,
     },
     /// There is no report
-    #[error("there is no report of a preflight")]
     NoReport,
 }
 
-impl Standing {
-    /// How durable storage stands now by this report, which counts until it is `stale`
-    ///
-    /// It must be about `place`, where that is given.
-    pub fn of(report: Option<&Report>, now: SystemTime, stale: Duration, place: Option<&Location>) -> Self {
-        let Some(report) = report else { return Self::Doubtful(Doubt::NoReport) };
-        if let Some(place) = place.filter(|place| **place != report.location) {
-            return Self::Doubtful(Doubt::OtherPlace {
-                reported: report.location.clone(),
-                configured: place.clone(),
-                age: report.age(now),
-            });
-        }
-        match report.age(now) {
-            None => Self::Doubtful(Doubt::FromTheFuture),
-            Some(age) if age > stale => Self::Doubtful(Doubt::Stale { age, stale }),
-            Some(age) => Self::of_fresh(report, age),
-        }
-    }
+/// What a report says is lacking
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// The actions that S3 refused
+    pub denied: Vec<Action>,
+    /// Those that are not proven, the denied among them; at least one
+    pub unproven: Vec<Action>,
+    /// What is wrong
+    pub problem: Option<Told>,
+}
 
-    fn of_fresh(report: &Report, age: Duration) -> Self {
-        let (location, unproven) = (report.location.clone(), report.unproven());
-        let denied: Vec<_> = report.denied().collect();
-        if unproven.is_empty() {
-            Self::Proven { location, age }
-        } else if denied.is_empty() {
-            Self::Doubtful(Doubt::Unproven { problem: problem(report, &unproven), unproven, age })
-        } else {
-            Self::Doubtful(Doubt::Denied { denied, unproven, location, age })
-        }
+/// Which storage a report is, or should be, about, as far as that is said
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Site {
+    /// Bucket and prefix
+    pub location: Option<Location>,
+    /// The S3 server: `https://host:port`
+    pub endpoint: Option<String>,
+}
+
+impl Standing {
+    /// How durable storage stands now by a report that is about `site` and counts until it is `stale`
+    pub fn of(gist: Option<&Gist>, now: SystemTime, stale: Duration, site: &Site) -> Self {
+        let Some(gist) = gist else { return Self { finding: Finding::NoReport, age: None } };
+        let age = gist.age(now);
+        let finding = match age {
+            _ if !site.is_of(gist) => {
+                Finding::OtherPlace { reported: site.seen_in(gist), configured: site.clone() }
+            }
+            None => Finding::FromTheFuture,
+            // In whole seconds, as it is told.
+            Some(age) if age.as_secs() > stale.as_secs() => {
+                Finding::Stale { stale, location: gist.location.clone(), lack: Lack::of(gist) }
+            }
+            Some(_) => Finding::of_fresh(gist),
+        };
+        Self { finding, age }
     }
 
     /// The words of every state
@@ -114,90 +104,122 @@ impl Standing {
 
     /// Its word, one of [`Self::STATES`]
     pub fn state(&self) -> &'static str {
-        match self {
-            Self::Proven { .. } => "proven",
-            Self::Doubtful(doubt) => doubt.state(),
+        match &self.finding {
+            Finding::Proven { .. } => "proven",
+            Finding::Lacking { lack, .. } if lack.denied.is_empty() => "unproven",
+            Finding::Lacking { .. } => "denied",
+            Finding::Stale { .. } => "stale",
+            Finding::FromTheFuture => "from_the_future",
+            Finding::OtherPlace { .. } => "other_place",
+            Finding::NoReport => "no_report",
         }
     }
 
-    /// How old the report is; `None` where there is none, or its time is yet to come
-    pub fn age(&self) -> Option<Duration> {
-        match self {
-            Self::Proven { age, .. }
-            | Self::Doubtful(
-                Doubt::Denied { age, .. } | Doubt::Unproven { age, .. } | Doubt::Stale { age, .. },
-            ) => Some(*age),
-            Self::Doubtful(Doubt::OtherPlace { age, .. }) => *age,
-            Self::Doubtful(Doubt::FromTheFuture | Doubt::NoReport) => None,
-        }
+    /// Whether durable storage counts as proven
+    pub fn is_proven(&self) -> bool {
+        matches!(self.finding, Finding::Proven { .. })
     }
 
-    /// What Druid lacks, as far as the report tells
+    /// What Druid lacks, as far as the report tells or told: what S3 refused, or else what is not proven
     pub fn missing(&self) -> &[Action] {
-        match self {
-            Self::Proven { .. } => &[],
-            Self::Doubtful(doubt) => doubt.missing(),
-        }
+        self.finding.lack().map_or(&[], Lack::missing)
     }
 
     /// Whether this action is proven
     pub fn proves(&self, action: Action) -> bool {
-        match self {
-            Self::Proven { .. } => true,
-            Self::Doubtful(Doubt::Denied { unproven, .. } | Doubt::Unproven { unproven, .. }) => {
-                !unproven.contains(&action)
-            }
-            Self::Doubtful(
-                Doubt::Stale { .. } | Doubt::FromTheFuture | Doubt::OtherPlace { .. } | Doubt::NoReport,
-            ) => false,
+        match &self.finding {
+            Finding::Proven { .. } => true,
+            Finding::Lacking { lack, .. } => !lack.unproven.contains(&action),
+            Finding::Stale { .. }
+            | Finding::FromTheFuture
+            | Finding::OtherPlace { .. }
+            | Finding::NoReport => false,
         }
+    }
+
+    /// The same for callers, who are told neither where it is nor what S3 said
+    pub fn for_callers(&self) -> String {
+        Sentence { standing: self, reader: Reader::Caller }.to_string()
     }
 }
 
 impl fmt::Display for Standing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Sentence { standing: self, reader: Reader::Operator }.fmt(formatter)
+    }
+}
+
+impl Finding {
+    fn of_fresh(gist: &Gist) -> Self {
+        let location = gist.location.clone();
+        match Lack::of(gist) {
+            Some(lack) => Self::Lacking { location, lack },
+            None => Self::Proven { location, problem: gist.problem.clone() },
+        }
+    }
+
+    fn lack(&self) -> Option<&Lack> {
         match self {
-            Self::Proven { location, age } => {
-                write!(
-                    formatter,
-                    "all four actions are proven on {} (report of {})",
-                    told(location),
-                    Ago(*age)
-                )
-            }
-            Self::Doubtful(doubt) => doubt.fmt(formatter),
+            Self::Lacking { lack, .. } => Some(lack),
+            Self::Stale { lack, .. } => lack.as_ref(),
+            Self::Proven { .. } | Self::FromTheFuture | Self::OtherPlace { .. } | Self::NoReport => None,
+        }
+    }
+
+    fn problem(&self) -> Option<&Told> {
+        match self {
+            Self::Proven { problem, .. } => problem.as_ref(),
+            Self::Lacking { .. }
+            | Self::Stale { .. }
+            | Self::FromTheFuture
+            | Self::OtherPlace { .. }
+            | Self::NoReport => self.lack()?.problem.as_ref(),
         }
     }
 }
 
-impl Doubt {
-    /// Its word, one of [`Standing::STATES`]
-    pub fn state(&self) -> &'static str {
-        match self {
-            Self::Denied { .. } => "denied",
-            Self::Unproven { .. } => "unproven",
-            Self::Stale { .. } => "stale",
-            Self::FromTheFuture => "from_the_future",
-            Self::OtherPlace { .. } => "other_place",
-            Self::NoReport => "no_report",
-        }
+impl Lack {
+    fn of(gist: &Gist) -> Option<Self> {
+        let Gist { denied, unproven, problem, .. } = gist.clone();
+        (!unproven.is_empty()).then_some(Self { denied, unproven, problem })
     }
 
-    /// What Druid lacks, as far as the report tells: what S3 refused, or else what is not proven
-    pub fn missing(&self) -> &[Action] {
-        match self {
-            Self::Denied { denied: missing, .. } | Self::Unproven { unproven: missing, .. } => missing,
-            Self::Stale { .. } | Self::FromTheFuture | Self::OtherPlace { .. } | Self::NoReport => &[],
-        }
+    fn missing(&self) -> &[Action] {
+        if self.denied.is_empty() { &self.unproven } else { &self.denied }
     }
 }
 
-/// That a query asks for durable storage, and why it cannot have it
+impl Site {
+    /// Whether a report is about this one
+    fn is_of(&self, gist: &Gist) -> bool {
+        self.location.as_ref().is_none_or(|location| *location == gist.location)
+            && (self.endpoint.is_none() || self.endpoint == gist.endpoint)
+    }
+
+    /// What a report is about; the server only where that matters
+    fn seen_in(&self, gist: &Gist) -> Self {
+        let endpoint = gist.endpoint.clone().filter(|_| self.endpoint.is_some());
+        Self { location: Some(gist.location.clone()), endpoint }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.location {
+            Some(location) => formatter.write_str(&told(location))?,
+            None => formatter.write_str("storage")?,
+        }
+        let endpoint = self.endpoint.as_ref();
+        endpoint.map_or(Ok(()), |endpoint| write!(formatter, " at {}", Printable(endpoint)))
+    }
+}
+
+/// That a query asks for durable storage, and why it cannot have it, as its caller is told
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("durable storage cannot be used: {doubt}; {}", self.remedy())]
+#[error("durable storage cannot be used: {}; {}", standing.for_callers(), self.remedy())]
 pub struct Unusable {
-    /// Why
-    pub doubt: Doubt,
+    /// How it stands
+    pub standing: Standing,
     /// The keys of the query context that ask for it
     pub by: Vec<&'static str>,
 }
@@ -209,13 +231,91 @@ impl Unusable {
     }
 }
 
-/// What stood in the way of a probe that was not refused
-fn problem(report: &Report, unproven: &[Action]) -> String {
-    match &report.problem {
-        Some(told) => {
-            Printable(&told.message.chars().take(MOST_OF_A_MESSAGE).collect::<String>()).to_string()
+/// Who reads a sentence
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Caller,
+    Operator,
+}
+
+/// A standing, told to somebody
+struct Sentence<'a> {
+    standing: &'a Standing,
+    reader: Reader,
+}
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Standing { finding, age } = self.standing;
+        let age = age.unwrap_or_default();
+        match finding {
+            Finding::Proven { location, .. } => {
+                write!(formatter, "all four actions are proven{}", self.on(location))?;
+                write!(formatter, " (report of {} ago)", Span::of(age))?;
+            }
+            Finding::Lacking { location, lack } => {
+                self.lacking(lack, location, formatter)?;
+                write!(formatter, " (report of {} ago)", Span::of(age))?;
+            }
+            Finding::Stale { stale, location, lack } => {
+                self.stale(age, *stale, formatter)?;
+                if let Some(lack) = lack {
+                    formatter.write_str("; it said that ")?;
+                    self.lacking(lack, location, formatter)?;
+                }
+            }
+            Finding::FromTheFuture => formatter.write_str(
+                "the report of the last preflight has a time that is yet to come: the clock of the preflight's machine or of the gate's is wrong",
+            )?,
+            Finding::OtherPlace { reported, configured } => self.other(reported, configured, formatter)?,
+            Finding::NoReport => formatter.write_str("there is no report of a preflight")?,
         }
-        None => format!("{} could not be proven on {}", Names(unproven), told(&report.location)),
+        self.problem(finding.problem(), formatter)
+    }
+}
+
+impl Sentence<'_> {
+    /// Where it is, for operators
+    fn on(&self, location: &Location) -> String {
+        match self.reader {
+            Reader::Operator => format!(" on {}", told(location)),
+            Reader::Caller => String::new(),
+        }
+    }
+
+    /// The kind of a problem is told to callers too: it holds no name
+    fn lacking(&self, lack: &Lack, location: &Location, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (names, on) = (Names(lack.missing()), self.on(location));
+        if !lack.denied.is_empty() {
+            return write!(formatter, "Druid lacks {names}{on}");
+        }
+        let are = if lack.unproven.len() == 1 { "is" } else { "are" };
+        write!(formatter, "{names} {are} not proven{on}")?;
+        let kind = lack.problem.as_ref().map(|problem| &problem.kind);
+        kind.map_or(Ok(()), |kind| write!(formatter, ": {kind}"))
+    }
+
+    fn stale(&self, age: Duration, stale: Duration, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (age, stale) = Span::apart(age, stale);
+        write!(
+            formatter,
+            "the report of the last preflight is too old: it is of {age} ago, and counts for {stale}"
+        )
+    }
+
+    fn other(&self, reported: &Site, configured: &Site, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the report of the last preflight is about ")?;
+        match self.reader {
+            Reader::Operator => write!(formatter, "{reported} and not about {configured}"),
+            Reader::Caller => formatter.write_str("another storage than the configured one"),
+        }
+    }
+
+    /// What is wrong and what to do about it, for operators
+    fn problem(&self, problem: Option<&Told>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(problem) = problem.filter(|_| self.reader == Reader::Operator) else { return Ok(()) };
+        let said = [&problem.message, &problem.remedy].into_iter().filter(|text| !text.is_empty());
+        said.into_iter().try_for_each(|text| write!(formatter, "; {text}"))
     }
 }
 
@@ -224,196 +324,312 @@ fn told(location: &Location) -> String {
     Printable(&location.to_string()).to_string()
 }
 
-/// `s3:GetObject, s3:PutObject`
+/// `s3:GetObject, s3:PutObject and s3:DeleteObject`
 struct Names<'a>(&'a [Action]);
 
 impl fmt::Display for Names<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.0.iter().map(|action| action.name()).collect();
-        formatter.write_str(&names.join(", "))
+        for (position, action) in self.0.iter().enumerate() {
+            let before = match self.0.len() - position {
+                _ if position == 0 => "",
+                1 => " and ",
+                _ => ", ",
+            };
+            write!(formatter, "{before}{action}")?;
+        }
+        Ok(())
     }
 }
 
-/// `12 minutes`, in the largest unit of which there is one; what is left over is dropped
-struct Span(Duration);
+/// `2 hours 1 minute`: so many of its parts that are not nothing, from the largest; what is left over is dropped
+struct Span {
+    length: Duration,
+    parts: usize,
+}
+
+/// Of which a span can be made, the largest first
+const UNITS: [(u64, &str); 4] = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+
+impl Span {
+    /// In its largest unit alone
+    fn of(length: Duration) -> Self {
+        Self { length, parts: 1 }
+    }
+
+    /// Two spans, with as many parts as tell them apart
+    fn apart(left: Duration, right: Duration) -> (Self, Self) {
+        let with = |parts| (Self { length: left, parts }, Self { length: right, parts });
+        let differ = |parts: &usize| {
+            let (left, right) = with(*parts);
+            left.to_string() != right.to_string()
+        };
+        with((1..UNITS.len()).find(differ).unwrap_or(UNITS.len()))
+    }
+}
 
 impl fmt::Display for Span {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
-        let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-        let unit = units.into_iter().find(|(length, _)| seconds >= *length);
-        let (length, unit) = unit.unwrap_or((1, "second"));
-        let count = seconds / length;
-        write!(formatter, "{count} {unit}{}", if count == 1 { "" } else { "s" })
-    }
-}
-
-/// `12 minutes ago`
-struct Ago(Duration);
-
-impl fmt::Display for Ago {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} ago", Span(self.0))
+        let mut left = self.length.as_secs();
+        let mut parts = Vec::new();
+        for (length, unit) in UNITS {
+            let count = left / length;
+            left %= length;
+            if count > 0 {
+                parts.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
+            }
+        }
+        if parts.is_empty() {
+            return formatter.write_str("0 seconds");
+        }
+        parts.truncate(self.parts);
+        formatter.write_str(&parts.join(" "))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::{Outcome, Proof, Told};
+    use super::super::answer::Trouble;
+    use super::super::problem::{Problem, Scene};
     use super::*;
 
     const STALE: Duration = Duration::from_secs(7_200);
     const MINUTE: Duration = Duration::from_secs(60);
+    const ALL_FOUR: &str = "s3:GetObject, s3:PutObject, s3:AbortMultipartUpload and s3:DeleteObject";
 
     fn at(bucket: &str) -> Location {
         Location { bucket: bucket.to_owned(), prefix: "p".to_owned() }
     }
 
-    fn report(outcomes: [Outcome; 4]) -> Report {
-        let proof = |(action, outcome)| Proof { action, outcome, answer: None, note: String::new() };
-        Report {
+    fn site(bucket: &str) -> Site {
+        Site { location: Some(at(bucket)), endpoint: None }
+    }
+
+    fn gist(denied: &[Action], unproven: &[Action]) -> Gist {
+        Gist {
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
-            location: at("b"),
-            endpoint: "https://s3.test".to_owned(),
-            region: "r".to_owned(),
-            credentials: None,
-            actions: Action::ALL.into_iter().zip(outcomes).map(proof).collect(),
+            location: at("druid"),
+            endpoint: Some("https://s3.test".to_owned()),
+            denied: denied.to_vec(),
+            unproven: unproven.to_vec(),
             problem: None,
-            left_behind: Vec::new(),
-            warnings: Vec::new(),
-            policy: serde_json::Value::Null,
-            bucket_policy: serde_json::Value::Null,
         }
     }
 
-    fn proven() -> Report {
-        report([Outcome::Proven; 4])
+    fn proven() -> Gist {
+        gist(&[], &[])
+    }
+
+    /// A problem in the program's own words, which name all that callers are not to know
+    fn told(problem: &Problem) -> Option<Told> {
+        let scene = Scene {
+            location: &at("druid"),
+            endpoint: "https://s3.test",
+            region: "eu-central-1",
+            key: "AKIAEXAMPLE",
+            source: "profile file /root/.aws/credentials",
+            settings: crate::durable_storage::problem::Settings::Druid,
+        };
+        Some(problem.told(&scene))
     }
 
     /// How it stands so long after the report
-    fn after(report: &Report, age: Duration) -> Standing {
-        Standing::of(Some(report), report.time + age, STALE, Some(&at("b")))
+    fn after(gist: &Gist, age: Duration) -> Standing {
+        Standing::of(Some(gist), gist.time + age, STALE, &site("druid"))
+    }
+
+    fn callers(standing: &Standing) -> String {
+        let sentence = standing.for_callers().to_string();
+        for secret in ["druid/", "s3://", "https:", "AKIA", "/root", "SignatureDoesNotMatch", "eu-central"] {
+            assert!(!sentence.contains(secret), "{secret} is no caller's: {sentence}");
+        }
+        sentence
     }
 
     #[test]
     fn four_proven_actions_count_until_the_report_is_stale() {
-        let report = proven();
-        let standing = after(&report, STALE);
-        assert_eq!(standing, Standing::Proven { location: at("b"), age: STALE });
-        assert_eq!((standing.state(), standing.age(), standing.missing()), ("proven", Some(STALE), &[][..]));
+        let standing = after(&proven(), STALE + Duration::from_millis(999));
+        assert_eq!(standing.finding, Finding::Proven { location: at("druid"), problem: None });
+        assert_eq!((standing.state(), standing.missing()), ("proven", &[][..]));
         assert_eq!(
-            after(&report, 12 * MINUTE).to_string(),
-            "all four actions are proven on s3://b/p/ (report of 12 minutes ago)"
+            after(&proven(), 12 * MINUTE).to_string(),
+            "all four actions are proven on s3://druid/p/ (report of 12 minutes ago)"
         );
-        let age = STALE + Duration::from_secs(1);
-        let standing = after(&report, age);
-        assert_eq!(standing, Standing::Doubtful(Doubt::Stale { age, stale: STALE }));
-        assert_eq!(
-            standing.to_string(),
-            "the report of the last preflight is too old: it is of 2 hours ago, and counts for 2 hours"
-        );
+        let standing = after(&proven(), STALE + MINUTE);
+        assert_eq!((standing.state(), standing.age), ("stale", Some(STALE + MINUTE)));
+        let says = "the report of the last preflight is too old: it is of 2 hours 1 minute ago, and counts for 2 hours";
+        assert_eq!((standing.to_string().as_str(), callers(&standing).as_str()), (says, says));
         assert!(!standing.proves(Action::GetObject));
     }
 
     #[test]
-    fn a_refused_action_is_named() {
-        use Outcome::{Denied, NotReached, Proven};
-        let standing = after(&report([Proven, Proven, Denied, NotReached]), 12 * MINUTE);
-        assert_eq!(standing.state(), "denied");
-        assert_eq!(standing.missing(), [Action::AbortMultipartUpload]);
+    fn four_proven_actions_are_proven_though_something_else_is_wrong() {
+        let mut gist = proven();
+        gist.problem = told(&Problem::Disturbed);
+        let standing = after(&gist, MINUTE);
+        assert!(standing.is_proven() && standing.proves(Action::DeleteObject));
         assert_eq!(
             standing.to_string(),
-            "Druid lacks s3:AbortMultipartUpload on s3://b/p/ (report of 12 minutes ago)"
+            "all four actions are proven on s3://druid/p/ (report of 1 minute ago); what was made on s3://druid/p/ a moment ago is not there, or is something else; run it again; if it stays, other preflights of the same storage run all the time, or something removes new objects"
         );
-        let proven = Action::ALL.map(|action| standing.proves(action));
-        assert_eq!(proven, [true, true, false, false]);
-        let two = after(&report([Denied, Proven, Proven, Denied]), MINUTE);
+        assert_eq!(callers(&standing), "all four actions are proven (report of 1 minute ago)");
+    }
+
+    #[test]
+    fn a_refused_action_is_named() {
+        let (abort, delete) = (Action::AbortMultipartUpload, Action::DeleteObject);
+        let mut gist = gist(&[abort], &[abort, delete]);
+        let standing = after(&gist, 12 * MINUTE);
+        assert_eq!((standing.state(), standing.missing()), ("denied", &[abort][..]));
         assert_eq!(
-            two.to_string(),
-            "Druid lacks s3:GetObject, s3:DeleteObject on s3://b/p/ (report of 1 minute ago)"
+            standing.to_string(),
+            "Druid lacks s3:AbortMultipartUpload on s3://druid/p/ (report of 12 minutes ago)"
         );
+        assert_eq!(callers(&standing), "Druid lacks s3:AbortMultipartUpload (report of 12 minutes ago)");
+        assert_eq!(Action::ALL.map(|action| standing.proves(action)), [true, true, false, false]);
+        gist.denied = vec![abort, delete];
+        gist.problem = told(&Problem::Denied(gist.denied.clone(), None));
+        let standing = after(&gist, MINUTE);
+        let says = "Druid lacks s3:AbortMultipartUpload and s3:DeleteObject (report of 1 minute ago)";
+        assert_eq!(callers(&standing), says);
+        let all = standing.to_string();
+        assert!(all.contains(" on s3://druid/p/: Druid cannot ") && all.contains("AKIAEXAMPLE"), "{all}");
     }
 
     #[test]
     fn what_was_not_tried_is_neither_proven_nor_refused() {
-        let mut report = report([Outcome::NotReached; 4]);
-        let message = "the secret does not belong to this access key\n".to_owned();
-        report.problem =
-            Some(Told { kind: "wrong_secret".to_owned(), message, remedy: "look it up".to_owned() });
-        let standing = after(&report, Duration::ZERO);
+        let mut gist = gist(&[], &Action::ALL);
+        gist.problem = told(&Problem::Trouble(Trouble::WrongSecret, "403 SignatureDoesNotMatch".to_owned()));
+        let standing = after(&gist, 3 * MINUTE);
         assert_eq!((standing.state(), standing.missing()), ("unproven", &Action::ALL[..]));
         assert_eq!(
-            standing.to_string(),
-            "the secret does not belong to this access key\\u000A (report of 0 seconds ago)"
+            callers(&standing),
+            format!("{ALL_FOUR} are not proven: wrong_secret (report of 3 minutes ago)")
         );
-        report.problem = None;
-        report.actions.truncate(1);
-        report.actions[0].outcome = Outcome::Proven;
-        let standing = after(&report, Duration::ZERO);
+        assert_eq!(
+            standing.to_string(),
+            format!(
+                "{ALL_FOUR} are not proven on s3://druid/p/: wrong_secret (report of 3 minutes ago); the secret does not belong to access key AKIAEXAMPLE (403 SignatureDoesNotMatch); write the secret that was issued with this key (profile file /root/.aws/credentials)"
+            )
+        );
+        (gist.problem, gist.unproven) = (None, vec![Action::PutObject]);
+        let standing = after(&gist, Duration::ZERO);
         assert!(standing.proves(Action::GetObject) && !standing.proves(Action::PutObject));
         assert_eq!(
             standing.to_string(),
-            "s3:PutObject, s3:AbortMultipartUpload, s3:DeleteObject could not be proven on s3://b/p/ (report of 0 seconds ago)"
+            "s3:PutObject is not proven on s3://druid/p/ (report of 0 seconds ago)"
         );
+    }
+
+    #[test]
+    fn a_report_that_is_too_old_says_what_it_said() {
+        let abort = Action::AbortMultipartUpload;
+        let mut gist = gist(&[abort], &[abort]);
+        gist.problem = told(&Problem::Denied(vec![abort], None));
+        let standing = after(&gist, 180 * MINUTE);
+        assert_eq!((standing.state(), standing.missing()), ("stale", &[abort][..]));
+        let old = "the report of the last preflight is too old: it is of 3 hours ago, and counts for 2 hours; it said that";
+        assert_eq!(callers(&standing), format!("{old} Druid lacks s3:AbortMultipartUpload"));
+        let says = format!("{old} Druid lacks s3:AbortMultipartUpload on s3://druid/p/; ");
+        assert!(standing.to_string().starts_with(&says), "{standing}");
+        assert!(!standing.proves(Action::GetObject), "what it proved, it proves no longer");
     }
 
     #[test]
     fn a_report_counts_only_for_its_own_place() {
-        let (report, now) = (proven(), proven().time + MINUTE);
-        assert_eq!(Standing::of(Some(&report), now, STALE, None).state(), "proven", "any place is right");
-        assert_eq!(Standing::of(Some(&report), now, STALE, Some(&at("b"))).state(), "proven");
-        let standing = Standing::of(Some(&report), now, STALE, Some(&at("other")));
-        assert_eq!((standing.state(), standing.age()), ("other_place", Some(MINUTE)));
-        assert_eq!(
-            standing.to_string(),
-            "the report of the last preflight is about s3://b/p/ and not about s3://other/p/"
-        );
+        let (gist, now) = (proven(), proven().time + MINUTE);
+        let of = |site: &Site| Standing::of(Some(&gist), now, STALE, site);
+        let server = |endpoint: &str| Some(endpoint.to_owned());
+        for right in [
+            Site::default(),
+            site("druid"),
+            Site { location: None, endpoint: server("https://s3.test") },
+            Site { endpoint: server("https://s3.test"), ..site("druid") },
+        ] {
+            assert!(of(&right).is_proven(), "{right}");
+        }
+        for (wrong, says) in [
+            (site("other"), "s3://druid/p/ and not about s3://other/p/"),
+            (
+                Site { endpoint: server("http://s3.test"), ..site("druid") },
+                "s3://druid/p/ at https://s3.test and not about s3://druid/p/ at http://s3.test",
+            ),
+            (
+                Site { location: None, endpoint: server("https://other.test") },
+                "s3://druid/p/ at https://s3.test and not about storage at https://other.test",
+            ),
+        ] {
+            let standing = of(&wrong);
+            assert_eq!((standing.state(), standing.age), ("other_place", Some(MINUTE)));
+            assert_eq!(standing.to_string(), format!("the report of the last preflight is about {says}"));
+            let says = "the report of the last preflight is about another storage than the configured one";
+            assert_eq!(callers(&standing), says);
+        }
+        let unsaid = Gist { endpoint: None, ..gist.clone() };
+        let expects = Site { endpoint: server("https://s3.test"), ..site("druid") };
+        assert_eq!(Standing::of(Some(&unsaid), now, STALE, &expects).state(), "other_place");
     }
 
     #[test]
     fn without_a_report_or_with_one_from_the_future_nothing_is_proven() {
-        let report = proven();
-        let ahead = Standing::of(Some(&report), report.time - 2 * MINUTE, STALE, None);
-        assert_eq!((ahead.state(), ahead.age()), ("from_the_future", None));
-        assert_eq!(Standing::of(Some(&report), report.time - MINUTE, STALE, None).state(), "proven");
-        let none = Standing::of(None, report.time, STALE, None);
+        let gist = proven();
+        let at = |now| Standing::of(Some(&gist), now, STALE, &Site::default());
+        assert!(at(gist.time - MINUTE).is_proven());
+        let ahead = at(gist.time - 2 * MINUTE);
+        assert_eq!((ahead.state(), ahead.age), ("from_the_future", None));
         assert_eq!(
-            (none.state(), none.age(), none.to_string().as_str()),
-            ("no_report", None, "there is no report of a preflight")
+            callers(&ahead),
+            "the report of the last preflight has a time that is yet to come: the clock of the preflight's machine or of the gate's is wrong"
         );
+        let none = Standing::of(None, gist.time, STALE, &Site::default());
+        assert_eq!((none.state(), none.age), ("no_report", None));
+        assert_eq!(callers(&none), "there is no report of a preflight");
         assert!(Action::ALL.iter().all(|action| !ahead.proves(*action) && !none.proves(*action)));
     }
 
     #[test]
     fn whoever_asked_is_told_what_he_can_do() {
-        let unusable = Unusable { doubt: Doubt::NoReport, by: vec!["a", "b"] };
+        let abort = Action::AbortMultipartUpload;
+        let standing = after(&gist(&[abort], &[abort]), 12 * MINUTE);
+        let unusable = Unusable { standing, by: vec!["a", "b"] };
         assert_eq!(
             unusable.to_string(),
-            "durable storage cannot be used: there is no report of a preflight; run the query without a and b, or ask your operator"
+            "durable storage cannot be used: Druid lacks s3:AbortMultipartUpload (report of 12 minutes ago); run the query without a and b, or ask your operator"
         );
     }
 
     #[test]
     fn every_state_is_in_the_closed_list_once() {
-        let doubts = [
-            Doubt::Denied { denied: Vec::new(), unproven: Vec::new(), location: at("b"), age: MINUTE },
-            Doubt::Unproven { problem: String::new(), unproven: Vec::new(), age: MINUTE },
-            Doubt::Stale { age: MINUTE, stale: STALE },
-            Doubt::FromTheFuture,
-            Doubt::OtherPlace { reported: at("b"), configured: at("c"), age: None },
-            Doubt::NoReport,
+        let get = [Action::GetObject];
+        let of = |gist: &Gist, site: &Site| Standing::of(Some(gist), gist.time + MINUTE, STALE, site).state();
+        let states = [
+            after(&proven(), MINUTE).state(),
+            after(&gist(&get, &get), MINUTE).state(),
+            after(&gist(&[], &get), MINUTE).state(),
+            after(&proven(), 2 * STALE).state(),
+            Standing::of(Some(&proven()), SystemTime::UNIX_EPOCH, STALE, &site("druid")).state(),
+            of(&proven(), &site("other")),
+            Standing::of(None, SystemTime::UNIX_EPOCH, STALE, &Site::default()).state(),
         ];
-        let mut states = vec!["proven"];
-        states.extend(doubts.iter().map(Doubt::state));
         assert_eq!(states, Standing::STATES);
     }
 
     #[test]
-    fn spans_are_told_in_their_largest_unit() {
-        for (seconds, told) in
+    fn spans_are_told_in_their_largest_unit_and_finer_where_that_tells_two_apart() {
+        let seconds = Duration::from_secs;
+        for (length, told) in
             [(0, "0 seconds"), (1, "1 second"), (119, "1 minute"), (3_600, "1 hour"), (172_800, "2 days")]
         {
-            assert_eq!(Span(Duration::from_secs(seconds)).to_string(), told);
+            assert_eq!(Span::of(seconds(length)).to_string(), told);
+        }
+        for (left, right, told) in [
+            (10_800, 7_200, ("3 hours", "2 hours")),
+            (7_260, 7_200, ("2 hours 1 minute", "2 hours")),
+            (7_201, 7_200, ("2 hours 1 second", "2 hours")),
+            (93_785, 93_784, ("1 day 2 hours 3 minutes 5 seconds", "1 day 2 hours 3 minutes 4 seconds")),
+            (60, 59, ("1 minute", "59 seconds")),
+        ] {
+            let (left, right) = Span::apart(seconds(left), seconds(right));
+            assert_eq!((left.to_string().as_str(), right.to_string().as_str()), told);
         }
     }
 }

@@ -57,8 +57,10 @@ impl Context<'_> {
     }
 
     /// Fault tolerance switches durable storage on where the key for it is not given (`ControllerImpl`)
+    ///
+    /// `ControllerImpl` asks `containsKey`: a null is given too, and then a query that is to be fault tolerant fails.
     fn keys_that_ask(&self) -> Vec<&'static str> {
-        let shuffle = self.boolean(DURABLE_SHUFFLE_STORAGE);
+        let shuffle = self.value(DURABLE_SHUFFLE_STORAGE).map(|given| given.boolean() == Some(true));
         let is_tolerant = shuffle != Some(false) && self.boolean(FAULT_TOLERANCE) == Some(true);
         let is_select = self.judgement.kind == StatementKind::Select;
         let destination = self.value(SELECT_DESTINATION).filter(|_| is_select);
@@ -106,7 +108,8 @@ mod tests {
             assert_eq!(asked("SELECT * FROM a", &context), [DURABLE_SHUFFLE_STORAGE], "{value}");
             assert_eq!(asked(INSERT, &context), [DURABLE_SHUFFLE_STORAGE], "{value}");
         }
-        for value in ["false", r#""true ""#, r#""1""#, "1", "null", "[true]"] {
+        let raw = r#"{"$serde_json::private::RawValue":"true"}"#;
+        for value in ["false", r#""true ""#, r#""1""#, "1", "null", "[true]", raw] {
             let context = format!(r#"{{"durableShuffleStorage":{value}}}"#);
             assert!(asked("SELECT * FROM a", &context).is_empty(), "{value}");
         }
@@ -148,18 +151,22 @@ mod tests {
         for (context, by) in [
             (r#"{"faultTolerance":true}"#, vec![FAULT_TOLERANCE]),
             (r#"{"faultTolerance":"True"}"#, vec![FAULT_TOLERANCE]),
-            (r#"{"faultTolerance":true,"durableShuffleStorage":null}"#, vec![FAULT_TOLERANCE]),
             (
                 r#"{"faultTolerance":true,"durableShuffleStorage":true}"#,
                 vec![DURABLE_SHUFFLE_STORAGE, FAULT_TOLERANCE],
             ),
             (r#"{"faultTolerance":true,"durableShuffleStorage":false}"#, vec![]),
             (r#"{"faultTolerance":true,"durableShuffleStorage":"no"}"#, vec![]),
+            (r#"{"faultTolerance":true,"durableShuffleStorage":null}"#, vec![]),
+            (r#"{"faultTolerance":true,"durableShuffleStorage":1}"#, vec![]),
             (r#"{"faultTolerance":false}"#, vec![]),
             (r#"{"faultTolerance":1}"#, vec![]),
         ] {
             assert_eq!(asked(INSERT, context), by, "{context}");
         }
+        let tolerant = r#"{"faultTolerance":true}"#;
+        assert_eq!(asked(&format!("SET timeout = 1; {INSERT}"), tolerant), [FAULT_TOLERANCE]);
+        assert!(asked(&format!("SET durableShuffleStorage = NULL; {INSERT}"), tolerant).is_empty());
     }
 
     #[test]

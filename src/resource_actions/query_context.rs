@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::rules::{ContextKeys, Rules};
 use crate::druid::{ResourceAction, ResourceType};
+use crate::json;
 
 /// A key of the query context and its value, as `SET key = literal` gives it
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,8 @@ pub enum ContextValue {
 impl ContextValue {
     /// The value that is written in JSON
     pub fn of_json(text: &str) -> Self {
-        match serde_json::from_str(text) {
+        // Without any depth: what holds other values is no boolean and no word.
+        match json::parse(text.as_bytes(), 0) {
             Ok(Value::Bool(value)) => Self::Boolean(value),
             Ok(Value::String(text)) => Self::Text(text),
             Ok(Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) | Err(_) => Self::Other,
@@ -93,6 +95,8 @@ mod tests {
             ("1", None),
             ("1e999", None),
             ("[true]", None),
+            (r#"{"$serde_json::private::RawValue":"true"}"#, None),
+            (r#"{"$serde_json::private::Number":"1"}"#, None),
         ] {
             assert_eq!(ContextValue::of_json(json).boolean(), boolean, "{json}");
         }

@@ -68,6 +68,15 @@ faults! {
     a_requirement_without_a_report:
         "[roles.viewer]" => "[durable_storage]\nrequired = true\n[roles.viewer]",
         "proxy.toml:14: durable_storage.required: rests on a report, and there is none; name the file that `preflight s3 --json` writes in `report`";
+    a_report_without_a_name:
+        "[roles.viewer]" => "[durable_storage]\nreport = \"\"\n[roles.viewer]",
+        "proxy.toml:14: durable_storage.report: is empty; name a file, or leave it out where there is none";
+    a_requirement_that_any_report_meets:
+        "[roles.viewer]" => "[durable_storage]\nreport = \"r\"\nrequired = true\n[roles.viewer]",
+        "proxy.toml:15: warning: durable_storage.required: any report counts, whichever storage it is of; write `bucket` and `prefix` as Druid's properties have them";
+    an_age_of_no_report:
+        "[roles.viewer]" => "[durable_storage]\nreport_stale_seconds = 60\n[roles.viewer]",
+        "proxy.toml:14: warning: durable_storage.report_stale_seconds: is of no use without a report; name the file that `preflight s3 --json` writes in `report`";
     a_role_without_grants:
         "grants = [\"READ DATASOURCE wikipedia\"]" => "grants = []",
         "proxy.toml:13: roles.viewer.grants: is empty; give the role something, or take it out";
@@ -125,6 +134,15 @@ faults! {
     no_issuer_at_all:
         "[[issuers]]\nissuer = \"https://id\"\naudiences = [\"druid\"]\njwks_file = \"jwks.json\"\nalgorithms = [\"RS256\"]\n" => "",
         "proxy.toml:1: issuers: nobody vouches for callers; write at least one `[[issuers]]`";
+}
+
+#[test]
+fn a_report_of_a_named_place_may_be_required() {
+    let place = "bucket = \"druid\"\nprefix = \"p\"\nendpoint = \"https://s3.test\"";
+    let storage = format!(
+        "[durable_storage]\n{place}\nreport = \"r\"\nreport_stale_seconds = 60\nrequired = true\n[roles.viewer]"
+    );
+    assert_eq!(findings(&LEAST.replace("[roles.viewer]", &storage)), Vec::<String>::new());
 }
 
 #[test]

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{Method, StatusCode};
 use msq_gate::development::Certificates;
@@ -185,27 +185,46 @@ async fn two_gates_behind_a_balancer_can_be_restarted_one_after_the_other() {
 }
 
 /// The program itself, as `serve` starts it; it is killed when the test is over
-struct Program {
-    process: Child,
-    address: std::net::SocketAddr,
+pub(crate) struct Program {
+    pub(crate) process: Child,
+    pub(crate) address: std::net::SocketAddr,
+    log: PathBuf,
 }
 
 impl Program {
-    fn start(config: &Path) -> Self {
+    /// With what it logs in a file beside its configuration
+    pub(crate) fn start(config: &Path) -> Self {
+        let log = config.with_extension("log");
         let mut process = Command::new(env!("CARGO_BIN_EXE_msq-gate"))
             .args(["serve", "--config"])
             .arg(config)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on https://").unwrap().parse().unwrap();
-        Self { process, address }
+        Self { process, address, log }
     }
 
-    fn signal(&self, shell: &str) {
+    /// What it has logged so far; what it says of its files before that is no JSON
+    pub(crate) fn logged(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.log).unwrap();
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole.filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Waits until it has logged this
+    pub(crate) async fn has_logged(&self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !self.logged().iter().any(|line| line.to_string().contains(text)) {
+            assert!(Instant::now() < end, "it does not log {text}: {:#?}", self.logged());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub(crate) fn signal(&self, shell: &str) {
         let script = shell.replace("PID", &self.process.id().to_string());
         assert!(Command::new("bash").args(["-c", &script]).status().unwrap().success(), "{script}");
     }
