@@ -69,14 +69,16 @@ impl Maker {
         }
     }
 
-    fn query(&mut self, scope: &[&'static str], depth: usize) -> String {
-        let mut scope = scope.to_vec();
+    /// What it is ordered by sees the items of its WITH over a bare SELECT only, as Calcite has it
+    fn query(&mut self, around: &[&'static str], depth: usize) -> String {
+        let mut scope = around.to_vec();
         let mut text = String::new();
         if depth > 0 && self.random.below(4) == 0 {
             let items = (0..1 + self.random.below(3)).map(|_| self.with_item(&mut scope, depth - 1));
             text = format!("WITH {} ", items.collect::<Vec<_>>().join(", "));
         }
-        text += &self.set_expression(&scope, depth);
+        let (body, is_bare) = self.body(&scope, depth);
+        text += &body;
         let tail = self.random.of(&[
             "",
             "",
@@ -85,7 +87,7 @@ impl Maker {
             " LIMIT ? OFFSET 2",
             " FETCH FIRST ROW ONLY",
         ]);
-        text + &self.filled(tail, &scope, depth)
+        text + &self.filled(tail, if is_bare { &scope } else { around }, depth)
     }
 
     fn with_item(&mut self, scope: &mut Vec<&'static str>, depth: usize) -> String {
@@ -97,19 +99,21 @@ impl Maker {
     }
 
     fn set_expression(&mut self, scope: &[&'static str], depth: usize) -> String {
-        let select = self.random.of(SELECTS);
-        let select = self.filled(select, scope, depth);
+        self.body(scope, depth).0
+    }
+
+    /// A body, and whether it is a bare SELECT
+    fn body(&mut self, scope: &[&'static str], depth: usize) -> (String, bool) {
+        let template = self.random.of(SELECTS);
+        let select = self.filled(template, scope, depth);
         if depth == 0 || self.random.below(3) > 0 {
-            return select;
+            return (select, !template.starts_with("VALUES"));
         }
         let other = self.random.of(&["@s", "(@q)"]);
         let other = self.filled(other, scope, depth - 1);
         let between = self.random.of(&["UNION", "UNION ALL", "EXCEPT", "INTERSECT DISTINCT"]);
-        if self.random.below(2) == 0 {
-            format!("{select} {between} {other}")
-        } else {
-            format!("({select}) {between} {other}")
-        }
+        let first = if self.random.below(2) == 0 { select } else { format!("({select})") };
+        (format!("{first} {between} {other}"), false)
     }
 
     /// A template with its marks filled in: expressions, queries, tables, a table by name, a lookup

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::cursor::Cursor;
+use super::lexer::Symbol;
 use super::limits::SqlLimits;
 use super::parameter::Parameter;
 use super::refusal::{Position, SqlRefusal};
@@ -136,15 +137,26 @@ fn target(target: &Target) -> Option<String> {
     }
 }
 
-/// The query with the items of `CLUSTERED BY` as its `ORDER BY`: they see the names that it sees
+/// The query with the items of `CLUSTERED BY` as its `ORDER BY` (`DruidSqlParserUtils.convertClusterByToOrderBy`)
 fn query_tokens<'t, 'a>(request: &Request<'t, 'a>) -> Cow<'t, [Token<'a>]> {
     let Some(first) = request.clustered_by.first() else {
         return Cow::Borrowed(request.query);
     };
-    let mut tokens = request.query.to_vec();
+    let mut tokens = without_parentheses(request.query).to_vec();
     tokens.extend(token::order_by(first));
     tokens.extend_from_slice(request.clustered_by);
     Cow::Owned(tokens)
+}
+
+/// The order goes into a query in parentheses, where it takes the place of a LIMIT
+fn without_parentheses<'t, 'a>(mut query: &'t [Token<'a>]) -> &'t [Token<'a>] {
+    while let [first, inside @ .., _] = query
+        && first.is_symbol(Symbol::LeftParen)
+        && first.inside == inside.len()
+    {
+        query = inside;
+    }
+    query
 }
 
 /// A query on its way through both readers
@@ -158,12 +170,10 @@ struct Query<'t, 'a> {
 impl Query<'_, '_> {
     fn findings(&self) -> Result<Findings, SqlRefusal> {
         let rewritten = rewrite::rewrite(Cursor::new(self.text, &self.tokens), self.parameters)?;
-        let query = dialect::read(rewritten.tokens, self.limits.statement_nesting)
-            .map_err(|place| self.syntax(place))?;
+        let query =
+            dialect::read(rewritten, self.limits.statement_nesting).map_err(|place| self.syntax(place))?;
         let findings = walk::walk(&query).map_err(|objection| self.objection(&objection))?;
-        let mut counted = census::count(&self.tokens);
-        counted.selects += rewritten.added_selects;
-        let difference = counted.difference(&findings.census);
+        let difference = census::count(&self.tokens).difference(&findings.census);
         difference.map_or(Ok(findings), |what| Err(SqlRefusal::TwoReadings { what }))
     }
 

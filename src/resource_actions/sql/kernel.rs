@@ -6,6 +6,24 @@
 use sqlparser::keywords::Keyword as Word;
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word as WordToken};
 
+/// What a `SELECT` stands for that the source does not have; its first item
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// `VALUES`
+    Values,
+    /// Nothing: it only tells sqlparser that a query begins
+    Nothing,
+}
+
+impl Mark {
+    pub(super) const fn spelling(self) -> &'static str {
+        match self {
+            Self::Values => "VALUES",
+            Self::Nothing => "NOTHING",
+        }
+    }
+}
+
 /// The tokens written so far
 #[derive(Debug, Default)]
 pub(super) struct Kernel {
@@ -55,6 +73,11 @@ impl Kernel {
     /// A literal whose value does not matter, and which sqlparser copies again and again
     pub(super) fn some_value(&mut self) {
         self.push(Token::Number(String::new(), false));
+    }
+
+    /// A mark that no source can make: a question mark is the only other placeholder
+    pub(super) fn mark(&mut self, mark: Mark) {
+        self.push(Token::Placeholder(mark.spelling().to_owned()));
     }
 
     /// A string literal that may name something

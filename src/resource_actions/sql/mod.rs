@@ -27,6 +27,7 @@ mod parameter;
 mod refusal;
 mod rewrite;
 mod scope;
+mod shape;
 mod statement;
 mod table_function;
 mod token;

@@ -32,6 +32,18 @@ impl Scope {
         }
     }
 
+    /// Takes all names out of scope that came in since, to [`show`](Self::show) them again
+    pub(super) fn hide_from(&mut self, mark: usize) -> Vec<String> {
+        let hidden = self.names.get(mark..).unwrap_or_default().to_vec();
+        self.back_to(mark);
+        hidden
+    }
+
+    /// Brings back what was hidden
+    pub(super) fn show(&mut self, hidden: Vec<String>) {
+        hidden.iter().for_each(|name| self.push(name));
+    }
+
     /// Whether this is the name of a common table expression here
     pub(super) fn holds(&self, name: &str) -> bool {
         self.counts.get(name).is_some_and(|count| *count > 0)

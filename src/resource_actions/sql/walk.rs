@@ -12,8 +12,10 @@ use sqlparser::ast::{
     TableFunctionArgs, TableWithJoins, WildcardAdditionalOptions, WindowSpec, With,
 };
 
+use super::kernel::Mark;
 use super::mention::{Census, Mention};
 use super::scope::Scope;
+use super::shape::{Layers, is_marked};
 use super::table_function;
 use super::value;
 
@@ -52,56 +54,41 @@ struct Walker {
     findings: Findings,
 }
 
+/// An item of WITH RECURSIVE
+struct Item<'q> {
+    name: &'q str,
+    /// What is in scope around it
+    around: usize,
+}
+
 /// Refuses what is there and should not be
-fn absent(is_absent: bool, what: &'static str) -> Walked {
+pub(super) fn absent(is_absent: bool, what: &'static str) -> Walked {
     if is_absent { Ok(()) } else { Err(Objection::Node(what)) }
-}
-
-/// The parts of a query that it may have
-struct QueryParts<'q> {
-    with: Option<&'q With>,
-    body: &'q SetExpr,
-    order_by: Option<&'q OrderBy>,
-}
-
-fn parts(query: &Query) -> Result<QueryParts<'_>, Objection> {
-    let Query {
-        with,
-        body,
-        order_by,
-        limit_clause,
-        fetch,
-        locks,
-        for_clause,
-        settings,
-        format_clause,
-        pipe_operators,
-    } = query;
-    absent(limit_clause.is_none() && fetch.is_none() && locks.is_empty() && for_clause.is_none(), "a limit")?;
-    absent(settings.is_none() && format_clause.is_none() && pipe_operators.is_empty(), "settings")?;
-    Ok(QueryParts { with: with.as_ref(), body, order_by: order_by.as_ref() })
 }
 
 /// Queries
 impl Walker {
     fn query(&mut self, query: &Query) -> Walked {
-        let QueryParts { with, body, order_by } = parts(query)?;
-        let mark = self.scope.mark();
-        with.map_or(Ok(()), |with| self.with(with))?;
-        self.set_expression(body)?;
-        order_by.map_or(Ok(()), |order_by| self.order_by(order_by))?;
-        self.scope.back_to(mark);
+        let layers = Layers::of(query)?;
+        let around = self.scope.mark();
+        self.with(layers.with)?;
+        self.set_expression(layers.body)?;
+        if !layers.order_sees_with()? {
+            self.scope.back_to(around);
+        }
+        layers.order_by.map_or(Ok(()), |order_by| self.order_by(order_by))?;
+        self.scope.back_to(around);
         Ok(())
     }
 
-    fn with(&mut self, with: &With) -> Walked {
-        let With { with_token: _, recursive, cte_tables } = with;
+    fn with(&mut self, with: Option<&With>) -> Walked {
+        let Some(With { with_token: _, recursive, cte_tables }) = with else { return Ok(()) };
         for item in cte_tables {
             let Cte { alias, query, from, materialized, closing_paren_token: _ } = item;
             absent(from.is_none() && materialized.is_none(), "a common table expression")?;
             let name = alias_name(alias)?;
             if *recursive {
-                self.recursive_item(name, query)?
+                self.recursive_item(&Item { name, around: self.scope.mark() }, query)?
             } else {
                 self.query(query)?
             }
@@ -110,20 +97,33 @@ impl Walker {
         Ok(())
     }
 
-    /// Under RECURSIVE, only the right branch of a union at the top sees the item itself (`SqlValidatorImpl.registerSetop`)
-    fn recursive_item(&mut self, name: &str, query: &Query) -> Walked {
-        let QueryParts { with, body, order_by } = parts(query)?;
-        let SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier: _, right } = body else {
-            return self.query(query);
-        };
-        if with.is_some() || order_by.is_some() {
+    /// Under RECURSIVE, the right branch of a union at the top sees the item itself, and of all other names those
+    /// around the item (`SqlValidatorImpl.registerSetop`)
+    fn recursive_item(&mut self, item: &Item<'_>, query: &Query) -> Walked {
+        let layers = Layers::of(query)?;
+        if layers.order_by.is_some() {
             return self.query(query);
         }
-        self.set_expression(left)?;
-        let mark = self.scope.mark();
-        self.scope.push(name);
-        self.set_expression(right)?;
-        self.scope.back_to(mark);
+        let around = self.scope.mark();
+        self.with(layers.with)?;
+        match layers.body {
+            SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier: _, right } => {
+                self.set_expression(left)?;
+                self.recursive_branch(item, right)?;
+            }
+            SetExpr::Query(body) => self.recursive_item(item, body)?,
+            body => self.set_expression(body)?,
+        }
+        self.scope.back_to(around);
+        Ok(())
+    }
+
+    fn recursive_branch(&mut self, item: &Item<'_>, branch: &SetExpr) -> Walked {
+        let hidden = self.scope.hide_from(item.around);
+        self.scope.push(item.name);
+        self.set_expression(branch)?;
+        self.scope.back_to(item.around);
+        self.scope.show(hidden);
         Ok(())
     }
 
@@ -141,6 +141,7 @@ impl Walker {
 
     fn branch(&mut self, branch: &SetExpr) -> Walked {
         match branch {
+            SetExpr::Select(_) if is_marked(branch, Mark::Nothing) => Ok(()),
             SetExpr::Select(select) => self.select(select),
             SetExpr::Query(query) => self.query(query),
             SetExpr::SetOperation { .. } => self.set_expression(branch),
@@ -505,7 +506,7 @@ mod tests {
         let lexemes = lexer::read(text, &SqlLimits::default()).unwrap();
         let tokens = token::decode(text, &lexemes).unwrap();
         let rewritten = rewrite::rewrite(Cursor::new(text, &tokens), &[]).unwrap();
-        walk(&dialect::read(rewritten.tokens, 100).unwrap()).map(|findings| findings.mentions)
+        walk(&dialect::read(rewritten, 100).unwrap()).map(|findings| findings.mentions)
     }
 
     /// The datasources that are read, in the order in which they are found
@@ -544,6 +545,59 @@ mod tests {
             ("SELECT 1 FROM c", vec!["c"]),
         ] {
             assert_eq!(datasources(&format!("WITH RECURSIVE c AS ({item}) SELECT 1 FROM c")), read, "{item}");
+        }
+    }
+
+    #[test]
+    fn a_recursive_branch_sees_the_item_and_nothing_that_the_item_defines() {
+        for (item, read) in [
+            ("WITH s AS (SELECT 1 FROM a) SELECT 1 FROM s UNION ALL SELECT 1 FROM c", vec!["a"]),
+            ("WITH s AS (SELECT 1 FROM a) SELECT 1 FROM c UNION ALL SELECT 1 FROM s", vec!["a", "c", "s"]),
+            (
+                "WITH s AS (SELECT 1) (WITH t AS (SELECT 1) SELECT 1 FROM s, t UNION SELECT 1 FROM s, t, c)",
+                vec!["s", "t"],
+            ),
+            ("WITH s AS (SELECT 1) (((SELECT 1 FROM s) UNION (SELECT 1 FROM s, c)))", vec!["s"]),
+            ("WITH s AS (SELECT 1) SELECT 1 FROM s UNION SELECT 1 FROM s, c ORDER BY 1", vec!["c"]),
+            ("WITH s AS (SELECT 1) SELECT 1 FROM s EXCEPT SELECT 1 FROM s, c", vec!["c"]),
+            ("WITH s AS (SELECT 1) SELECT 1 UNION SELECT 1 FROM o, (SELECT 1 FROM s, o) x", vec!["s"]),
+            ("((SELECT 1) INTERSECT (SELECT 1 FROM c))", vec!["c"]),
+            ("(((SELECT 1 FROM a)) UNION SELECT 1 FROM c)", vec!["a"]),
+        ] {
+            let text = format!("WITH RECURSIVE o AS (SELECT 1), c AS ({item}) SELECT 1 FROM c, o");
+            assert_eq!(datasources(&text), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_query_is_ordered_by_sees_the_items_of_with_over_a_bare_select_only() {
+        for (query, is_seen) in [
+            ("WITH s AS (SELECT 1) SELECT 1", true),
+            ("WITH s AS (SELECT 1) (SELECT 1)", true),
+            ("WITH s AS (SELECT 1) ((TABLE a))", true),
+            ("(WITH s AS (SELECT 1) SELECT 1)", true),
+            ("((WITH s AS (SELECT 1) ((SELECT 1))))", true),
+            ("WITH s AS (SELECT 1) SELECT 1 UNION SELECT 1", false),
+            ("WITH s AS (SELECT 1) ((SELECT 1) UNION SELECT 1)", false),
+            ("(WITH s AS (SELECT 1) SELECT 1 INTERSECT SELECT 1)", false),
+            ("WITH s AS (SELECT 1) VALUES (1)", false),
+            ("WITH s AS (SELECT 1) (SELECT 1 ORDER BY 1)", false),
+            ("WITH s AS (SELECT 1) (SELECT 1 LIMIT 1)", false),
+            ("WITH s AS (SELECT 1) (SELECT 1 OFFSET 1)", false),
+            ("(WITH s AS (SELECT 1) SELECT 1 ORDER BY 1)", false),
+            ("(WITH s AS (SELECT 1) SELECT 1 FETCH FIRST ROW ONLY)", false),
+            ("WITH s AS (SELECT 1) (WITH t AS (SELECT 1) SELECT 1)", false),
+            ("((WITH s AS (SELECT 1) SELECT 1) UNION SELECT 1)", false),
+        ] {
+            for (text, is_seen) in [
+                (format!("{query} ORDER BY (SELECT 1 FROM s)"), is_seen),
+                (format!("SELECT 1 FROM ({query} ORDER BY (SELECT 1 FROM s)) x"), is_seen),
+                (format!("SELECT f({query} ORDER BY 1, (SELECT 1 FROM s))"), is_seen),
+                (format!("WITH s AS (SELECT 1) SELECT 1 FROM ({query} ORDER BY (SELECT 1 FROM s)) x"), true),
+            ] {
+                let reads = datasources(&text).contains(&"s".to_owned());
+                assert_eq!(reads, !is_seen, "{text}");
+            }
         }
     }
 

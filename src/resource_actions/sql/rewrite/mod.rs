@@ -8,7 +8,7 @@
 //! * every operator between two operands becomes `+`, operators before or after one go away;
 //! * `CASE` becomes a group in parentheses, `OVER`, `FILTER` and `WITHIN GROUP` become operands;
 //! * special forms of functions (`TRIM(BOTH a FROM b)`) become calls with commas;
-//! * `VALUES` becomes `SELECT`, `TABLE t` becomes `SELECT * FROM t`, `TABLE(f(…))` becomes `f(…)`;
+//! * `VALUES` becomes a marked `SELECT`, `TABLE t` becomes `SELECT * FROM t`, `TABLE(f(…))` becomes `f(…)`;
 //! * literals with a prefix word, types, hints, limits, frames, `PIVOT` and its like are cut.
 //!
 //! None of this can hide a table: the census counts them in the tokens as they came.
@@ -21,31 +21,25 @@ mod query;
 
 use crate::resource_actions::sql::cursor::Cursor;
 use crate::resource_actions::sql::form::Form;
-use crate::resource_actions::sql::kernel::Kernel;
+use crate::resource_actions::sql::kernel::{Kernel, Mark};
 use crate::resource_actions::sql::keyword::Keyword;
 use crate::resource_actions::sql::lexer::Symbol;
 use crate::resource_actions::sql::parameter::{Parameter, ParameterValue};
 use crate::resource_actions::sql::refusal::SqlRefusal;
 use crate::resource_actions::sql::token::{Token, TokenKind};
 
-/// A rewritten query
-#[derive(Debug)]
-pub(super) struct Rewritten {
-    /// Its tokens
-    pub(super) tokens: Vec<TokenWithSpan>,
-    /// How many `SELECT`s were put in that the source does not have
-    pub(super) added_selects: usize,
-}
-
 /// Rewrites the tokens of a query
 ///
 /// # Errors
 ///
 /// Tokens that have no place in a query of Druid SQL.
-pub(super) fn rewrite(cursor: Cursor<'_, '_, '_>, parameters: &[Parameter]) -> Result<Rewritten, SqlRefusal> {
+pub(super) fn rewrite(
+    cursor: Cursor<'_, '_, '_>,
+    parameters: &[Parameter],
+) -> Result<Vec<TokenWithSpan>, SqlRefusal> {
     let whole = Open::new(Group::Plain, None);
     let kernel = Kernel::with_capacity(cursor.rest().len());
-    let mut rewriter = Rewriter { cursor, parameters, kernel, open: vec![whole], added_selects: 0 };
+    let mut rewriter = Rewriter { cursor, parameters, kernel, open: vec![whole] };
     while let Some(token) = rewriter.cursor.next() {
         rewriter.kernel.stand_for(rewriter.cursor.index() - 1);
         rewriter.token(token)?;
@@ -53,7 +47,7 @@ pub(super) fn rewrite(cursor: Cursor<'_, '_, '_>, parameters: &[Parameter]) -> R
     if rewriter.open.len() > 1 {
         return Err(SqlRefusal::EndsEarly);
     }
-    Ok(Rewritten { tokens: rewriter.kernel.into_tokens(), added_selects: rewriter.added_selects })
+    Ok(rewriter.kernel.into_tokens())
 }
 
 /// Something that was opened and is to be closed
@@ -121,7 +115,6 @@ struct Rewriter<'t, 'a, 'x> {
     parameters: &'x [Parameter],
     kernel: Kernel,
     open: Vec<Open>,
-    added_selects: usize,
 }
 
 impl<'t, 'a> Rewriter<'t, 'a, '_> {
@@ -275,9 +268,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     fn put_query_first(&mut self) {
         self.begin_query();
         self.kernel.keyword("SELECT");
-        self.kernel.some_value();
+        self.kernel.mark(Mark::Nothing);
         self.kernel.keyword("UNION");
-        self.added_selects += 1;
     }
 
     /// `ARRAY[…]`, `MULTISET[…]` and `MAP[…]` are calls; else it is an element of what stands before
@@ -362,7 +354,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             return self.cut();
         }
         match keyword {
-            K::Select | K::Values => self.select(),
+            K::Select => self.select(),
+            K::Values => self.values(),
             K::Table => self.table(token),
             K::With => self.with(),
             K::Recursive => self.only_after(&[Word::WITH], keyword, token),
@@ -434,7 +427,7 @@ mod tests {
             number if number.is_empty() => "0".to_owned(),
             spelling => spelling,
         };
-        let tokens: Vec<_> = rewritten.tokens.iter().map(|token| spelling(&token.token)).collect();
+        let tokens: Vec<_> = rewritten.iter().map(|token| spelling(&token.token)).collect();
         Ok(tokens.join(" ").replace(['"'], ""))
     }
 
@@ -460,8 +453,11 @@ mod tests {
             ("SELECT CAST(a AS DECIMAL(1, 2)), INTERVAL '1' DAY(2) TO SECOND", "SELECT CAST ( a ) , 0"),
             ("SELECT a[1].b, ARRAY[1]", "SELECT a + ( 0 ) + b , ARRAY ( 0 )"),
             ("SELECT f(SELECT a FROM b)", "SELECT f ( ( SELECT a FROM b ) )"),
-            ("SELECT ((SELECT 1) UNION SELECT 2)", "SELECT ( SELECT 0 UNION ( SELECT 0 ) UNION SELECT 0 )"),
-            ("VALUES (1), ROW(2)", "SELECT ( 0 ) , ROW ( 0 )"),
+            (
+                "SELECT ((SELECT 1) UNION SELECT 2)",
+                "SELECT ( SELECT NOTHING UNION ( SELECT 0 ) UNION SELECT 0 )",
+            ),
+            ("VALUES (1), ROW(2)", "SELECT VALUES , ( 0 ) , ROW ( 0 )"),
             ("SELECT 1 FROM TABLE(f(a => 'b')) (c INT) AS d", "SELECT 0 FROM f ( a => 'b' ) AS d"),
             (
                 "SELECT 1 FROM a NATURAL LEFT JOIN b, UNNEST(c) WITH ORDINALITY",

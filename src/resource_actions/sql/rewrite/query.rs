@@ -4,17 +4,24 @@ use sqlparser::keywords::Keyword as Word;
 use sqlparser::tokenizer::Token as KernelToken;
 
 use super::{Group, Open, Rewriter};
+use crate::resource_actions::sql::kernel::Mark;
 use crate::resource_actions::sql::keyword::Keyword;
 use crate::resource_actions::sql::lexer::Symbol;
 use crate::resource_actions::sql::refusal::SqlRefusal;
 use crate::resource_actions::sql::token::{Token, TokenKind};
 
 impl<'t, 'a> Rewriter<'t, 'a, '_> {
-    /// `SELECT`, and `VALUES` as one
     pub(super) fn select(&mut self) -> Result<(), SqlRefusal> {
         self.begin_query();
         self.leave_windows();
         self.done(|kernel| kernel.keyword("SELECT"))
+    }
+
+    /// `VALUES` becomes a `SELECT` that is marked, since names resolve otherwise around it
+    pub(super) fn values(&mut self) -> Result<(), SqlRefusal> {
+        self.select()?;
+        self.kernel.mark(Mark::Values);
+        self.done(|kernel| kernel.push(KernelToken::Comma))
     }
 
     /// `WITH`; `WITH ORDINALITY` behind `UNNEST(…)` goes away
@@ -105,8 +112,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `LIMIT`, `OFFSET` and `FETCH` with a number are cut; `OFFSET(…)` is a function
     ///
-    /// In parentheses something to order by is left of them: a union with a limit is none to Calcite (`SqlOrderBy`
-    /// stands around it), which matters to recursive common table expressions.
+    /// In parentheses something to order by is left of them: to Calcite a query with a limit is an ordered one
+    /// (`SqlOrderBy`), which matters to the names that are seen around it and in recursive items.
     pub(super) fn limit(&mut self, keyword: Keyword, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
         if self.cursor.next_is_symbol(Symbol::LeftParen) {
             return if keyword == Keyword::Offset { self.name(token) } else { self.unexpected(token) };
