@@ -63,19 +63,21 @@ impl<'q> Layers<'q> {
                 let body = Layers::of(query)?;
                 Ok(body.with.is_none() && body.order_by.is_none() && body.order_sees_with()?)
             }
-            _ => Ok(false),
+            SetExpr::SetOperation { .. }
+            | SetExpr::Values(_)
+            | SetExpr::Insert(_)
+            | SetExpr::Update(_)
+            | SetExpr::Delete(_)
+            | SetExpr::Merge(_)
+            | SetExpr::Table(_) => Ok(false),
         }
     }
 }
 
 /// What is left of a body without the query that rewriting puts in front of some
 fn without_mark(body: &SetExpr) -> &SetExpr {
-    match body {
-        SetExpr::SetOperation { left, op: _, set_quantifier: _, right } if is_marked(left, Mark::Nothing) => {
-            right
-        }
-        body => body,
-    }
+    let SetExpr::SetOperation { left, op: _, set_quantifier: _, right } = body else { return body };
+    if is_marked(left, Mark::Nothing) { right } else { body }
 }
 
 /// Whether this is a SELECT with such a mark (`kernel`)

@@ -106,13 +106,15 @@ impl Walker {
         }
         let around = self.scope.mark();
         self.with(layers.with)?;
-        match layers.body {
-            SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier: _, right } => {
-                self.set_expression(left)?;
-                self.recursive_branch(item, right)?;
-            }
-            SetExpr::Query(body) => self.recursive_item(item, body)?,
-            body => self.set_expression(body)?,
+        if let SetExpr::Query(body) = layers.body {
+            self.recursive_item(item, body)?;
+        } else if let SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier: _, right } =
+            layers.body
+        {
+            self.set_expression(left)?;
+            self.recursive_branch(item, right)?;
+        } else {
+            self.set_expression(layers.body)?;
         }
         self.scope.back_to(around);
         Ok(())
