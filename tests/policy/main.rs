@@ -7,11 +7,13 @@
     reason = "a test that cannot go on should say so loudly, and the corpora tell how they came out"
 )]
 
+mod calcite;
 mod corpora;
 mod generated;
 mod laws;
 mod matrix;
 mod properties;
+mod scoped;
 mod size;
 mod sql;
 #[path = "../support/statements.rs"]
