@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::authenticate::KeyStore;
 use crate::drain;
+use crate::forward::upstream::Question;
 use crate::live::Live;
 use crate::pipeline::Gate;
 use crate::respond::json_response;
@@ -75,7 +76,7 @@ async fn answer(request: &Request<Incoming>, gate: &Gate, keys: &KeyStore) -> Re
 async fn ready(gate: &Gate, keys: &KeyStore) -> Response<Full<Bytes>> {
     let names = gate.config.issuers.iter().map(|issuer| issuer.issuer.name());
     let missing: Vec<_> = names.filter(|name| !keys.has(name)).collect();
-    let druid = gate.routers.ask("/status/health", 1 << 10, PROBE).await;
+    let druid = gate.routers.ask(&Question::get("/status/health"), 1 << 10, PROBE).await;
     let druid = matches!(druid, Ok((StatusCode::OK, _)));
     let ready = druid && missing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -4,6 +4,7 @@
 //! byte goes to Druid, and `finished`. One that is not has a single `refused`. A record that is dropped
 //! unfinished writes itself: a client that leaves is on record too. Tokens, passwords and rows never are.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -185,6 +186,19 @@ impl Record {
         self.set("durableStorage", durable_storage(standing));
     }
 
+    /// What Druid's planner needs beyond what was judged
+    pub fn differs(&mut self, beyond: &BTreeSet<String>) {
+        self.set("beyond", json!(beyond));
+    }
+
+    /// What can be put on record of this request later, beside it
+    pub fn aside(&self) -> Aside {
+        let fields = ["subject", "issuer", "statement", "needed"];
+        let fields =
+            fields.iter().filter_map(|name| Some(((*name).to_owned(), self.fields.get(*name)?.clone())));
+        Aside { audit: Arc::clone(&self.audit), decision: self.decision.clone(), fields: fields.collect() }
+    }
+
     /// The task that Druid started
     pub fn task(&mut self, task: &str) {
         self.set("taskId", json!(task));
@@ -257,6 +271,31 @@ impl Record {
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         line.insert("durationMicros".to_owned(), json!(micros));
         Value::Object(line)
+    }
+}
+
+/// What is found out of a request beside it, perhaps after its end
+#[derive(Debug)]
+pub struct Aside {
+    audit: Arc<Audit>,
+    decision: String,
+    fields: Map<String, Value>,
+}
+
+impl Aside {
+    /// Puts on record that Druid's planner needs more than was judged: `"event":"verification"`
+    pub fn differs(self, beyond: &BTreeSet<String>) {
+        let mut line = Map::new();
+        line.insert("event".to_owned(), json!("verification"));
+        line.insert(
+            "time".to_owned(),
+            json!(humantime::format_rfc3339_millis(SystemTime::now()).to_string()),
+        );
+        line.insert("decision".to_owned(), json!(self.decision));
+        line.extend(self.fields);
+        line.insert("beyond".to_owned(), json!(beyond));
+        // It is counted, and the difference is in the log too.
+        let _failed = self.audit.write(&Value::Object(line));
     }
 }
 

@@ -24,6 +24,7 @@ pub struct Metrics {
     seconds: Family<EndpointLabels, Histogram>,
     limits: Family<LimitLabels, Counter>,
     judged: Family<JudgedLabels, Counter>,
+    verified: Family<OutcomeLabels, Counter>,
     keys_age: Family<IssuerLabels, Gauge>,
     keys_failed: Family<IssuerLabels, Counter>,
     reloads: Family<OutcomeLabels, Counter>,
@@ -115,6 +116,33 @@ pub enum Reload {
     Refused,
 }
 
+/// What Druid's planner said of a statement beside the judge
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// It needs no more than was judged
+    Agreed,
+    /// It needs more
+    Differed,
+    /// It plans no such statement
+    NotPlanned,
+    /// It was not asked, since enough was asked at that time
+    Skipped,
+    /// It could not be asked
+    Failed,
+}
+
+impl Verified {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Agreed => "agreed",
+            Self::Differed => "differed",
+            Self::NotPlanned => "not_planned",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Where a judgement came from
 #[derive(Clone, Copy, Debug)]
 pub enum JudgedFrom {
@@ -140,6 +168,12 @@ impl Default for Metrics {
         registry.register("limit_met", "How often a limit was met", limits.clone());
         let judged = Family::default();
         registry.register("statements", "Statements, by where their judgement came from", judged.clone());
+        let verified = Family::default();
+        registry.register(
+            "verifications",
+            "New statements, by what Druid's planner said of them beside the judge",
+            Family::clone(&verified),
+        );
         let keys_age = Family::default();
         registry.register(
             "keys_age_seconds",
@@ -186,6 +220,7 @@ impl Default for Metrics {
             seconds,
             limits,
             judged,
+            verified,
             keys_age,
             keys_failed,
             reloads,
@@ -216,7 +251,12 @@ impl Metrics {
         self.limits.get_or_create(&LimitLabels { limit }).inc();
     }
 
-    /// Counts a judgement
+    /// Counts a statement, by what Druid's planner said of it
+    pub fn verified(&self, verified: Verified) {
+        self.verified.get_or_create(&OutcomeLabels { outcome: verified.word() }).inc();
+    }
+
+    /// Counts a statement, by where its judgement came from
     pub fn judged(&self, from: JudgedFrom) {
         let from = match from {
             JudgedFrom::Memory => "memory",

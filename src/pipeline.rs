@@ -34,6 +34,7 @@ use crate::respond::{self, Circumstances, DECISION};
 use crate::route::{self, Destination};
 use crate::storage_report::StorageWatch;
 use crate::tasks::{TaskError, Tasks};
+use crate::verify::{Verifier, VerifyError};
 
 /// What a request gets that is not refused
 enum Answered {
@@ -62,6 +63,8 @@ pub struct Gate {
     pub judge: Arc<Judge>,
     /// Knows tasks
     pub tasks: Tasks,
+    /// Asks Druid's planner about new statements
+    pub verifier: Arc<Verifier>,
     /// Knows whether durable storage is proven, where a report says so
     pub storage: Option<StorageWatch>,
     /// The way to Druid
@@ -144,8 +147,11 @@ impl Gate {
         record.endpoint(destination.row(), destination.id());
         let request = self.read(head, body, &destination, record).await?;
         let (request, evidence) = self.find_out(request, identity, record).await?;
+        let doubt = self.verifier.doubt(request.endpoint, &evidence);
         let analyzed = analyze(request, evidence, &self.rules, self.limits.json_depth)?;
         let permitted = decide(analyzed, identity, &self.policy)?;
+        record.receipt(permitted.receipt());
+        self.verifier.settle(doubt, record.aside()).await?;
         Ok(Answered::Druid(self.forward(permitted, head, record).await?))
     }
 
@@ -286,6 +292,9 @@ impl Gate {
         };
         if let Refusal::Denied(denied) = refusal {
             record.receipt(&denied.receipt);
+        }
+        if let Refusal::Verify(VerifyError::Differs { beyond }) = refusal {
+            record.differs(beyond);
         }
         if let Refusal::Storage(unusable) = refusal {
             record.durable_storage(&unusable.standing);

@@ -16,6 +16,7 @@ use crate::resource_actions::sql::{SqlRefusal, SqlRefusalClass};
 use crate::resource_actions::submit::SubmitError;
 use crate::route::RouteError;
 use crate::tasks::TaskError;
+use crate::verify::VerifyError;
 
 /// Why a request is not forwarded: one variant for each stage's error
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,9 @@ pub enum Refusal {
     /// He may, but durable storage is not proven, and his query asks for it
     #[error(transparent)]
     Storage(#[from] Box<Unusable>),
+    /// He may, but Druid does not say that this is all the statement needs
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// The decision could not be put on record
     #[error("the decision cannot be put on record")]
     Audit,
@@ -137,6 +141,8 @@ reasons! {
     UnsupportedTask => "unsupported_task",
     /// A context key that only the gate sets
     ReservedContextKey => "reserved_context_key",
+    /// Druid's planner needs more than was judged, or does not say
+    Verification => "verification",
     /// A page of another site
     CrossSite => "cross_site",
     /// Druid does not know the id
@@ -196,6 +202,9 @@ impl Refusal {
             Self::Task(TaskError::Upstream(error)) | Self::Upstream(error) => error.reason(),
             Self::Denied(denied) => denied_reason(denied.reason),
             Self::Storage(_) => Reason::DurableStorage,
+            Self::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)) => Reason::Verification,
+            Self::Verify(VerifyError::Busy) => Reason::Overloaded,
+            Self::Verify(VerifyError::Upstream(error)) => error.reason(),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::druid::resource::Printable;
 use crate::durable_storage::Standing;
 use crate::refusal::{Reason, Refusal};
 use crate::route::{RouteError, words};
+use crate::verify::VerifyError;
 
 /// The header that every answer of the gate's carries
 pub const DECISION: HeaderName = HeaderName::from_static("x-msq-gate-decision");
@@ -65,6 +66,7 @@ pub fn status(reason: Reason) -> StatusCode {
         | Reason::UnsupportedStatement
         | Reason::UnsupportedTask
         | Reason::ReservedContextKey
+        | Reason::Verification
         | Reason::CrossSite => StatusCode::FORBIDDEN,
         Reason::UnknownTask => StatusCode::NOT_FOUND,
         Reason::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -240,14 +242,20 @@ fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
         (Refusal::Storage(unusable), RefusalDetail::Code) => {
             format!("durable storage cannot be used now; {}", unusable.remedy())
         }
-        // What went wrong between the gate and Druid is for the log, not for callers.
-        (Refusal::Upstream(error) | Refusal::Task(crate::tasks::TaskError::Upstream(error)), _) => {
-            match error {
-                crate::forward::UpstreamError::Unreachable(_) => "Druid cannot be reached".to_owned(),
-                crate::forward::UpstreamError::Timeout => "Druid did not answer in time".to_owned(),
-                crate::forward::UpstreamError::Broken(_) => "Druid's answer cannot be used".to_owned(),
-            }
+        (Refusal::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)), RefusalDetail::Code) => {
+            "Druid does not say of this statement what the gate says".to_owned()
         }
+        // What went wrong between the gate and Druid is for the log, not for callers.
+        (
+            Refusal::Upstream(error)
+            | Refusal::Task(crate::tasks::TaskError::Upstream(error))
+            | Refusal::Verify(VerifyError::Upstream(error)),
+            _,
+        ) => match error {
+            crate::forward::UpstreamError::Unreachable(_) => "Druid cannot be reached".to_owned(),
+            crate::forward::UpstreamError::Timeout => "Druid did not answer in time".to_owned(),
+            crate::forward::UpstreamError::Broken(_) => "Druid's answer cannot be used".to_owned(),
+        },
         (other, _) => other.to_string(),
     }
 }

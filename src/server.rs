@@ -25,6 +25,7 @@ use crate::pipeline::Gate;
 use crate::storage_report::{self, ReportKeeper, StorageWatch};
 use crate::tasks::Tasks;
 use crate::tls::{self, Certificate, TlsError};
+use crate::verify::Verifier;
 use crate::watch_files::{Look, Watcher};
 use crate::{admin, drain, listener};
 
@@ -272,6 +273,12 @@ impl Parts<'_> {
             policy: config.policy.clone(),
             judge,
             tasks: Tasks::new(Arc::clone(&routers), config.limits.control_answer),
+            verifier: Arc::new(Verifier::new(
+                config.door.verify,
+                Arc::clone(&routers),
+                config.limits.control_answer,
+                Arc::clone(self.metrics),
+            )),
             storage,
             rules: config.rules.clone(),
             door: config.door,

@@ -11,6 +11,7 @@ use crate::druid::endpoint::{Judged, TaskUse};
 use crate::druid::owner::OWNER_CONTEXT_KEY;
 use crate::druid::path::Escaped;
 use crate::druid::{Owner, Task};
+use crate::forward::upstream::Question;
 use crate::forward::{Routers, UpstreamError};
 use crate::json;
 use crate::resource_actions::{Evidence, Rules, task_access};
@@ -124,7 +125,7 @@ impl Tasks {
     }
 
     async fn ask(&self, target: &str, bytes: usize) -> Result<Value, TaskError> {
-        let (status, body) = self.routers.ask(target, bytes, self.patience).await?;
+        let (status, body) = self.routers.ask(&Question::get(target), bytes, self.patience).await?;
         match status {
             StatusCode::OK => {
                 json::parse(&body, ANSWER_DEPTH).map_err(|_| broken("a task's description is no JSON"))

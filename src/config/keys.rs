@@ -184,6 +184,12 @@ pub const KEYS: &[Key] = &[
         Value("\"missing\""),
         "`missing`: what is missing; `full`: also which roles hold it; `code`: the reason only",
     ),
+    key(
+        "rules",
+        "verify",
+        Value("\"off\""),
+        "Druid's own EXPLAIN as a third reader of statements never seen before; `watch`: beside the request, a difference is logged, counted and on record; `require`: before it is forwarded, a difference refuses it",
+    ),
     key("limits", "handshake_seconds", Value("5"), "for the TLS handshake"),
     key(
         "limits",

@@ -130,6 +130,19 @@ pub struct Door {
     pub basic: BasicToken,
     /// `refusal_detail`
     pub refusal_detail: RefusalDetail,
+    /// `verify`
+    pub verify: Verify,
+}
+
+/// Whether Druid's own planner is asked what a statement needs that was never seen before
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verify {
+    /// It is not
+    Off,
+    /// Beside the request; a difference is logged, counted and put on record
+    Watch,
+    /// Before the request is forwarded; a difference refuses it
+    Require,
 }
 
 /// Who may ask for `/status/health`

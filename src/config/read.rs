@@ -12,7 +12,7 @@ use super::fault::{Fault, Severity};
 use super::section::{At, Findings, Section, nearest};
 use super::{
     Admin, Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Listen,
-    PasswordSource, Reading, RefusalDetail, SignIn, Statements, Upstream, UpstreamTls,
+    PasswordSource, Reading, RefusalDetail, SignIn, Statements, Upstream, UpstreamTls, Verify,
 };
 use crate::authenticate::{Algorithm, BasicToken, Issuer, IssuerSettings};
 use crate::authorize::Policy;
@@ -563,6 +563,7 @@ fn read_rules(section: &Section<'_>, findings: &mut Findings<'_>) -> Rules {
 fn read_door(section: &Section<'_>, findings: &mut Findings<'_>) -> Door {
     let details =
         [("code", RefusalDetail::Code), ("missing", RefusalDetail::Missing), ("full", RefusalDetail::Full)];
+    let verify = [("off", Verify::Off), ("watch", Verify::Watch), ("require", Verify::Require)];
     Door {
         health: if section.boolean("public_health", false, findings) {
             Health::Public
@@ -575,6 +576,7 @@ fn read_door(section: &Section<'_>, findings: &mut Findings<'_>) -> Door {
             BasicToken::Refused
         },
         refusal_detail: section.choice("refusal_detail", RefusalDetail::Missing, &details, findings),
+        verify: section.choice("verify", Verify::Off, &verify, findings),
     }
 }
 

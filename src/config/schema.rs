@@ -69,6 +69,7 @@ fn shape(key: &Key) -> Value {
         ("rules", "task_inputs") => json!({"enum": ["external", "druid"]}),
         ("rules", "lookups") => json!({"enum": ["open", "granted"]}),
         ("rules", "refusal_detail") => json!({"enum": ["code", "missing", "full"]}),
+        ("rules", "verify") => json!({"enum": ["off", "watch", "require"]}),
         _ => match default(key) {
             Some(Value::Bool(_)) => json!({"type": "boolean"}),
             Some(Value::Number(_)) => json!({"type": "integer", "minimum": 0}),

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
-use super::upstream::{Upstream, UpstreamError};
+use super::upstream::{Question, Upstream, UpstreamError};
 use crate::drain;
 
 /// Between two looks at the router in use
@@ -67,13 +67,13 @@ impl Routers {
     /// As [`Upstream::ask`]; unreachable where no router can be reached.
     pub async fn ask(
         &self,
-        target: &str,
+        question: &Question,
         bytes: usize,
         patience: Duration,
     ) -> Result<(StatusCode, Bytes), UpstreamError> {
         let mut last = UpstreamError::Unreachable("there is no router".into());
         for (position, router) in self.starting_at_the_one_in_use() {
-            match self.settled(position, router.ask(target, bytes, patience).await) {
+            match self.settled(position, router.ask(question, bytes, patience).await) {
                 ControlFlow::Continue(unreachable) => last = unreachable,
                 ControlFlow::Break(settled) => return settled,
             }
@@ -124,7 +124,7 @@ impl Routers {
     }
 
     async fn lives(self: &Arc<Self>) -> bool {
-        let answer = self.ask("/status/health", 1 << 10, PROBE_PATIENCE).await;
+        let answer = self.ask(&Question::get("/status/health"), 1 << 10, PROBE_PATIENCE).await;
         answer.is_ok_and(|(status, _)| status.is_success())
     }
 

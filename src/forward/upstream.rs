@@ -130,17 +130,38 @@ impl Upstream {
     /// As [`Upstream::send`], and where the answer is longer than `bytes` or breaks off.
     pub async fn ask(
         &self,
-        target: &str,
+        question: &Question,
         bytes: usize,
         patience: Duration,
     ) -> Result<(StatusCode, Bytes), UpstreamError> {
-        let fields = super::headers::towards_druid(&HeaderMap::new(), false);
-        let answer = self.send(Method::GET, target, fields, Bytes::new(), patience).await?;
+        let Question { method, target, body } = question.clone();
+        let fields = super::headers::towards_druid(&HeaderMap::new(), !body.is_empty());
+        let answer = self.send(method, &target, fields, body, patience).await?;
         let status = answer.status();
         let body = tokio::time::timeout(patience, Limited::new(answer.into_body(), bytes).collect()).await;
         let body = body.map_err(|_| UpstreamError::Timeout)?;
         let body = body.map_err(|error| UpstreamError::Broken(error.to_string()))?;
         Ok((status, body.to_bytes()))
+    }
+}
+
+/// Something that the gate asks Druid on its own behalf
+#[derive(Clone, Debug)]
+pub struct Question {
+    method: Method,
+    target: String,
+    body: Bytes,
+}
+
+impl Question {
+    /// A GET
+    pub fn get(target: impl Into<String>) -> Self {
+        Self { method: Method::GET, target: target.into(), body: Bytes::new() }
+    }
+
+    /// A POST of JSON, which changes nothing
+    pub fn post(target: impl Into<String>, body: Bytes) -> Self {
+        Self { method: Method::POST, target: target.into(), body }
     }
 }
 

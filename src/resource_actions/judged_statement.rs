@@ -1,5 +1,8 @@
 //! A statement together with what was found out about it
 
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
 use super::rules::Rules;
 use super::sql::{self, Judgement, Parameter, SqlLimits, SqlRefusal, SqlStatement};
 use super::submit::Submit;
@@ -12,6 +15,7 @@ pub struct JudgedStatement {
     query: String,
     parameters: Vec<Parameter>,
     judgement: Judgement,
+    beyond: OnceLock<BTreeSet<String>>,
 }
 
 impl JudgedStatement {
@@ -28,7 +32,7 @@ impl JudgedStatement {
     ) -> Result<Self, SqlRefusal> {
         let statement = SqlStatement { text: &query, parameters: &parameters };
         let judgement = sql::judge(&statement, rules, limits)?;
-        Ok(Self { query, parameters, judgement })
+        Ok(Self { query, parameters, judgement, beyond: OnceLock::new() })
     }
 
     /// Whether it is of the statement in this submit
@@ -39,5 +43,15 @@ impl JudgedStatement {
     /// What was found out
     pub fn judgement(&self) -> &Judgement {
         &self.judgement
+    }
+
+    /// What Druid's planner needs beyond it, each by `TYPE NAME`, once Druid has been asked
+    pub fn beyond(&self) -> Option<&BTreeSet<String>> {
+        self.beyond.get()
+    }
+
+    /// Remembers what Druid's planner said first
+    pub fn remember_beyond(&self, beyond: BTreeSet<String>) -> &BTreeSet<String> {
+        self.beyond.get_or_init(|| beyond)
     }
 }

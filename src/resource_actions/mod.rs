@@ -6,6 +6,7 @@ pub mod durable_storage;
 pub mod ingestion;
 pub mod judged_statement;
 pub mod needed;
+pub mod plan;
 pub mod query_context;
 pub mod rules;
 pub mod sql;

@@ -26,6 +26,9 @@ const PLAIN_MEMBERS: [PlainMember; 4] = [
     PlainMember { name: "sqlTypesHeader", is_right: Value::is_boolean, expected: "true or false" },
 ];
 
+/// Keys of the query context that name a query
+const IDS: [&str; 3] = ["sqlQueryId", "queryId", "dartQueryId"];
+
 /// A submitted statement, read
 #[derive(Clone, Debug)]
 pub struct Submit {
@@ -89,6 +92,18 @@ impl Submit {
         members.extend(self.raw_parameters.as_ref().map(|value| ("parameters", Member::Raw(value))));
         members.push(("context", Member::Object(Members(context))));
         // Strings and texts that were JSON before: there is nothing here that cannot be written.
+        serde_json::to_vec(&Members(members)).unwrap_or_default()
+    }
+
+    /// The body that asks Druid for a plan of this text, with the client's context and parameters
+    ///
+    /// Ids stay behind: they are those of the query itself.
+    pub fn explanation(&self, statement: &str) -> Vec<u8> {
+        let context = self.context.iter().filter(|(key, _)| !IDS.contains(&key.as_str()));
+        let context = context.map(|(key, value)| (key.as_str(), Member::Raw(value))).collect();
+        let mut members = vec![("query", Member::Text(statement)), ("resultFormat", Member::Text("object"))];
+        members.extend(self.raw_parameters.as_ref().map(|value| ("parameters", Member::Raw(value))));
+        members.push(("context", Member::Object(Members(context))));
         serde_json::to_vec(&Members(members)).unwrap_or_default()
     }
 

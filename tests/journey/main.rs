@@ -8,6 +8,7 @@
 //! - `answers`: what comes back: rows, trailers, faults of Druid's side
 //! - `owns`: whose a task is
 //! - `stores`: queries that ask for durable storage, by what a report says of it
+//! - `verifies`: Druid as a third reader of statements
 //! - `records`: what stands in the audit record and in the metrics
 //! - `explains`: what one asks before anything runs
 //! - `keys`, `keys_catalogue`, `reloads`: keys that rotate and issuers that go down; files that change
@@ -51,3 +52,4 @@ mod scripted;
 #[path = "../support/statements.rs"]
 mod statements;
 mod stores;
+mod verifies;

@@ -11,6 +11,8 @@ use tokio::sync::watch;
 pub(crate) enum Script {
     /// These bytes, and the connection goes on
     Answer(Vec<u8>),
+    /// The bytes beside the first of these words that the request holds, and the connection goes on
+    Chosen(Vec<(&'static str, Vec<u8>)>),
     /// These bytes, and the connection ends
     AnswerAndClose(Vec<u8>),
     /// These bytes, then nothing until the test is over
@@ -79,8 +81,13 @@ impl Scripted {
 
 /// A plain answer with this JSON in it
 pub(crate) fn ok(json: &str) -> Vec<u8> {
+    answer("200 OK", json)
+}
+
+/// An answer of this status with this JSON in it
+pub(crate) fn answer(status: &str, json: &str) -> Vec<u8> {
     format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
         json.len()
     )
     .into_bytes()
@@ -88,8 +95,14 @@ pub(crate) fn ok(json: &str) -> Vec<u8> {
 
 async fn play(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<String>>) {
     while let Some(request) = read_request(&mut socket).await {
-        seen.lock().unwrap().push(request);
+        seen.lock().unwrap().push(request.clone());
         match script {
+            Script::Chosen(answers) => {
+                let (_, bytes) = answers.iter().find(|(word, _)| request.contains(word)).unwrap();
+                if socket.write_all(bytes).await.is_err() {
+                    return;
+                }
+            }
             Script::Answer(bytes) => {
                 if socket.write_all(bytes).await.is_err() {
                     return;

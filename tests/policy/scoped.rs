@@ -277,7 +277,7 @@ impl Maker {
             return (format!("{} AS {alias}", self.named_table()), alias);
         };
         let text = match self.random.below(12) {
-            0 | 1 | 2 => format!("({}) AS {alias} (dim1, cnt)", self.query(inner)),
+            0..=2 => format!("({}) AS {alias} (dim1, cnt)", self.query(inner)),
             3 => format!("(VALUES ('x', (SELECT MAX(cnt) FROM t))) AS {alias} (dim1, cnt)"),
             4 => return self.joined(inner, "JOIN"),
             5 => return self.joined(inner, "LEFT JOIN"),

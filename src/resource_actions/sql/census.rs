@@ -99,14 +99,6 @@ impl<'t, 'a> Counter<'t, 'a> {
             self.levels.pop();
         } else if symbol == Symbol::Comma && self.place() == Place::AfterTable {
             self.go_to(Place::Table);
-        } else if symbol == Symbol::HintBegin {
-            self.skip_hint();
-        }
-    }
-
-    fn skip_hint(&mut self) {
-        while self.token(0).is_some() && !self.is_symbol(0, Symbol::HintEnd) {
-            self.at += 1;
         }
     }
 
@@ -260,7 +252,6 @@ mod tests {
             ("SELECT 1 FROM ((a JOIN b ON 1) JOIN (SELECT 1 FROM c, d) e ON 1)", vec!["a", "b", "c", "d"]),
             ("SELECT f(a, TRIM((SELECT x FROM b) FROM y)) FROM c ORDER BY x, y", vec!["b", "c"]),
             ("TABLE a UNION TABLE b", vec!["a", "b"]),
-            ("SELECT 1 FROM a /*+ h(x, y) */, b", vec!["a", "b"]),
             (
                 "SELECT 1 FROM a JOIN b ON f(x) WITHIN GROUP (ORDER BY y) = z MULTISET UNION w, c",
                 vec!["a", "b", "c"],

@@ -55,11 +55,6 @@ impl<'t, 'a, 'x> Cursor<'t, 'a, 'x> {
         self.at
     }
 
-    /// Back by one token
-    pub(super) fn back(&mut self) {
-        self.at = self.at.saturating_sub(1);
-    }
-
     /// All that is left
     pub(super) fn rest(&self) -> &'t [Token<'a>] {
         self.tokens.get(self.at..).unwrap_or_default()
@@ -214,20 +209,6 @@ impl<'t, 'a, 'x> Cursor<'t, 'a, 'x> {
             [Keyword::Select, Keyword::Table, Keyword::Values, Keyword::With, Keyword::Value];
         let found = tokens.iter().find(|token| WORDS.iter().any(|keyword| token.is(*keyword)));
         found.map_or(Ok(()), |token| Err(self.unexpected(token)))
-    }
-
-    /// Goes on behind a hint, if one begins here (`TableHints()` of `Parser.jj`)
-    pub(super) fn skip_hint(&mut self) -> Result<(), SqlRefusal> {
-        if !self.eat_symbol(Symbol::HintBegin) {
-            return Ok(());
-        }
-        while !self.eat_symbol(Symbol::HintEnd) {
-            let token = self.next().ok_or(SqlRefusal::EndsEarly)?;
-            if !may_stand_in_hint(token) {
-                return Err(self.unexpected(token));
-            }
-        }
-        Ok(())
     }
 
     /// The refusal of the token that stands here

@@ -7,21 +7,37 @@ use super::literal;
 use super::refusal::{Position, SqlRefusal};
 use super::token::{Token, TokenKind};
 
-/// The text to send
+/// A text to send
+pub(super) struct Forwarded {
+    pub(super) text: String,
+    /// Where the token stands in it that stood at `place`
+    pub(super) place: usize,
+}
+
+/// The text to send, and where in it the token stands that begins at `place`
 ///
 /// # Errors
 ///
 /// An identifier whose decoded value cannot be written without escapes.
-pub(super) fn print(text: &str, lexemes: &[Lexeme<'_>], tokens: &[Token<'_>]) -> Result<String, SqlRefusal> {
+pub(super) fn print(
+    text: &str,
+    lexemes: &[Lexeme<'_>],
+    tokens: &[Token<'_>],
+    place: usize,
+) -> Result<Forwarded, SqlRefusal> {
     if is_plain(text, lexemes) {
-        return Ok(text.to_owned());
+        return Ok(Forwarded { text: text.to_owned(), place });
     }
     let mut printed = String::with_capacity(text.len());
+    let mut moved = 0;
     let mut lexemes = lexemes.iter().enumerate();
     let mut tokens = tokens.iter().peekable();
     while let Some((at, lexeme)) = lexemes.next() {
         match tokens.next_if(|token| token.lexemes.start == at) {
             Some(token) => {
+                if token.start == place {
+                    moved = printed.len();
+                }
                 push(&mut printed, &spelling(text, token)?);
                 lexemes = skip(lexemes, token.lexemes.len().saturating_sub(1));
             }
@@ -29,7 +45,7 @@ pub(super) fn print(text: &str, lexemes: &[Lexeme<'_>], tokens: &[Token<'_>]) ->
             None => printed.push_str(lexeme.text),
         }
     }
-    Ok(printed)
+    Ok(Forwarded { text: printed, place: moved })
 }
 
 /// Appends a spelling, apart from a quoted piece before it with which it would become one
@@ -115,7 +131,7 @@ mod tests {
 
     fn printed(text: &str) -> Result<String, SqlRefusal> {
         let lexemes = lexer::read(text, &SqlLimits::default())?;
-        print(text, &lexemes, &token::decode(text, &lexemes)?)
+        Ok(print(text, &lexemes, &token::decode(text, &lexemes)?, 0)?.text)
     }
 
     #[test]

@@ -41,10 +41,23 @@ pub struct Judgement {
     pub needs: Needed,
     /// The text to send in place of the one that came
     pub forwarded: String,
+    /// Where in it the statement begins, behind its `SET`s; in bytes
+    pub statement_start: usize,
     /// What its `SET`s put into the query context, in the order of the text
     pub settings: Vec<Setting>,
     /// The datasource it writes
     pub target: Option<String>,
+}
+
+impl Judgement {
+    /// The text that asks Druid for a plan of what would be sent
+    pub fn explanation(&self) -> String {
+        if matches!(self.kind, StatementKind::Explain(_)) {
+            return self.forwarded.clone();
+        }
+        let (settings, statement) = self.forwarded.split_at(self.statement_start.min(self.forwarded.len()));
+        format!("{settings}EXPLAIN PLAN FOR {statement}")
+    }
 }
 
 /// A kind of statement
@@ -85,18 +98,20 @@ pub fn judge(sql: &SqlStatement<'_>, rules: &Rules, limits: &SqlLimits) -> Resul
     let lexemes = lexer::read(sql.text, limits)?;
     let tokens = token::decode(sql.text, &lexemes)?;
     cursor::refuse_hints_of_two_readings(sql.text, &tokens)?;
-    let request = statement::parse(sql.text, &tokens)?;
+    let read = token::without_hints(&tokens);
+    let request = statement::parse(sql.text, &read)?;
     refuse_reserved_keys(&request.settings)?;
     let query = Query { text: sql.text, tokens: query_tokens(&request), parameters: sql.parameters, limits };
     let findings = query.findings()?;
     let needs = Needed::after_reading_everything(
         all_needs(&request, &findings, rules).ok_or_else(|| query.undecided())?,
     );
-    let forwarded = forwarded::print(sql.text, &lexemes, &tokens)?;
+    let forwarded = forwarded::print(sql.text, &lexemes, &tokens, request.start)?;
     Ok(Judgement {
         kind: kind(&request),
         needs,
-        forwarded,
+        forwarded: forwarded.text,
+        statement_start: forwarded.place,
         target: target(&request.target),
         settings: request.settings,
     })
@@ -250,6 +265,25 @@ mod tests {
     }
 
     #[test]
+    fn the_explanation_is_asked_of_the_statement_behind_its_settings() {
+        for (text, explanation) in [
+            ("SELECT 1", "EXPLAIN PLAN FOR SELECT 1"),
+            ("SET a = 1; (SELECT 1)", "SET a = 1; EXPLAIN PLAN FOR (SELECT 1)"),
+            (
+                "SET a = 'x' /* y */; /* z */ WITH b AS (SELECT 1) SELECT 2",
+                "SET a = 'x'  ;   EXPLAIN PLAN FOR WITH b AS (SELECT 1) SELECT 2",
+            ),
+            ("SET a = 1; EXPLAIN PLAN FOR SELECT 1", "SET a = 1; EXPLAIN PLAN FOR SELECT 1"),
+            (
+                "INSERT INTO b SELECT 1 PARTITIONED BY ALL",
+                "EXPLAIN PLAN FOR INSERT INTO b SELECT 1 PARTITIONED BY ALL",
+            ),
+        ] {
+            assert_eq!(judged(text).unwrap().explanation(), explanation);
+        }
+    }
+
+    #[test]
     fn a_statement_that_reads_nothing_is_for_any_caller() {
         assert_eq!(judged("SELECT 1").unwrap().needs, Needed::Authenticated);
     }
@@ -331,6 +365,8 @@ mod tests {
         for text in [
             "SELECT /*+ h('* /', a = \"b\", U&'\\002a') */ a FROM b",
             "SELECT a FROM b /*+ h(1) */",
+            "/*+ h */ SELECT /*+ h */ a /*+ h */ FROM /*+ h */ b /*+ h */ AS c /*+ h(1, 'x') */",
+            "SELECT f(a /*+ h(1, 2) */, 2) FROM (b /*+ h */ CROSS JOIN (VALUES (1 /*+ h */)) AS c)",
             "SELECT '*/', \"*/\" /* '*/ FROM b",
         ] {
             assert_eq!(

@@ -15,6 +15,8 @@ use crate::resource_actions::query_context::{ContextValue, Setting};
 pub(super) struct Request<'t, 'a> {
     /// Its `SET`s, in the order of the text
     pub(super) settings: Vec<Setting>,
+    /// Where the statement behind them begins in the text
+    pub(super) start: usize,
     /// Whether the statement is only explained
     pub(super) is_explained: bool,
     /// Where its rows go
@@ -53,6 +55,7 @@ pub(super) fn parse<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Result<Reque
     };
     let settings =
         settings.iter().map(|setting| read_setting(&whole.within(setting))).collect::<Result<_, _>>()?;
+    let start = main.first().map_or(0, |token| token.start);
     let mut main = whole.within(main);
     let is_explained = main.eat(Keyword::Explain) && explain_head(&mut main)?;
     let request = match main.peek_keyword() {
@@ -69,7 +72,7 @@ pub(super) fn parse<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Result<Reque
         );
     }
     let Parts { target, query, clustered_by } = request;
-    Ok(Request { settings, is_explained, target, query, clustered_by })
+    Ok(Request { settings, start, is_explained, target, query, clustered_by })
 }
 
 /// Kinds of statements that Druid's grammar does not know or its planner refuses
@@ -251,7 +254,7 @@ fn export_property(main: &mut Cursor<'_, '_, '_>) -> Result<(), SqlRefusal> {
     if matches!(value.kind, TokenKind::Text(_)) { Ok(()) } else { Err(main.unexpected(value)) }
 }
 
-/// `[druid .] name [hints] [EXTEND (…)] [(typed columns)]` (`IngestHandler.validateAndGetDataSourceForIngest`)
+/// `[druid .] name [EXTEND (…)] [(typed columns)]` (`IngestHandler.validateAndGetDataSourceForIngest`)
 fn datasource(main: &mut Cursor<'_, '_, '_>) -> Result<String, SqlRefusal> {
     let mut name = main.expect_name()?;
     if main.eat_symbol(Symbol::Dot) {
@@ -263,7 +266,6 @@ fn datasource(main: &mut Cursor<'_, '_, '_>) -> Result<String, SqlRefusal> {
     if main.next_is_symbol(Symbol::Dot) {
         return Err(main.unsupported("a target whose name has three parts".to_owned()));
     }
-    main.skip_hint()?;
     if main.eat(Keyword::Extend) && !main.next_is_symbol(Symbol::LeftParen) {
         return Err(main.unexpected_here());
     }
@@ -334,6 +336,7 @@ mod tests {
     fn parts(text: &str) -> Result<(Target, String, String), SqlRefusal> {
         let lexemes = lexer::read(text, &SqlLimits::default())?;
         let tokens = token::decode(text, &lexemes)?;
+        let tokens = token::without_hints(&tokens);
         let request = parse(text, &tokens)?;
         let join = |tokens: &[Token<'_>]| tokens.iter().map(|token| token.text).collect::<Vec<_>>().join(" ");
         Ok((request.target, join(request.query), join(request.clustered_by)))

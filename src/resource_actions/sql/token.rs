@@ -115,6 +115,26 @@ pub(super) fn decode<'a>(text: &str, lexemes: &[Lexeme<'a>]) -> Result<Vec<Token
     Ok(tokens)
 }
 
+/// The tokens without hints: where these are comments they stand anywhere, and nowhere do they name a table
+pub(super) fn without_hints<'t, 'a>(tokens: &'t [Token<'a>]) -> Cow<'t, [Token<'a>]> {
+    if !tokens.iter().any(|token| token.is_symbol(Symbol::HintBegin)) {
+        return Cow::Borrowed(tokens);
+    }
+    let mut is_hint = false;
+    let mut rest: Vec<_> = tokens
+        .iter()
+        .filter(|token| {
+            is_hint |= token.is_symbol(Symbol::HintBegin);
+            let is_kept = !is_hint;
+            is_hint &= !token.is_symbol(Symbol::HintEnd);
+            is_kept
+        })
+        .cloned()
+        .collect();
+    pair(&mut rest);
+    Cow::Owned(rest)
+}
+
 /// `ORDER BY`, as if it stood before this token
 pub(super) fn order_by<'a>(before: &Token<'a>) -> [Token<'a>; 2] {
     [Keyword::Order, Keyword::By].map(|keyword| Token {

@@ -14,6 +14,7 @@ mod secured;
 mod secured_explain;
 mod stores;
 mod table;
+mod verified;
 
 /// A real router, for one test at a time: two of them could fill every slot of its workers and wait for ever
 struct Router {

@@ -9,7 +9,7 @@
 //! * `CASE` becomes a group in parentheses, `OVER`, `FILTER` and `WITHIN GROUP` become operands;
 //! * special forms of functions (`TRIM(BOTH a FROM b)`) become calls with commas;
 //! * `VALUES` becomes a marked `SELECT`, `TABLE t` becomes `SELECT * FROM t`, `TABLE(f(…))` becomes `f(…)`;
-//! * literals with a prefix word, types, hints, limits, frames, `PIVOT` and its like are cut.
+//! * literals with a prefix word, types, limits, frames, `PIVOT` and its like are cut.
 //!
 //! None of this can hide a table: the census counts them in the tokens as they came.
 
@@ -204,24 +204,17 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             Symbol::Star if !self.kernel.ends_operand() => self.done(|kernel| kernel.push(KernelToken::Mul)),
             Symbol::Sign if !self.kernel.ends_operand() => Ok(()),
             Symbol::Star | Symbol::Sign | Symbol::Equals | Symbol::Operator => self.operator(),
-            Symbol::HintBegin => self.hint(token),
-            Symbol::Colon | Symbol::Semicolon | Symbol::Question | Symbol::HintEnd | Symbol::Useless => {
-                self.unexpected(token)
-            }
+            Symbol::Colon
+            | Symbol::Semicolon
+            | Symbol::Question
+            | Symbol::HintBegin
+            | Symbol::HintEnd
+            | Symbol::Useless => self.unexpected(token),
         }
     }
 
     fn operator(&mut self) -> Result<(), SqlRefusal> {
         self.done(|kernel| kernel.push(KernelToken::Plus))
-    }
-
-    /// A hint stands after `SELECT` or after the name of a table
-    fn hint(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        if !self.previous().is_some_and(|token| token.is(Keyword::Select) || token.name().is_some()) {
-            return self.unexpected(token);
-        }
-        self.cursor.back();
-        self.cursor.skip_hint()
     }
 }
 
