@@ -160,17 +160,24 @@ impl Verifier {
                 Err(UpstreamError::Broken("it plans no such statement for the gate's account".to_owned())
                     .into())
             }
-            status if status.is_client_error() => Err(VerifyError::NotPlanned(words(&answer))),
-            _ => Err(UpstreamError::Broken("it could not plan a statement".to_owned()).into()),
+            // What its planner does not take is a 400, what it cannot do a 501, and what it fails at a 500.
+            StatusCode::BAD_REQUEST | StatusCode::NOT_IMPLEMENTED | StatusCode::INTERNAL_SERVER_ERROR => {
+                Err(words(&answer).map_or_else(not_asked, VerifyError::NotPlanned))
+            }
+            _ => Err(not_asked()),
         }
     }
 }
 
-/// Druid's own words of a refusal
-fn words(answer: &[u8]) -> String {
+/// Druid's own words of a refusal; those of the task endpoint stand in a member `error`
+fn words(answer: &[u8]) -> Option<String> {
     let answer = json::parse(answer, PLAN_DEPTH).unwrap_or_default();
-    let said = answer.get("errorMessage").and_then(Value::as_str);
-    said.unwrap_or("it gives no reason").chars().take(WORDS).collect()
+    let said = ["/errorMessage", "/error/errorMessage"].into_iter().find_map(|place| answer.pointer(place));
+    said.and_then(Value::as_str).map(|said| said.chars().take(WORDS).collect())
+}
+
+fn not_asked() -> VerifyError {
+    UpstreamError::Broken("it could not plan a statement".to_owned()).into()
 }
 
 fn verdict(outcome: &Result<(), VerifyError>) -> Verified {

@@ -85,13 +85,16 @@ async fn a_statement_of_which_druid_plans_more_is_refused_each_time_and_on_recor
 #[tokio::test]
 async fn what_druid_does_not_plan_is_refused_in_its_words_and_asked_again() {
     let no_such_column = r#"{"error":"druidException","errorMessage":"Column 'x' not found"}"#;
-    let (gate, druid) = setup("require", answer("400 Bad Request", no_such_column)).await;
-    for _ in 0..2 {
-        let refused = ask(&gate, "SELECT x FROM a").await;
-        assert_eq!(refused.status, StatusCode::FORBIDDEN);
-        assert!(refused.text().contains("Column 'x' not found"), "{}", refused.text());
+    let of_a_task = r#"{"taskId":"t","state":"FAILED","error":{"errorMessage":"Column 'x' not found"}}"#;
+    for planned in [answer("400 Bad Request", no_such_column), answer("501 Not Implemented", of_a_task)] {
+        let (gate, druid) = setup("require", planned).await;
+        for _ in 0..2 {
+            let refused = ask(&gate, "SELECT x FROM a").await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN);
+            assert!(refused.text().contains("Column 'x' not found"), "{}", refused.text());
+        }
+        assert_eq!(explained(&druid), (2, 0));
     }
-    assert_eq!(explained(&druid), (2, 0));
 }
 
 #[tokio::test]

@@ -182,11 +182,20 @@ impl Tally {
 }
 
 /// Read in two ways by Druid 27 and later ones; the judge has to refuse them or to be right
-const TWO_READINGS: [&str; 4] = [
+const TWO_READINGS: [&str; 13] = [
     "SELECT dim1 FROM a /*+ h(k='*/ , secret --') */",
     "SELECT s.dim1 FROM a /*+ h(\"*/ , secret AS s --\") */ AS s",
     "SELECT dim1 FROM a /*+ h(k='*') */ WHERE dim1 <> '*/'",
     "SELECT /*+ h */ dim1 FROM a -- /*+ , secret */",
+    "SELECT dim1 /*+ h */ FROM /*+ h */ a",
+    "WITH b AS (SELECT cnt FROM a) SELECT cnt FROM b ORDER BY (SELECT MAX(cnt) FROM b)",
+    "WITH b AS (SELECT cnt FROM a) SELECT cnt FROM b UNION ALL SELECT cnt FROM b ORDER BY (SELECT MAX(cnt) FROM b)",
+    "(WITH b AS (SELECT cnt FROM a) SELECT cnt FROM b LIMIT 1) ORDER BY (SELECT MAX(cnt) FROM b)",
+    "WITH b AS (SELECT cnt FROM a) (SELECT cnt FROM b LIMIT 1) ORDER BY (SELECT MAX(cnt) FROM b)",
+    "INSERT INTO x WITH b AS (SELECT cnt FROM a) SELECT cnt FROM b PARTITIONED BY ALL CLUSTERED BY (SELECT MAX(cnt) FROM b)",
+    "INSERT INTO x (WITH b AS (SELECT cnt FROM a) SELECT cnt FROM b LIMIT 1) PARTITIONED BY ALL CLUSTERED BY (SELECT MAX(cnt) FROM b)",
+    "INSERT INTO x WITH b AS (SELECT cnt FROM a) (SELECT cnt FROM b LIMIT 1) PARTITIONED BY ALL CLUSTERED BY (SELECT MAX(cnt) FROM b)",
+    "INSERT INTO x WITH b AS (SELECT cnt FROM a) SELECT cnt FROM b UNION ALL SELECT cnt FROM b PARTITIONED BY ALL CLUSTERED BY (SELECT MAX(cnt) FROM b)",
 ];
 
 /// Statements made at random, and those of the corpora, as `EXPLAIN PLAN FOR`
