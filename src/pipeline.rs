@@ -151,7 +151,8 @@ impl Gate {
         let analyzed = analyze(request, evidence, &self.rules, self.limits.json_depth)?;
         let permitted = decide(analyzed, identity, &self.policy)?;
         record.receipt(permitted.receipt());
-        self.verifier.settle(doubt, record.aside()).await?;
+        let aside = record.aside();
+        self.verifier.settle(doubt, |beyond| aside.differs(beyond)).await?;
         Ok(Answered::Druid(self.forward(permitted, head, record).await?))
     }
 

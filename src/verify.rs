@@ -13,7 +13,6 @@ use http::StatusCode;
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::audit::Aside;
 use crate::config::Verify;
 use crate::druid::Endpoint;
 use crate::druid::resource::Printable;
@@ -98,17 +97,21 @@ impl Verifier {
         Some(Doubt { judged: Arc::clone(judged), question: Question::post(target, Bytes::from(body)) })
     }
 
-    /// Settles a doubt before the request is forwarded, or beside it
+    /// Settles a doubt before the request is forwarded, or beside it; of a new difference found beside it `differs` is told
     ///
     /// # Errors
     ///
     /// Where verification is required and does not succeed.
-    pub async fn settle(self: &Arc<Self>, doubt: Option<Doubt>, aside: Aside) -> Result<(), VerifyError> {
+    pub async fn settle(
+        self: &Arc<Self>,
+        doubt: Option<Doubt>,
+        differs: impl FnOnce(&BTreeSet<String>) + Send + 'static,
+    ) -> Result<(), VerifyError> {
         match (self.mode, doubt) {
             (Verify::Require, Some(doubt)) => self.required(&doubt).await,
             (Verify::Watch, Some(doubt)) => {
                 let verifier = Arc::clone(self);
-                tokio::spawn(async move { verifier.watched(&doubt, aside).await });
+                tokio::spawn(async move { verifier.watched(&doubt, differs).await });
                 Ok(())
             }
             (Verify::Off, _) | (_, None) => Ok(()),
@@ -127,7 +130,7 @@ impl Verifier {
     }
 
     /// Where all turns are taken the statement is left for the next time
-    async fn watched(&self, doubt: &Doubt, aside: Aside) {
+    async fn watched(&self, doubt: &Doubt, differs: impl FnOnce(&BTreeSet<String>) + Send) {
         let is_known = doubt.judged.beyond().is_some();
         let Ok(turn) = self.turns.try_acquire() else { return self.metrics.verified(Verified::Skipped) };
         let outcome = self.verify(doubt, turn).await;
@@ -135,7 +138,7 @@ impl Verifier {
         if let Err(VerifyError::Differs { beyond }) = &outcome
             && !is_known
         {
-            aside.differs(beyond);
+            differs(beyond);
         }
         let _told = outcome.inspect_err(tell);
     }

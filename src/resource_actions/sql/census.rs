@@ -5,7 +5,7 @@
 //! is refused.
 
 use super::keyword::Keyword;
-use super::lexer::Symbol;
+use super::lexeme::Symbol;
 use super::mention::{Census, TABLE_FUNCTIONS};
 use super::token::{Token, TokenKind};
 

@@ -1,7 +1,7 @@
 //! A place in a list of tokens
 
 use super::keyword::Keyword;
-use super::lexer::Symbol;
+use super::lexeme::Symbol;
 use super::refusal::{Position, SqlRefusal};
 use super::token::{Token, TokenKind};
 

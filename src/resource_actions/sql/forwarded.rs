@@ -2,7 +2,7 @@
 //!
 //! What was judged is what is sent, in forms on which no two lexers differ.
 
-use super::lexer::{Lexeme, LexemeKind};
+use super::lexeme::{Lexeme, LexemeKind};
 use super::literal;
 use super::refusal::{Position, SqlRefusal};
 use super::token::{Token, TokenKind};

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::cursor::Cursor;
-use super::lexer::Symbol;
+use super::lexeme::Symbol;
 use super::limits::SqlLimits;
+use super::objection::Objection;
 use super::parameter::Parameter;
 use super::refusal::{Position, SqlRefusal};
 use super::statement::{Request, Target};
 use super::token::Token;
-use super::walk::{Findings, Objection};
+use super::walk::Findings;
 use super::{census, cursor, dialect, forwarded, lexer, needs, rewrite, statement, token, walk};
 use crate::druid::ResourceAction;
 use crate::druid::owner::is_reserved_context_key;

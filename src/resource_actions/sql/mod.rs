@@ -11,6 +11,7 @@
 
 mod census;
 mod cursor;
+mod depth;
 mod dialect;
 mod form;
 mod forwarded;
@@ -18,11 +19,13 @@ mod input_source;
 mod judge;
 mod kernel;
 mod keyword;
+mod lexeme;
 mod lexer;
 mod limits;
 mod literal;
 mod mention;
 mod needs;
+mod objection;
 mod parameter;
 mod refusal;
 mod rewrite;

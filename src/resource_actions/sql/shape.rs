@@ -7,7 +7,7 @@
 use sqlparser::ast::{Expr, OrderBy, Query, SelectItem, SetExpr, Value, With};
 
 use super::kernel::Mark;
-use super::walk::{Objection, absent};
+use super::objection::{Objection, absent};
 
 /// A query in its layers, from the inside: a body, under the names of a WITH, in an order
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@
 
 use super::cursor::Cursor;
 use super::keyword::Keyword;
-use super::lexer::Symbol;
+use super::lexeme::Symbol;
 use super::refusal::SqlRefusal;
 use super::token::{Token, TokenKind};
 use crate::resource_actions::query_context::{ContextValue, Setting};

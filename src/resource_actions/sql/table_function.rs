@@ -4,8 +4,8 @@ use sqlparser::ast::FunctionArg;
 
 use super::input_source;
 use super::mention::Mention;
+use super::objection::Objection;
 use super::value;
-use super::walk::Objection;
 
 /// What a function in the place of a table mentions, its arguments as expressions apart
 ///

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::keyword::Keyword;
-use super::lexer::{Lexeme, LexemeKind, Symbol};
+use super::lexeme::{Lexeme, LexemeKind, Symbol};
 use super::literal;
 use super::refusal::{Position, SqlRefusal};
 

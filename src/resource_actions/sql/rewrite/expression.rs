@@ -3,7 +3,7 @@
 use super::{Group, Rewriter};
 use crate::resource_actions::sql::form::Form;
 use crate::resource_actions::sql::keyword::Keyword;
-use crate::resource_actions::sql::lexer::Symbol;
+use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::refusal::SqlRefusal;
 use crate::resource_actions::sql::token::{Token, TokenKind};
 use sqlparser::tokenizer::Token as KernelToken;

@@ -23,7 +23,7 @@ use crate::resource_actions::sql::cursor::Cursor;
 use crate::resource_actions::sql::form::Form;
 use crate::resource_actions::sql::kernel::{Kernel, Mark};
 use crate::resource_actions::sql::keyword::Keyword;
-use crate::resource_actions::sql::lexer::Symbol;
+use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::parameter::{Parameter, ParameterValue};
 use crate::resource_actions::sql::refusal::SqlRefusal;
 use crate::resource_actions::sql::token::{Token, TokenKind};

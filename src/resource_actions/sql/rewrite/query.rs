@@ -6,7 +6,7 @@ use sqlparser::tokenizer::Token as KernelToken;
 use super::{Group, Open, Rewriter};
 use crate::resource_actions::sql::kernel::Mark;
 use crate::resource_actions::sql::keyword::Keyword;
-use crate::resource_actions::sql::lexer::Symbol;
+use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::refusal::SqlRefusal;
 use crate::resource_actions::sql::token::{Token, TokenKind};
 
