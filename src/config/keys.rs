@@ -142,7 +142,7 @@ pub const KEYS: &[Key] = &[
         "rules",
         "metadata",
         Value("\"state\""),
-        "`state`: `sys.*` and `INFORMATION_SCHEMA.*` (but ROUTINES and SCHEMATA) ask READ STATE STATE; `open`: what Druid's planner asks",
+        "`state`: `sys.*` and `INFORMATION_SCHEMA.*` (but ROUTINES and SCHEMATA) ask READ STATE STATE; `open`: what Druid asks, which is READ STATE STATE for `sys.servers`, `server_segments`, `server_properties` and `queries`",
     ),
     key(
         "rules",

@@ -137,6 +137,14 @@ faults! {
 }
 
 #[test]
+fn a_write_on_the_stub_is_of_use_where_cancelling_asks_for_it() {
+    let text = LEAST.replace("READ DATASOURCE wikipedia", "WRITE DATASOURCE __query_select");
+    assert_eq!(findings(&text).len(), 1);
+    let text = text.replace("[roles.viewer]", "[rules]\ncancel = \"write\"\n[roles.viewer]");
+    assert_eq!(findings(&text), Vec::<String>::new());
+}
+
+#[test]
 fn a_report_of_a_named_place_may_be_required() {
     let place = "bucket = \"druid\"\nprefix = \"p\"\nendpoint = \"https://s3.test\"";
     let storage = format!(
