@@ -71,7 +71,15 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
         }
     }
     let listen = read_listen(&Section::of_root(root, "listen", findings), folder, findings);
-    let admin = read_admin(&Section::of_root(root, "admin", findings), findings);
+    let admin_section = Section::of_root(root, "admin", findings);
+    let admin = read_admin(&admin_section, findings);
+    if let (Some(listen), Some(admin)) = (&listen, &admin)
+        && listen.addresses.contains(&admin.address)
+        && !admin.address.ends_with(":0")
+    {
+        let what = format!("`{}` is where clients come in", admin.address);
+        findings.error(admin_section.offset_of("address"), "admin.address", what, "write another port");
+    }
     let upstream = read_upstream(&Section::of_root(root, "upstream", findings), folder, findings);
     let rules_section = Section::of_root(root, "rules", findings);
     let rules = read_rules(&rules_section, findings);
@@ -102,6 +110,18 @@ fn read_listen(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>
     let addresses = section.one_or_more("address", findings);
     let addresses: Vec<_> =
         addresses.into_iter().filter_map(|address| check_address(section, address, findings)).collect();
+    let twice = addresses.iter().enumerate().find(|(place, address)| {
+        addresses.iter().take(*place).any(|before| before == *address) && !address.ends_with(":0")
+    });
+    if let Some((_, address)) = twice {
+        let what = format!("`{address}` stands twice");
+        findings.error(
+            section.offset_of("address"),
+            &section.path("address"),
+            what,
+            "write each address once",
+        );
+    }
     let certificate = section.required_string("certificate", findings);
     let key = section.required_string("key", findings);
     let balancers = read_balancers(section, findings);

@@ -35,6 +35,12 @@ faults! {
     an_address_without_a_port:
         "0.0.0.0:8443" => "0.0.0.0",
         "proxy.toml:3: listen.address: `0.0.0.0` is no address; write `host:port`, IPv6 as `[::]:8443`";
+    an_address_twice:
+        "\"0.0.0.0:8443\"" => "[\"0.0.0.0:8443\", \"[::]:8443\", \"0.0.0.0:8443\"]",
+        "proxy.toml:3: listen.address: `0.0.0.0:8443` stands twice; write each address once";
+    an_admin_address_where_clients_come_in:
+        "[upstream]" => "[admin]\naddress = \"0.0.0.0:8443\"\n[upstream]",
+        "proxy.toml:7: admin.address: `0.0.0.0:8443` is where clients come in; write another port";
     a_router_with_a_path:
         "http://127.0.0.1:8888" => "http://127.0.0.1:8888/druid",
         "proxy.toml:7: upstream.url: `http://127.0.0.1:8888/druid` is no router's URL; write `http://host:port`, without a path";
