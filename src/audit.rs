@@ -9,6 +9,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
@@ -76,10 +77,32 @@ impl Audit {
     }
 }
 
+/// Whether the file could be appended to, where a start would make it if it is not there; it is not made here
+///
+/// # Errors
+///
+/// Those of a start.
+pub fn try_to_open(file: &AuditFile) -> io::Result<()> {
+    let AuditFile::File(path) = file else { return Ok(()) };
+    match append().create(false).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).map(drop)
+        }
+        opened => opened.map(drop),
+    }
+}
+
+fn append() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    options
+}
+
 fn open(file: &AuditFile) -> io::Result<Box<dyn Write + Send>> {
     Ok(match file {
         AuditFile::StandardOutput => Box::new(io::stdout()),
-        AuditFile::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+        AuditFile::File(path) => Box::new(append().open(path)?),
     })
 }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::audit::Audit;
+use crate::audit::{self, Audit};
 use crate::authenticate::{Authenticator, KeyStore, Settings, SettingsFault};
 use crate::config::{Config, IssuerConfig, Located, PasswordSource, Severity, UpstreamTls};
 use crate::decision_id::random;
@@ -226,6 +226,37 @@ fn read(file: &Path) -> Result<Config, StartError> {
         tracing::error!("{}", Located { file: &name, fault });
     }
     reading.config.ok_or(StartError::Faults)
+}
+
+/// Everything that would keep a gate of this configuration from starting, by the steps that start one: each with
+/// the key that it is about
+///
+/// Nothing of it stays: no socket is left open, and no audit file that was not there before.
+pub async fn rehearse(config: &Config) -> Vec<(&'static str, StartError)> {
+    let mut faults = Vec::new();
+    let mut note = |key, fault: Option<StartError>| faults.extend(fault.map(|fault| (key, fault)));
+    let certificate = Certificate::read(&config.listen.certificate, &config.listen.key);
+    note("listen", certificate.and_then(|pair| tls::server(&Arc::new(pair))).err().map(StartError::from));
+    let mut bound = Vec::new();
+    let doors = config.listen.addresses.iter().map(|address| ("listen.address", address));
+    for (key, address) in doors.chain([("admin.address", &config.admin.address)]) {
+        match bind(address).await {
+            Ok(listener) => bound.push(listener),
+            Err(fault) => note(key, Some(fault)),
+        }
+    }
+    note("audit.file", audit::try_to_open(&config.audit.file).err().map(StartError::Audit));
+    note("upstream", routers(config).err());
+    let (metrics, store) = (Arc::new(Metrics::default()), Arc::new(KeyStore::new()));
+    let (_told, draining) = watch::channel(false);
+    let parts = Parts { metrics: &metrics, store: &store, fingerprint_key: &[0; 32], draining: &draining };
+    note("issuers", parts.authenticator(config).err());
+    let rhythm = Rhythm { refresh: config.limits.key_refresh, stale: config.limits.key_stale };
+    for issuer in &config.issuers {
+        let keeper = source(issuer).and_then(|source| parts.new_keeper(issuer, source, rhythm));
+        note("issuers.ca_file", keeper.err());
+    }
+    faults
 }
 
 async fn bind(address: &str) -> Result<TcpListener, StartError> {

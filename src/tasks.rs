@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::druid::endpoint::{Judged, TaskUse};
 use crate::druid::owner::OWNER_CONTEXT_KEY;
 use crate::druid::path::Escaped;
+use crate::druid::task::{QUERY_CONTROLLER, QUERY_WORKER};
 use crate::druid::{Owner, Task};
 use crate::forward::upstream::Question;
 use crate::forward::{Routers, UpstreamError};
@@ -44,6 +45,7 @@ pub struct Tasks {
     patience: Duration,
     found: Cache<String, (Kind, Instant)>,
     owners: Cache<String, (Option<Owner>, Instant)>,
+    controllers: Cache<String, (String, Instant)>,
 }
 
 /// A task's type and datasource
@@ -56,7 +58,8 @@ struct Kind {
 impl Tasks {
     /// Asks these routers
     pub fn new(routers: Arc<Routers>, patience: Duration) -> Self {
-        Self { routers, patience, found: Cache::new(TASKS), owners: Cache::new(TASKS) }
+        let (found, owners, controllers) = (Cache::new(TASKS), Cache::new(TASKS), Cache::new(TASKS));
+        Self { routers, patience, found, owners, controllers }
     }
 
     /// What has to be found out before a request about this id can be judged
@@ -75,7 +78,7 @@ impl Tasks {
     async fn task(&self, id: &str, purpose: TaskUse, rules: &Rules) -> Result<Task, TaskError> {
         let Kind { kind, datasource } = self.kind(id).await?;
         let owner = if task_access::asks_for_owner(&kind, &datasource, purpose, rules) {
-            self.owner(id).await?
+            self.owner_of_task(id, &kind).await?
         } else {
             None
         };
@@ -102,6 +105,33 @@ impl Tasks {
         Ok(kind)
     }
 
+    /// Whose a task is: of a worker, its controller's owner (`MSQWorkerTask`); of what runs no statement, nobody's
+    async fn owner_of_task(&self, id: &str, kind: &str) -> Result<Option<Owner>, TaskError> {
+        let controller = match kind {
+            QUERY_CONTROLLER => return self.owner(id).await,
+            QUERY_WORKER => self.controller(id).await?,
+            _ => return Ok(None),
+        };
+        match self.owner(&controller).await {
+            // Its controller is gone, so nobody knows whose it was.
+            Err(TaskError::Unknown) => Ok(None),
+            known => known,
+        }
+    }
+
+    /// The controller of a worker, which is the same as long as there is the worker
+    async fn controller(&self, worker: &str) -> Result<String, TaskError> {
+        if let Some(controller) = remembered(&self.controllers, worker) {
+            return Ok(controller);
+        }
+        let payload = self.payload(worker).await?;
+        let controller = payload.get("controllerTaskId").and_then(Value::as_str).filter(|id| !id.is_empty());
+        let controller =
+            controller.ok_or_else(|| broken("a worker's payload names no controller"))?.to_owned();
+        self.controllers.insert(worker.to_owned(), (controller.clone(), Instant::now()));
+        Ok(controller)
+    }
+
     /// Whose a statement is, from the payload's `spec.query.context`
     ///
     /// The copy beside the SQL text is decoration, and other tasks have no statement.
@@ -109,19 +139,26 @@ impl Tasks {
         if let Some(owner) = remembered(&self.owners, id) {
             return Ok(owner);
         }
-        let target = format!("/druid/indexer/v1/task/{}", Escaped(id));
-        let answer = self.ask(&target, PAYLOAD_BYTES).await?;
-        let payload = answer.get("payload").ok_or_else(|| broken("a task's payload has no `payload`"))?;
-        if payload.get("id").and_then(Value::as_str) != Some(id) {
-            return Err(broken("a task's payload is of another task"));
-        }
-        if payload.get("type").and_then(Value::as_str) != Some(crate::druid::task::QUERY_CONTROLLER) {
+        let payload = self.payload(id).await?;
+        if payload.get("type").and_then(Value::as_str) != Some(QUERY_CONTROLLER) {
             return Err(TaskError::Unknown);
         }
         let owner = payload.pointer("/spec/query/context").and_then(|context| context.get(OWNER_CONTEXT_KEY));
         let owner = owner.and_then(Value::as_str).map(Owner::from_context);
         self.owners.insert(id.to_owned(), (owner.clone(), Instant::now()));
         Ok(owner)
+    }
+
+    /// The task of this id, as it was submitted
+    async fn payload(&self, id: &str) -> Result<Value, TaskError> {
+        let target = format!("/druid/indexer/v1/task/{}", Escaped(id));
+        let mut answer = self.ask(&target, PAYLOAD_BYTES).await?;
+        let payload = answer.get_mut("payload").map(Value::take);
+        let payload = payload.ok_or_else(|| broken("a task's payload has no `payload`"))?;
+        match payload.get("id").and_then(Value::as_str) {
+            Some(found) if found == id => Ok(payload),
+            _ => Err(broken("a task's payload is of another task")),
+        }
     }
 
     async fn ask(&self, target: &str, bytes: usize) -> Result<Value, TaskError> {

@@ -38,6 +38,20 @@ pub enum PermissionError {
         /// What stands in its place
         word: String,
     },
+    /// Its name could be meant as a pattern or a quotation, and says nowhere which
+    #[error(
+        "`{0}` could be a name or a pattern; write `exact:{0}` for just this name, `glob:…` with `*` and `?`, or \
+         `regex:…` for a regular expression that matches the whole name"
+    )]
+    Unmarked(String),
+    /// Its mark is misspelt
+    #[error(
+        "`{0}` begins with no mark that is known; write `exact:`, `glob:` or `regex:`, or `exact:{0}` for just this name"
+    )]
+    Mark(String),
+    /// Nothing follows the mark
+    #[error("`{0}` names nothing; write a name or a pattern behind the mark")]
+    Empty(String),
     /// Its pattern cannot be used
     #[error("`{pattern}` is no pattern that can be used: {why}")]
     Pattern {
@@ -93,16 +107,64 @@ impl Permission {
         words.nth(self.actions.len() + 1).unwrap_or_default()
     }
 
+    /// Its actions, in the order in which they are written
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// Its type
+    pub fn kind(&self) -> ResourceType {
+        self.kind
+    }
+
+    /// The one name that it covers, where it is no pattern
+    pub fn exact_name(&self) -> Option<&str> {
+        match &self.pattern {
+            NamePattern::Exact(name) => Some(name),
+            NamePattern::Any | NamePattern::Matching(_) => None,
+        }
+    }
+
     /// Whether it covers one name only
     pub fn is_exact(&self) -> bool {
-        matches!(self.pattern, NamePattern::Exact(_))
+        self.exact_name().is_some()
     }
 
     /// The resource actions that it covers, where these can be listed: of one name
     pub fn exact_resource_actions(&self) -> Vec<ResourceAction> {
-        let NamePattern::Exact(name) = &self.pattern else { return Vec::new() };
+        let Some(name) = self.exact_name() else { return Vec::new() };
         self.actions.iter().map(|action| ResourceAction::new(*action, self.kind, name)).collect()
     }
+}
+
+/// The sentence of the policy that grants this and no more: its name is marked where it could be read as more
+pub fn exact_sentence(needed: &ResourceAction) -> String {
+    let ResourceAction { action, resource } = needed;
+    let is_plain =
+        matches!(NamePattern::parse(&resource.name), Ok(NamePattern::Exact(name)) if name == resource.name);
+    let mark = if is_plain && !resource.name.contains(READS_LIKE_A_PATTERN) { "" } else { "exact:" };
+    format!("{} {} {mark}{}", action.word(), resource.kind.word(), resource.name)
+}
+
+/// What says how a name is meant
+const MARKS: [&str; 3] = ["exact:", "glob:", "regex:"];
+
+/// Characters of Java's regular expressions, of JSON and of SQL, which hardly any name has
+const MEANT_AS_MORE: [char; 13] = ['^', '$', '(', ')', '|', '[', ']', '{', '}', '+', '\\', '"', '\''];
+
+/// Characters of globs, of LIKE and of lists, which some names have
+pub const READS_LIKE_A_PATTERN: [char; 5] = ['*', '?', '%', ',', '`'];
+
+/// Characters that nobody sees: none of them is typed on purpose
+pub fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// `Regex`, `re`, `exact ` before a colon
+fn is_like_a_mark(word: &str) -> bool {
+    let word = word.trim_end().to_ascii_lowercase();
+    ["exact", "glob", "regex", "regexp", "re", "pattern", "like"].contains(&word.as_str())
 }
 
 fn leading_action(sentence: &str) -> Option<(Action, &str)> {
@@ -118,7 +180,9 @@ impl fmt::Display for Permission {
 
 impl NamePattern {
     fn parse(text: &str) -> Result<Self, PermissionError> {
-        if text == "*" {
+        if MARKS.contains(&text) {
+            Err(PermissionError::Empty(text.to_owned()))
+        } else if text == "*" {
             Ok(Self::Any)
         } else if let Some(name) = text.strip_prefix("exact:") {
             Ok(Self::Exact(name.to_owned()))
@@ -126,6 +190,10 @@ impl NamePattern {
             whole_name(text, &regex_of_glob(glob))
         } else if let Some(pattern) = text.strip_prefix("regex:") {
             whole_name(text, pattern)
+        } else if text.contains(MEANT_AS_MORE) || text != text.trim() || text.chars().any(is_invisible) {
+            Err(PermissionError::Unmarked(text.to_owned()))
+        } else if text.split_once(':').is_some_and(|(mark, _)| is_like_a_mark(mark)) {
+            Err(PermissionError::Mark(text.to_owned()))
         } else {
             Ok(Self::Exact(text.to_owned()))
         }
@@ -228,6 +296,61 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_name_that_could_be_meant_as_more_says_which_it_is() {
+        let names = MEANT_AS_MORE.map(|character| format!("a{character}b"));
+        let others = [
+            "secret_.+",
+            "^secret_",
+            "(a|b)",
+            "'x'",
+            "\"x\"",
+            " x",
+            "x ",
+            "x\u{a0}",
+            "x\u{200b}",
+            "x\ty",
+            "regexp:x",
+            "Regex:x",
+            "GLOB:x",
+            "re:x",
+            "exact :x",
+        ];
+        for name in names.iter().map(String::as_str).chain(others) {
+            let message = Permission::parse(&format!("READ DATASOURCE {name}")).unwrap_err().to_string();
+            for mark in MARKS {
+                assert!(message.contains(mark), "{name}: {message}");
+            }
+            assert!(reads(&format!("READ DATASOURCE exact:{name}"), name), "{name}");
+            let glob = format!("READ DATASOURCE glob:{name}");
+            assert!(reads(&glob, name), "{glob}");
+        }
+        assert!(reads("READ DATASOURCE regex:(a|b)", "a"));
+        for name in ["a.b", "sales eu", "a-b", "a:b", "éa", "#1", "a/b", "a=b", "a&b", "a<b>", "a~!@;"] {
+            assert!(reads(&format!("READ DATASOURCE {name}"), name), "{name}");
+        }
+        for mark in MARKS {
+            let message = Permission::parse(&format!("READ DATASOURCE {mark}")).unwrap_err().to_string();
+            assert!(message.contains("names nothing"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_sentence_that_grants_a_name_grants_that_name_and_no_other() {
+        let odd = [
+            "*", "glob:x", "regex:.*", "exact:x", "a|b", "x ", "a\"b", "sales_*", "re:x", "plain", "sales eu",
+        ];
+        for name in odd {
+            let needed = ResourceAction::read(ResourceType::Datasource, name);
+            let permission = Permission::parse(&exact_sentence(&needed)).unwrap();
+            assert!(permission.is_exact() && permission.covers(&needed), "{name}: {permission}");
+        }
+        assert_eq!(
+            exact_sentence(&ResourceAction::read(ResourceType::Datasource, "a b")),
+            "READ DATASOURCE a b"
+        );
     }
 
     #[test]

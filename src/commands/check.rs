@@ -1,22 +1,34 @@
 //! `msq-gate check`: every fault of a configuration at once
 
+use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::load::load;
 use super::{Exit, complain, say};
 use crate::certificate_advice;
-use crate::config::{Config, DurableStorage, Severity, Unproven, UpstreamTls};
+use crate::config::{Config, DurableStorage, Severity, Unproven};
 use crate::key_keeper::KeyPlace;
-use crate::storage_report;
-use crate::tls::{self, Certificate};
+use crate::server::{self, StartError};
+use crate::{storage_report, tls};
 
 pub(super) fn run(file: &Path) -> Exit {
     let config = match load(file) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    let mut faults = files(&config);
+    let Ok(rehearsed) = super::run_to_its_end(server::rehearse(&config)) else {
+        complain("there is no runtime");
+        return Exit::System;
+    };
+    let (busy, missed): (Vec<_>, Vec<_>) = rehearsed.into_iter().partition(|(_, fault)| is_in_use(fault));
+    for (key, busy) in busy {
+        let what = "fine where it is the gate itself that serves there";
+        complain(format_args!("{}: warning: {key}: {busy}; {what}", file.display()));
+    }
+    let mut faults: Vec<_> =
+        missed.into_iter().map(|(key, fault)| format!("{key}: {fault}{}", hint(key))).collect();
+    faults.extend(files(&config));
     if let Some(warning) = of_report(&config.durable_storage) {
         complain(format_args!("{}: warning: {warning}", file.display()));
     }
@@ -62,17 +74,18 @@ fn of_report(storage: &DurableStorage) -> Option<String> {
     ))
 }
 
-/// What is wrong with the files that the configuration names
+/// A gate that runs has its own addresses
+fn is_in_use(fault: &StartError) -> bool {
+    matches!(fault, StartError::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+}
+
+fn hint(key: &str) -> &'static str {
+    if key == "listen" { "; `msq-gate certs` makes a pair for development" } else { "" }
+}
+
+/// What is wrong with files that keep no gate from starting, and something else from working
 fn files(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
-    if let Err(error) = Certificate::read(&config.listen.certificate, &config.listen.key) {
-        faults.push(format!("listen: {error}; `msq-gate certs` makes a pair for development"));
-    }
-    if let UpstreamTls::CaFile(path) = &config.upstream.tls
-        && let Err(error) = tls::client(Some(path))
-    {
-        faults.push(format!("upstream.ca_file: {error}"));
-    }
     if let Some(path) = &config.durable_storage.ca_file
         && let Err(error) = tls::client(Some(path))
     {
@@ -83,11 +96,6 @@ fn files(config: &Config) -> Vec<String> {
             && let Err(error) = crate::authenticate::jwks_file::read(path)
         {
             faults.push(format!("issuers.jwks_file: {}: {error}", path.display()));
-        }
-        if let Some(path) = &issuer.ca_file
-            && let Err(error) = tls::client(Some(path))
-        {
-            faults.push(format!("issuers.ca_file: {error}"));
         }
     }
     faults

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::load::load;
 use super::needs::{Answer, Asking, Input, on_a_large_stack, open};
 use super::{Exit, complain, say};
+use crate::authorize::permission::exact_sentence;
 use crate::authorize::receipt::{Holding, NeededPermission};
 use crate::authorize::{Caller, DeniedReason, Policy, Verdict};
 use crate::config::{Config, RefusalDetail};
@@ -129,7 +130,7 @@ fn standing(needed: &NeededPermission) -> String {
 /// The line of the file that would grant it
 fn remedy(needed: &NeededPermission, policy: &Policy, file: &str) -> String {
     let Holding::Missing { held_by } = &needed.holding else { return String::new() };
-    let sentence = exact_grant(needed);
+    let sentence = format!("{:?}", exact_sentence(&needed.permission));
     let holder = held_by.first().and_then(|name| policy.roles().iter().find(|role| role.name == *name));
     match holder {
         Some(role) => format!(
@@ -141,14 +142,4 @@ fn remedy(needed: &NeededPermission, policy: &Policy, file: &str) -> String {
             format!("{file}:{line}: add {sentence} to the `grants` of a role")
         }
     }
-}
-
-/// The sentence as the file writes it: a name that looks like a pattern is marked as none
-fn exact_grant(needed: &NeededPermission) -> String {
-    let name = &needed.permission.resource.name;
-    let looks_like_pattern =
-        name == "*" || ["glob:", "regex:", "exact:"].iter().any(|mark| name.starts_with(mark));
-    let mark = if looks_like_pattern { "exact:" } else { "" };
-    let permission = &needed.permission;
-    format!("{:?}", format!("{} {} {mark}{name}", permission.action.word(), permission.resource.kind.word()))
 }

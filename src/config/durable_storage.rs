@@ -33,9 +33,9 @@ fn read_location(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<L
     let bucket = section.string("bucket", findings);
     let prefix = section.string("prefix", findings);
     let missing = match (&bucket, &prefix) {
-        (Some(_), None) => Some("prefix"),
-        (None, Some(_)) => Some("bucket"),
-        (Some(_), Some(_)) | (None, None) => None,
+        (Some(_), None) if !section.mentions("prefix") => Some("prefix"),
+        (None, Some(_)) if !section.mentions("bucket") => Some("bucket"),
+        _ => None,
     };
     if let Some(key) = missing {
         let instead = format!("write the value of druid.msq.intermediate.storage.{key}");
@@ -90,10 +90,7 @@ fn read_report(
     let stale = Duration::from_secs(section.number("report_stale_seconds", 7_200, 1..=MOST_STALE, findings));
     let required = section.boolean("required", false, findings);
     match &file {
-        Some(file) if file.value.is_empty() => {
-            let instead = "name a file, or leave it out where there is none";
-            findings.error(file.offset, &section.path("report"), "is empty", instead);
-        }
+        None if section.mentions("report") => {}
         Some(_) if required => advise_a_place(section, findings),
         Some(_) => {}
         None => miss_the_report(section, required, findings),

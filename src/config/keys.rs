@@ -33,6 +33,10 @@ const fn key(section: &'static str, name: &'static str, default: Fallback, meani
     Key { section, name, default, meaning }
 }
 
+/// The tables of the file
+pub const SECTIONS: [&str; 9] =
+    ["listen", "admin", "upstream", "issuers", "roles", "rules", "limits", "audit", "durable_storage"];
+
 /// The table
 pub const KEYS: &[Key] = &[
     key("listen", "address", Required, "where clients come in, `host:port`, or a list of these"),
@@ -114,9 +118,14 @@ pub const KEYS: &[Key] = &[
         "roles.*",
         "grants",
         Required,
-        "what the role may: `READ DATASOURCE wikipedia`; names are exact, or `glob:…`, `regex:…` (whole name), `*`, `exact:…`",
+        "what the role may: `READ DATASOURCE wikipedia`; names are exact, or `glob:…`, `regex:…` (whole name), `*`, `exact:…`; a name with any of `^$()|[]{}+\\\"'` or a blank at an edge must have one of these marks",
     ),
-    key("roles.*", "denies", Unset, "what it may not; a deny wins over any grant"),
+    key(
+        "roles.*",
+        "denies",
+        Unset,
+        "what it may not; a deny wins over any grant, and one that denies nothing is a fault",
+    ),
     key(
         "rules",
         "cancel",
@@ -133,7 +142,7 @@ pub const KEYS: &[Key] = &[
         "rules",
         "metadata",
         Value("\"state\""),
-        "`state`: `sys.*` and `INFORMATION_SCHEMA.*` (but ROUTINES and SCHEMATA) ask READ STATE STATE; `open`: what Druid's planner asks",
+        "`state`: `sys.*` and `INFORMATION_SCHEMA.*` (but ROUTINES and SCHEMATA) ask READ STATE STATE; `open`: what Druid asks, which is READ STATE STATE for `sys.servers`, `server_segments`, `server_properties` and `queries`",
     ),
     key(
         "rules",

@@ -1,5 +1,6 @@
 //! From the text of proxy.toml to a [`Config`], gathering every fault on the way
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use ipnet::IpNet;
@@ -9,7 +10,8 @@ use toml::de::{DeTable, DeValue};
 use super::advice::advise;
 use super::durable_storage;
 use super::fault::{Fault, Severity};
-use super::section::{At, Findings, Section, nearest};
+use super::keys::SECTIONS;
+use super::section::{At, Findings, Section, is_misspelt_table, nearest, oddity};
 use super::{
     Admin, Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Listen,
     PasswordSource, Reading, RefusalDetail, SignIn, Statements, Upstream, UpstreamTls, Verify,
@@ -25,9 +27,6 @@ use crate::resource_actions::rules::{
     Cancel, ContextKeys, InputSources, Lookups, Metadata, RawQueryController, SelectTasks, SystemTables,
     TaskInputs,
 };
-
-const SECTIONS: [&str; 9] =
-    ["listen", "admin", "upstream", "issuers", "roles", "rules", "limits", "audit", "durable_storage"];
 
 pub(super) fn read(text: &str, folder: &Path) -> Reading {
     let mut findings = Findings::new(text);
@@ -72,7 +71,15 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
         }
     }
     let listen = read_listen(&Section::of_root(root, "listen", findings), folder, findings);
-    let admin = read_admin(&Section::of_root(root, "admin", findings), findings);
+    let admin_section = Section::of_root(root, "admin", findings);
+    let admin = read_admin(&admin_section, findings);
+    if let (Some(listen), Some(admin)) = (&listen, &admin)
+        && listen.addresses.contains(&admin.address)
+        && !admin.address.ends_with(":0")
+    {
+        let what = format!("`{}` is where clients come in", admin.address);
+        findings.error(admin_section.offset_of("address"), "admin.address", what, "write another port");
+    }
     let upstream = read_upstream(&Section::of_root(root, "upstream", findings), folder, findings);
     let rules_section = Section::of_root(root, "rules", findings);
     let rules = read_rules(&rules_section, findings);
@@ -103,6 +110,18 @@ fn read_listen(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>
     let addresses = section.one_or_more("address", findings);
     let addresses: Vec<_> =
         addresses.into_iter().filter_map(|address| check_address(section, address, findings)).collect();
+    let twice = addresses.iter().enumerate().find(|(place, address)| {
+        addresses.iter().take(*place).any(|before| before == *address) && !address.ends_with(":0")
+    });
+    if let Some((_, address)) = twice {
+        let what = format!("`{address}` stands twice");
+        findings.error(
+            section.offset_of("address"),
+            &section.path("address"),
+            what,
+            "write each address once",
+        );
+    }
     let certificate = section.required_string("certificate", findings);
     let key = section.required_string("key", findings);
     let balancers = read_balancers(section, findings);
@@ -119,7 +138,21 @@ fn read_balancers(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<IpN
     let mut balancers = Vec::new();
     for text in section.strings("proxy_protocol_from", findings).unwrap_or_default() {
         let network = text.value.parse::<IpNet>().ok();
-        match network.or_else(|| text.value.parse::<std::net::IpAddr>().ok().map(IpNet::from)) {
+        match network.or_else(|| text.value.parse::<IpAddr>().ok().map(IpNet::from)) {
+            Some(network) if network.addr() != network.network() => {
+                let what = format!("`{}` is one address and a network", text.value);
+                let instead = format!("write `{}`, or `{}`", network.addr(), network.trunc());
+                findings.error(text.offset, &section.path("proxy_protocol_from"), what, instead);
+            }
+            Some(IpNet::V6(network)) if network.addr().to_ipv4_mapped().is_some() => {
+                let what = format!("`{}` is nobody's: peers are known by their IPv4 address", text.value);
+                findings.error(text.offset, &section.path("proxy_protocol_from"), what, "write `10.0.0.0/8`");
+            }
+            Some(network) if network.prefix_len() == 0 => {
+                let what = format!("`{}` lets everybody say that he is somebody else", text.value);
+                let instead = "name the balancers' own addresses";
+                findings.error(text.offset, &section.path("proxy_protocol_from"), what, instead);
+            }
             Some(network) => balancers.push(network),
             None => {
                 let what = format!("`{}` is no network", text.value);
@@ -149,8 +182,16 @@ fn check_address(section: &Section<'_>, address: At<String>, findings: &mut Find
 /// `host:port`, with an IPv6 address in brackets
 fn is_address(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
-    let bracketed = host.starts_with('[') && host.ends_with(']');
-    port.parse::<u16>().is_ok() && !host.is_empty() && (bracketed || !host.contains(':'))
+    port.parse::<u16>().is_ok() && is_host(host)
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
+    !host.is_empty() && host.chars().all(is_plain)
 }
 
 fn read_upstream(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Upstream> {
@@ -249,6 +290,7 @@ fn read_sign_in(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_
             );
             None
         }
+        _ if ["username", "password_file", "password_env"].iter().any(|key| section.is_faulty(key)) => None,
         (Some(name), None) => {
             findings.error(
                 name.offset,
@@ -273,6 +315,9 @@ fn read_sign_in(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_
 
 fn read_issuers(root: &DeTable<'_>, folder: &Path, findings: &mut Findings<'_>) -> Vec<IssuerConfig> {
     let found = root.iter().find(|(key, _)| key.get_ref().as_ref() == "issuers").map(|(_, value)| value);
+    if found.is_none() && is_misspelt_table(root, "issuers") {
+        return Vec::new();
+    }
     let Some(items) = found.and_then(|value| value.get_ref().as_array()).filter(|items| !items.is_empty())
     else {
         let offset = found.map_or(0, |value| value.span().start);
@@ -289,7 +334,8 @@ fn read_issuers(root: &DeTable<'_>, folder: &Path, findings: &mut Findings<'_>) 
         }
         issuers.push(read);
     }
-    issuers
+    // What rests on issuers cannot be told where one of them is faulty, and is not reported either.
+    if issuers.len() == items.len() { issuers } else { Vec::new() }
 }
 
 fn read_issuer(
@@ -309,7 +355,7 @@ fn read_issuer(
     let identity_claim = text("identity_claim", "sub", findings);
     let roles_claim = text("roles_claim", "roles", findings);
     let confers = section.strings("roles", findings);
-    if several && confers.is_none() {
+    if several && !section.mentions("roles") {
         let what = "is missing, and there are several issuers";
         findings.error(
             section.offset,
@@ -321,8 +367,8 @@ fn read_issuer(
     let offset = section.offset;
     let issuer = Issuer::new(IssuerSettings {
         issuer: name?.value,
-        audiences: audiences.into_iter().map(|audience| audience.value).collect(),
-        algorithms,
+        audiences: audiences?.into_iter().map(|audience| audience.value).collect(),
+        algorithms: algorithms?,
         identity_claim,
         roles_claim,
         confers: confers.map(|roles| roles.into_iter().map(|role| role.value).collect()),
@@ -365,6 +411,7 @@ fn read_key_place(
             findings.error(address.offset, "issuers.jwks_url", what, https);
             None
         }
+        (None, None) if section.mentions("jwks_file") || section.mentions("jwks_url") => None,
         (None, None) => {
             let issuer = issuer?;
             if is_safe_address(&issuer.value) {
@@ -377,9 +424,12 @@ fn read_key_place(
     }
 }
 
-fn read_algorithms(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<Algorithm> {
+/// `None` where none is left, which is reported
+fn read_algorithms(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Vec<Algorithm>> {
     let mut algorithms = Vec::new();
-    for name in section.required_strings("algorithms", findings) {
+    let names = section.required_strings("algorithms", findings)?;
+    let is_given = !names.is_empty();
+    for name in names {
         match Algorithm::from_name(&name.value) {
             Some(algorithm) => algorithms.push(algorithm),
             None => {
@@ -394,7 +444,7 @@ fn read_algorithms(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<Al
             }
         }
     }
-    algorithms
+    (!is_given || !algorithms.is_empty()).then_some(algorithms)
 }
 
 fn read_policy(root: &DeTable<'_>, issuers: &[IssuerConfig], findings: &mut Findings<'_>) -> Policy {
@@ -405,7 +455,7 @@ fn read_policy(root: &DeTable<'_>, issuers: &[IssuerConfig], findings: &mut Find
         let confers = issuer.issuer.confers().unwrap_or_default();
         confers.iter().map(move |role| (issuer.issuer.name(), role))
     }) {
-        if !policy.roles().iter().any(|known| known.name == *role) {
+        if !policy.roles().is_empty() && !policy.roles().iter().any(|known| known.name == *role) {
             let what = format!("`{issuer}` may confer the role `{role}`, which is not in this file");
             findings.warn(
                 0,
@@ -438,6 +488,7 @@ fn roles_of<'text>(root: &'text DeTable<'text>, findings: &mut Findings<'_>) -> 
             );
             Vec::new()
         }
+        None if is_misspelt_table(root, "roles") => Vec::new(),
         None => {
             let what = "there is no role, so nobody may do anything but `SELECT 1`";
             findings.warn(0, "roles", what, "write `[roles.NAME]` with `grants`");
@@ -454,9 +505,11 @@ fn read_role(
 ) -> Role {
     let section = Section::new(format!("roles.{name}"), "roles.*", value, findings);
     let line = findings.line(section.offset_of("grants"));
+    if let Some((what, instead)) = oddity(name) {
+        findings.error(section.offset, &section.name, format!("its name {what}"), instead);
+    }
     let grants = section.required_strings("grants", findings);
-    let grants = read_permissions(&section, "grants", grants, findings);
-    if grants.is_empty() && section.is_there() {
+    if grants.as_ref().is_some_and(Vec::is_empty) {
         findings.error(
             section.offset,
             &section.path("grants"),
@@ -464,6 +517,7 @@ fn read_role(
             "give the role something, or take it out",
         );
     }
+    let grants = read_permissions(&section, "grants", grants.unwrap_or_default(), findings);
     let denies = section.strings("denies", findings).unwrap_or_default();
     let denies = read_permissions(&section, "denies", denies, findings);
     let members = section.strings("members", findings).unwrap_or_default();

@@ -4,7 +4,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Severity};
-use super::keys::of_section;
+use super::keys::{Fallback, SECTIONS, of_section};
+use crate::authorize::permission::is_invisible;
 
 /// The text of the file and the faults found in it so far
 #[derive(Debug)]
@@ -77,15 +78,23 @@ pub(super) struct Section<'text> {
     /// Where it begins
     pub(super) offset: usize,
     table: Option<&'text DeTable<'text>>,
+    /// The keys that may stand in it
+    keys: Vec<&'static str>,
 }
 
 impl<'text> Section<'text> {
-    /// The table of this name, which may be left out
+    /// The table of this name, which may be left out where none of its keys must be given
     pub(super) fn of_root(root: &'text DeTable<'text>, name: &str, findings: &mut Findings<'_>) -> Self {
-        match entry(root, name) {
-            None => Self { name: name.to_owned(), offset: 0, table: None },
-            Some(value) => Self::new(name.to_owned(), name, value, findings),
+        if let Some(value) = entry(root, name) {
+            return Self::new(name.to_owned(), name, value, findings);
         }
+        let must: Vec<_> = of_section(name).filter(|key| key.default == Fallback::Required).collect();
+        if !must.is_empty() && !is_misspelt_table(root, name) {
+            let must: Vec<_> = must.into_iter().map(|key| key.name).collect();
+            let instead = format!("write `[{name}]` with {}", must.join(", "));
+            findings.error(0, name, "is missing", instead);
+        }
+        Self { name: name.to_owned(), offset: 0, table: None, keys: Vec::new() }
     }
 
     /// A table, whose keys are checked against those of `kind`
@@ -96,27 +105,22 @@ impl<'text> Section<'text> {
         findings: &mut Findings<'_>,
     ) -> Self {
         let offset = value.span().start;
+        let keys: Vec<_> = of_section(kind).map(|known| known.name).collect();
         let Some(table) = value.get_ref().as_table() else {
             findings.error(offset, &name, "is no table", format!("write `[{name}]`"));
-            return Self { name, offset, table: None };
+            return Self { name, offset, table: None, keys };
         };
         for key in table.keys() {
-            if !of_section(kind).any(|known| known.name == key.get_ref().as_ref()) {
-                let known: Vec<_> = of_section(kind).map(|known| known.name).collect();
+            if !keys.contains(&key.get_ref().as_ref()) {
                 let path = format!("{name}.{}", key.get_ref());
-                let instead = nearest(key.get_ref(), &known).map_or_else(
-                    || format!("the keys here are {}", known.join(", ")),
+                let instead = nearest(key.get_ref(), &keys).map_or_else(
+                    || format!("the keys here are {}", keys.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
                 findings.error(key.span().start, &path, "there is no such key", instead);
             }
         }
-        Self { name, offset, table: Some(table) }
-    }
-
-    /// Whether the file has it
-    pub(super) fn is_there(&self) -> bool {
-        self.table.is_some()
+        Self { name, offset, table: Some(table), keys }
     }
 
     pub(super) fn path(&self, key: &str) -> String {
@@ -132,6 +136,23 @@ impl<'text> Section<'text> {
         self.get(key).is_some()
     }
 
+    /// Whether the file has this key, or one that was probably meant to be it: then its lack is reported already
+    pub(super) fn mentions(&self, key: &str) -> bool {
+        let is_meant =
+            |written: &str| !self.keys.contains(&written) && nearest(written, &self.keys) == Some(key);
+        self.has(key)
+            || self.table.is_some_and(|table| table.keys().any(|written| is_meant(written.get_ref())))
+    }
+
+    /// Whether what was written for this key is reported already
+    pub(super) fn is_faulty(&self, key: &str) -> bool {
+        let is_meant = self
+            .get(key)
+            .and_then(|value| value.get_ref().as_str())
+            .is_some_and(|text| oddity(text).is_none());
+        self.mentions(key) && !is_meant
+    }
+
     /// Where the value of a key stands, or the table where it has none
     pub(super) fn offset_of(&self, key: &str) -> usize {
         self.get(key).map_or(self.offset, |value| value.span().start)
@@ -141,10 +162,18 @@ impl<'text> Section<'text> {
         let value = self.get(key)?;
         let offset = value.span().start;
         let text = value.get_ref().as_str();
-        if text.is_none() {
+        let Some(text) = text else {
             findings.error(offset, &self.path(key), "is no string", "write it in quotes");
-        }
-        text.map(|text| At { value: text.to_owned(), offset })
+            return None;
+        };
+        self.meant(key, At { value: text.to_owned(), offset }, findings)
+    }
+
+    /// A text that means what it looks like: not empty, no blank at an edge, nothing that nobody sees
+    fn meant(&self, key: &str, text: At<String>, findings: &mut Findings<'_>) -> Option<At<String>> {
+        let Some((what, instead)) = oddity(&text.value) else { return Some(text) };
+        findings.error(text.offset, &self.path(key), what, instead);
+        None
     }
 
     pub(super) fn required_string(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<String>> {
@@ -155,6 +184,9 @@ impl<'text> Section<'text> {
     }
 
     fn report_missing(&self, key: &str, findings: &mut Findings<'_>) {
+        if self.table.is_none() || self.mentions(key) {
+            return;
+        }
         let meaning = super::keys::KEYS.iter().find(|known| known.name == key && self.is_kind(known.section));
         let meaning = meaning.map_or("a value", |known| known.meaning);
         findings.error(self.offset, &self.path(key), "is missing", format!("give {meaning}"));
@@ -167,7 +199,7 @@ impl<'text> Section<'text> {
         }
     }
 
-    /// A list of strings; faults of single items are reported, and the list goes on without them
+    /// A list of strings; faults of single items are reported, and the list goes on without them, if any is left
     pub(super) fn strings(&self, key: &str, findings: &mut Findings<'_>) -> Option<Vec<At<String>>> {
         let value = self.get(key)?;
         let Some(items) = value.get_ref().as_array() else {
@@ -178,13 +210,16 @@ impl<'text> Section<'text> {
         for item in items.iter() {
             let offset = item.span().start;
             match item.get_ref().as_str() {
-                Some(text) => strings.push(At { value: text.to_owned(), offset }),
+                Some(text) if is_sentence(key) => strings.push(At { value: text.to_owned(), offset }),
+                Some(text) => {
+                    strings.extend(self.meant(key, At { value: text.to_owned(), offset }, findings));
+                }
                 None => {
                     findings.error(offset, &self.path(key), "holds what is no string", "write each in quotes")
                 }
             }
         }
-        Some(strings)
+        (items.is_empty() || !strings.is_empty()).then_some(strings)
     }
 
     /// A string, or a list of strings with at least one in it
@@ -193,18 +228,19 @@ impl<'text> Section<'text> {
         if !is_list {
             return self.required_string(key, findings).into_iter().collect();
         }
-        let strings = self.strings(key, findings).unwrap_or_default();
-        if strings.is_empty() {
+        let strings = self.strings(key, findings);
+        if strings.as_ref().is_some_and(Vec::is_empty) {
             findings.error(self.offset_of(key), &self.path(key), "is empty", "write at least one");
         }
-        strings
+        strings.unwrap_or_default()
     }
 
-    pub(super) fn required_strings(&self, key: &str, findings: &mut Findings<'_>) -> Vec<At<String>> {
+    /// `None` where that is reported
+    pub(super) fn required_strings(&self, key: &str, findings: &mut Findings<'_>) -> Option<Vec<At<String>>> {
         if self.get(key).is_none() {
             self.report_missing(key, findings);
         }
-        self.strings(key, findings).unwrap_or_default()
+        self.strings(key, findings)
     }
 
     pub(super) fn boolean(&self, key: &str, default: bool, findings: &mut Findings<'_>) -> bool {
@@ -264,6 +300,30 @@ impl<'text> Section<'text> {
         );
         default
     }
+}
+
+/// Sentences of the policy have rules of their own for names that are not what they look like
+fn is_sentence(key: &str) -> bool {
+    matches!(key, "grants" | "denies")
+}
+
+/// What is odd about a text that hardly anybody means
+pub(super) fn oddity(text: &str) -> Option<(&'static str, &'static str)> {
+    if text.is_empty() {
+        Some(("is empty", "write a value, or leave it out"))
+    } else if text != text.trim() {
+        Some(("has a blank at an edge, which counts", "leave the blank out"))
+    } else if text.chars().any(is_invisible) {
+        Some(("holds a character that nobody sees", "type it anew"))
+    } else {
+        None
+    }
+}
+
+/// Whether a table that was probably meant to be this one is reported already
+pub(super) fn is_misspelt_table(root: &DeTable<'_>, name: &str) -> bool {
+    let is_meant = |written: &str| !SECTIONS.contains(&written) && nearest(written, &SECTIONS) == Some(name);
+    root.keys().any(|written| is_meant(written.get_ref()))
 }
 
 fn entry<'text>(table: &'text DeTable<'text>, name: &str) -> Option<&'text Spanned<DeValue<'text>>> {

@@ -8,6 +8,9 @@ pub const SELECT_STUB: &str = "__query_select";
 /// The type of the task that runs a statement of the multi-stage query engine
 pub const QUERY_CONTROLLER: &str = "query_controller";
 
+/// The type of the tasks that do its work
+pub const QUERY_WORKER: &str = "query_worker";
+
 /// A task as the Overlord reports it
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -15,11 +18,16 @@ pub struct Task {
     pub kind: String,
     /// Its datasource: what an INSERT writes, or a stub
     pub datasource: String,
-    /// Whose it is, from `spec.query.context` of a `query_controller` task
+    /// Whose it is, from `spec.query.context` of a `query_controller` task, a worker's of its controller
     pub owner: Option<Owner>,
 }
 
 impl Task {
+    /// Whether it runs a statement, or a part of one
+    pub fn is_of_query(&self) -> bool {
+        self.is_query_controller() || self.kind == QUERY_WORKER
+    }
+
     /// Whether it runs a statement
     pub fn is_query_controller(&self) -> bool {
         self.kind == QUERY_CONTROLLER

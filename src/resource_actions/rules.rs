@@ -53,7 +53,7 @@ pub enum Metadata {
     /// READ STATE STATE (but `ROUTINES` and `SCHEMATA`), since Druid sees only the gate's account
     #[default]
     State,
-    /// What Druid's planner asks, which is mostly nothing
+    /// What Druid asks, which is mostly nothing, and READ STATE STATE for servers and other people's queries
     Open,
 }
 

@@ -47,7 +47,7 @@ fn on_datasource(task: &Task, action: Action) -> Needed {
 }
 
 fn submitter_or_state(task: &Task, action: Action) -> Needed {
-    let submitter = if task.is_query_controller() { task.owner.clone() } else { None };
+    let submitter = if task.is_of_query() { task.owner.clone() } else { None };
     Needed::SubmitterOr { submitter, otherwise: ResourceActions::only(ResourceAction::state(action)) }
 }
 
@@ -111,6 +111,7 @@ mod tests {
         assert_eq!(select(TaskUse::Look), "i|alice or READ STATE STATE");
         assert_eq!(select(TaskUse::Cancel), "i|alice or WRITE STATE STATE");
         assert_eq!(needs("query_controller", "a", TaskUse::Look, &rules), "READ DATASOURCE a");
-        assert_eq!(needs("query_worker", SELECT_STUB, TaskUse::Look, &rules), "nobody or READ STATE STATE");
+        assert_eq!(needs("query_worker", SELECT_STUB, TaskUse::Look, &rules), "i|alice or READ STATE STATE");
+        assert_eq!(needs("index", SELECT_STUB, TaskUse::Look, &rules), "nobody or READ STATE STATE");
     }
 }

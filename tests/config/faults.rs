@@ -35,6 +35,12 @@ faults! {
     an_address_without_a_port:
         "0.0.0.0:8443" => "0.0.0.0",
         "proxy.toml:3: listen.address: `0.0.0.0` is no address; write `host:port`, IPv6 as `[::]:8443`";
+    an_address_twice:
+        "\"0.0.0.0:8443\"" => "[\"0.0.0.0:8443\", \"[::]:8443\", \"0.0.0.0:8443\"]",
+        "proxy.toml:3: listen.address: `0.0.0.0:8443` stands twice; write each address once";
+    an_admin_address_where_clients_come_in:
+        "[upstream]" => "[admin]\naddress = \"0.0.0.0:8443\"\n[upstream]",
+        "proxy.toml:7: admin.address: `0.0.0.0:8443` is where clients come in; write another port";
     a_router_with_a_path:
         "http://127.0.0.1:8888" => "http://127.0.0.1:8888/druid",
         "proxy.toml:7: upstream.url: `http://127.0.0.1:8888/druid` is no router's URL; write `http://host:port`, without a path";
@@ -70,7 +76,7 @@ faults! {
         "proxy.toml:14: durable_storage.required: rests on a report, and there is none; name the file that `preflight s3 --json` writes in `report`";
     a_report_without_a_name:
         "[roles.viewer]" => "[durable_storage]\nreport = \"\"\n[roles.viewer]",
-        "proxy.toml:14: durable_storage.report: is empty; name a file, or leave it out where there is none";
+        "proxy.toml:14: durable_storage.report: is empty; write a value, or leave it out";
     a_requirement_that_any_report_meets:
         "[roles.viewer]" => "[durable_storage]\nreport = \"r\"\nrequired = true\n[roles.viewer]",
         "proxy.toml:15: warning: durable_storage.required: any report counts, whichever storage it is of; write `bucket` and `prefix` as Druid's properties have them";
@@ -137,6 +143,14 @@ faults! {
 }
 
 #[test]
+fn a_write_on_the_stub_is_of_use_where_cancelling_asks_for_it() {
+    let text = LEAST.replace("READ DATASOURCE wikipedia", "WRITE DATASOURCE __query_select");
+    assert_eq!(findings(&text).len(), 1);
+    let text = text.replace("[roles.viewer]", "[rules]\ncancel = \"write\"\n[roles.viewer]");
+    assert_eq!(findings(&text), Vec::<String>::new());
+}
+
+#[test]
 fn a_report_of_a_named_place_may_be_required() {
     let place = "bucket = \"druid\"\nprefix = \"p\"\nendpoint = \"https://s3.test\"";
     let storage = format!(
@@ -148,9 +162,10 @@ fn a_report_of_a_named_place_may_be_required() {
 #[test]
 fn all_faults_of_a_file_are_told_at_once_in_its_order() {
     let text = LEAST.replace("0.0.0.0:8443", "x").replace("RS256", "none").replace("READ DATASOURCE", "SEE");
+    let text = text.replace("key = \"server.key\"\n", "");
     let found = findings(&text);
     let lines: Vec<_> = found.iter().map(|finding| finding.split(':').nth(1).unwrap().to_owned()).collect();
-    assert!(found.len() >= 4, "{found:#?}");
+    assert_eq!(found.len(), 4, "one for each mistake: {found:#?}");
     assert!(lines.is_sorted_by_key(|line| line.parse::<usize>().unwrap()), "{found:#?}");
 }
 

@@ -97,6 +97,71 @@ grants = ["READ DATASOURCE wikipedia"]
     }
 }
 
+impl Stage {
+    /// How `check` ends, and what it says
+    fn check(&self) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_msq-gate"));
+        let done = command.args(["check", "--config"]).arg(&self.file).output().unwrap();
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    }
+
+    /// Whatever stops `serve` stops `check`, but for an address that is in use
+    fn check_agrees_with(&self, outcome: &Outcome, id: &str) {
+        let (code, said) = self.check();
+        let expected = if outcome.listens || outcome.said.contains("in use") { 0 } else { 78 };
+        assert_eq!(code, Some(expected), "{id}: serve said {}, check said {said}", outcome.said);
+        let faults: Vec<_> = said.lines().filter(|line| !line.contains(": warning: ")).collect();
+        // What cannot be read at all has a second line, with how many faults there are.
+        assert!(faults.len() <= 2 && (faults.len() < 2 || said.contains(": 1 fault\n")), "{id}: {said}");
+    }
+}
+
+/// Changes of a configuration that keep a gate from starting
+const STOPPERS: &[(&str, &str)] = &[
+    ("[upstream]", "[audit]\nfile = \"missing/audit.jsonl\"\n[upstream]"),
+    ("[upstream]", "[audit]\nfile = \".\"\n[upstream]"),
+    ("[upstream]", "[audit]\nfile = \"server.pem/audit.jsonl\"\n[upstream]"),
+    ("address = \"127.0.0.1:0\"\ncertificate", "address = \"*:8443\"\ncertificate"),
+    ("address = \"127.0.0.1:0\"\ncertificate", "address = \"192.0.2.1:0\"\ncertificate"),
+    ("address = \"127.0.0.1:0\"\ncertificate", "address = \"nobody.invalid:0\"\ncertificate"),
+    ("[admin]\naddress = \"127.0.0.1:0\"", "[admin]\naddress = \"192.0.2.1:0\""),
+    ("url = ", "username = \"gate\"\npassword_env = \"MSQ_GATE_NOT_SET\"\nurl = "),
+    ("url = ", "username = \"gate\"\npassword_file = \"missing\"\nurl = "),
+    ("url = \"http://127.0.0.1:9\"", "url = \"https://127.0.0.1:9\"\nca_file = \"missing\""),
+    ("url = \"http://127.0.0.1:9\"", "url = \"https://127.0.0.1:9\"\nca_file = \"jwks.json\""),
+    ("jwks_file = \"jwks.json\"", "jwks_url = \"https://id/keys\"\nca_file = \"missing\""),
+    ("jwks_file = \"jwks.json\"", "jwks_url = \"https://id/keys\"\nca_file = \"jwks.json\""),
+    ("\"server.pem\"", "\"missing\""),
+    ("\"server.key\"", "\"server.pem\""),
+];
+
+#[test]
+fn whatever_stops_serve_stops_check() {
+    for (from, to) in STOPPERS {
+        let mut stage = Stage::new();
+        stage.replace(from, to);
+        stage.write("proxy.toml", &stage.config);
+        let outcome = stage.start();
+        assert!(!outcome.listens, "{to}");
+        stage.check_agrees_with(&outcome, to);
+    }
+}
+
+#[test]
+fn a_check_leaves_nothing_behind_and_may_be_made_while_the_gate_serves() {
+    let mut stage = Stage::new();
+    let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("address = \"{}\"\ncertificate", busy.local_addr().unwrap());
+    stage.replace("address = \"127.0.0.1:0\"\ncertificate", &address);
+    stage.replace("[upstream]", "[audit]\nfile = \"audit.jsonl\"\n[upstream]");
+    stage.write("proxy.toml", &stage.config);
+    let (code, said) = stage.check();
+    assert!(code == Some(0) && said.contains("warning: listen.address"), "{said}");
+    assert!(!stage.path("audit.jsonl").exists());
+    let names = std::fs::read_dir(stage.folder.path()).unwrap().count();
+    assert_eq!(names, 4, "proxy.toml, certificate, key and key set");
+}
+
 struct Outcome {
     listens: bool,
     code: Option<i32>,
@@ -182,6 +247,7 @@ fn check(id: &str, allowed: &[String]) {
     let config = stage.config.clone();
     stage.write("proxy.toml", config);
     let outcome = stage.start();
+    stage.check_agrees_with(&outcome, id);
     let name = stage.file.file_name().unwrap().to_string_lossy().into_owned();
     assert!(outcome.said.contains(&name), "{id}: it does not name the file: {}", outcome.said);
     if outcome.listens {

@@ -10,6 +10,7 @@
 mod documents;
 mod faults;
 mod hostile;
+mod typed;
 
 use std::path::Path;
 

@@ -3,6 +3,8 @@
 use http::{Method, StatusCode};
 use msq_gate::stand_in::{StandIn, StandInSettings, TaskPace};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::gate::{Answer, TestGate};
 
@@ -112,6 +114,53 @@ async fn where_selects_are_their_owners_the_stub_shows_nothing() {
     let shutdown = format!("/druid/indexer/v1/task/{id}/shutdown");
     assert_eq!(scene.ask(Method::POST, &shutdown, "otto", &["selects"]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(scene.ask(Method::POST, &shutdown, "olga", &[]).await.status, StatusCode::OK);
+}
+
+/// A worker of this task, as the controller submits it to the Overlord
+async fn start_worker(druid: &StandIn, controller: &str, datasource: &str) -> String {
+    let id = format!("{controller}-worker0_0");
+    let worker = json!({
+        "type": "query_worker", "id": id, "controllerTaskId": controller, "dataSource": datasource,
+        "workerNumber": 0, "retry": 0, "context": {},
+    });
+    let mut socket = TcpStream::connect(druid.address()).await.unwrap();
+    let body = worker.to_string();
+    let head = "POST /druid/indexer/v1/task HTTP/1.1\r\nhost: druid\r\nconnection: close\r\ncontent-type: application/json";
+    let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&id), "{answer}");
+    id
+}
+
+#[tokio::test]
+async fn where_selects_are_their_owners_so_are_the_workers_of_them() {
+    let scene = Scene::new("select_tasks = \"owner\"").await;
+    let controller = scene.submit("olga").await;
+    let worker = start_worker(&scene.druid, &controller, "__query_select").await;
+    let orphan = start_worker(&scene.druid, "query-of-nobody", "__query_select").await;
+    let other = start_worker(&scene.druid, "query-of-an-insert", "a").await;
+    for part in ["", "/status", "/reports", "/log"] {
+        let target = |id: &str| format!("/druid/indexer/v1/task/{id}{part}");
+        for id in [&worker, &orphan] {
+            let answer = scene.ask(Method::GET, &target(id), "stan", &["state"]).await;
+            assert_eq!(answer.reason(), None, "{part}");
+            let answer = scene.ask(Method::GET, &target(id), "otto", &["selects"]).await;
+            assert_eq!(answer.reason().as_deref(), Some("not_owner"), "{part}");
+        }
+        assert_eq!(scene.ask(Method::GET, &target(&worker), "olga", &[]).await.reason(), None, "{part}");
+        let answer = scene.ask(Method::GET, &target(&orphan), "olga", &[]).await;
+        assert_eq!(answer.reason().as_deref(), Some("not_owner"), "{part}: nobody is its owner");
+        let answer = scene.ask(Method::GET, &target(&other), "olga", &[]).await;
+        assert_eq!(answer.missing(), ["READ DATASOURCE a"], "{part}");
+    }
+    let shutdown = format!("/druid/indexer/v1/task/{worker}/shutdown");
+    let answer = scene.ask(Method::POST, &shutdown, "olga", &[]).await;
+    assert_eq!(answer.missing(), ["WRITE DATASOURCE __query_select"], "a worker is no query");
+    let statement = format!("/druid/v2/sql/statements/{worker}");
+    let answer = scene.ask(Method::GET, &statement, "olga", &[]).await;
+    assert_eq!(answer.reason().as_deref(), Some("unknown_task"), "a worker is no statement");
 }
 
 #[tokio::test]

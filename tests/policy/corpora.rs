@@ -157,6 +157,14 @@ fn wanted(row: &Value, by_type: bool) -> BTreeSet<String> {
         list("writes", "WRITE DATASOURCE"),
         list("views", "READ VIEW"),
         list("sys", "READ SYSTEM_TABLE"),
+        // The planner asks nothing of the state; what gives the rows does.
+        support::strings(&row["sys"])
+            .iter()
+            .filter(|table| {
+                ["servers", "server_segments", "server_properties", "queries"].contains(&table.as_str())
+            })
+            .map(|_| "READ STATE STATE".to_owned())
+            .collect(),
         list("lookups", "READ LOOKUP"),
         list("set_keys", "WRITE QUERY_CONTEXT")
             .into_iter()

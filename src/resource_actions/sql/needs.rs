@@ -13,6 +13,11 @@ const EXTERNAL: &str = "EXTERNAL";
 /// Tables of `INFORMATION_SCHEMA` that tell of nothing but Druid itself
 const HARMLESS: [&str; 2] = ["ROUTINES", "SCHEMATA"];
 
+/// Tables of `sys` for which Druid's broker asks READ STATE STATE before it gives a row
+/// (`SystemSchema.checkStateReadAccessForServers`), and the one where it asks that for everybody else's rows:
+/// to Druid every query behind the gate is the gate's own
+const OF_THE_STATE: [&str; 4] = ["servers", "server_segments", "server_properties", "queries"];
+
 /// Keys that Druid lets anybody set (`QueryContexts`, `DruidSqlConfig`: the built-in unsecured ones)
 const UNSECURED_KEYS: [&str; 3] = ["sqlQueryId", "sqlStringifyArrays", "dartQueryId"];
 
@@ -39,12 +44,12 @@ pub(super) fn of_mention(mention: &Mention, rules: &Rules) -> Option<BTreeSet<Re
             InputSources::ByType => None,
         },
         Mention::SystemTable(name) => Some(of_system_table(name, rules)),
-        Mention::InformationSchema(name) => Some(of_metadata(HARMLESS.contains(&name.as_str()), rules)),
+        Mention::InformationSchema(name) => Some(of_metadata(What::columns_of(name), rules)),
     }
 }
 
 fn of_system_table(name: &str, rules: &Rules) -> BTreeSet<ResourceAction> {
-    let mut needs = of_metadata(false, rules);
+    let mut needs = of_metadata(What::rows_of(name), rules);
     match rules.system_tables {
         SystemTables::Authorized => needs.extend([ResourceAction::read(ResourceType::SystemTable, name)]),
         SystemTables::Open => {}
@@ -52,12 +57,35 @@ fn of_system_table(name: &str, rules: &Rules) -> BTreeSet<ResourceAction> {
     needs
 }
 
-fn of_metadata(is_harmless: bool, rules: &Rules) -> BTreeSet<ResourceAction> {
-    match rules.metadata {
-        Metadata::State if !is_harmless => {
+/// What a table of metadata tells
+#[derive(Clone, Copy)]
+enum What {
+    /// Nothing but Druid itself
+    Harmless,
+    /// What there is, each caller's own where Druid knew the caller
+    Data,
+    /// How the cluster stands
+    State,
+}
+
+impl What {
+    /// Of a table of `sys`
+    fn rows_of(name: &str) -> Self {
+        if OF_THE_STATE.contains(&name) { Self::State } else { Self::Data }
+    }
+
+    /// Of a table of `INFORMATION_SCHEMA`
+    fn columns_of(name: &str) -> Self {
+        if HARMLESS.contains(&name) { Self::Harmless } else { Self::Data }
+    }
+}
+
+fn of_metadata(what: What, rules: &Rules) -> BTreeSet<ResourceAction> {
+    match (what, rules.metadata) {
+        (What::State, Metadata::State | Metadata::Open) | (What::Data, Metadata::State) => {
             BTreeSet::from([ResourceAction::state(crate::druid::Action::Read)])
         }
-        Metadata::State | Metadata::Open => BTreeSet::new(),
+        (What::Data, Metadata::Open) | (What::Harmless, Metadata::State | Metadata::Open) => BTreeSet::new(),
     }
 }
 
@@ -97,7 +125,13 @@ mod tests {
         let open = Rules { metadata: Metadata::Open, ..state.clone() };
         let both = Rules { system_tables: SystemTables::Authorized, ..state.clone() };
         assert_eq!(sentences(&table, &state).unwrap(), ["READ STATE STATE"]);
-        assert!(sentences(&table, &open).unwrap().is_empty());
+        for table in ["segments", "tasks", "supervisors"] {
+            assert!(sentences(&Mention::SystemTable(table.to_owned()), &open).unwrap().is_empty(), "{table}");
+        }
+        for table in OF_THE_STATE {
+            let table = Mention::SystemTable(table.to_owned());
+            assert_eq!(sentences(&table, &open).unwrap(), ["READ STATE STATE"], "{table:?}");
+        }
         assert_eq!(sentences(&table, &both).unwrap(), ["READ STATE STATE", "READ SYSTEM_TABLE segments"]);
         let schemata = Mention::InformationSchema("SCHEMATA".to_owned());
         assert!(sentences(&schemata, &state).unwrap().is_empty());
