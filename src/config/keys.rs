@@ -71,7 +71,13 @@ pub const KEYS: &[Key] = &[
     key("upstream", "password_file", Unset, "file with the password of `username`"),
     key("upstream", "password_env", Unset, "environment variable with it, in place of a file"),
     key("issuers", "issuer", Required, "the `iss` of its tokens, byte for byte"),
-    key("issuers", "audiences", Required, "a token's `aud` must hold one of these"),
+    key("issuers", "audiences", Required, "a token's audience claim must hold one of these"),
+    key(
+        "issuers",
+        "audience_claim",
+        Value("\"aud\""),
+        "where the audience stands: `client_id` in Cognito's access tokens, `azp` in Keycloak's without an audience mapper",
+    ),
     key(
         "issuers",
         "jwks_file",
@@ -91,12 +97,23 @@ pub const KEYS: &[Key] = &[
         "PEM file with the roots trusted for fetching keys, in place of the system's",
     ),
     key("issuers", "algorithms", Required, "the signature algorithms that count: RS256 … ES256 … EdDSA"),
-    key("issuers", "identity_claim", Value("\"sub\""), "dotted path of the claim that names the caller"),
+    key(
+        "issuers",
+        "identity_claim",
+        Value("\"sub\""),
+        "the claim that names the caller: a dotted path, or a list of names",
+    ),
     key(
         "issuers",
         "roles_claim",
         Value("\"roles\""),
-        "dotted path of the claim with his roles: a string is one role, never split, or a list of strings",
+        "the claim with his roles, a string (one role, never split) or a list of strings: a dotted path, or a list of names such as `[\"resource_access\", \"my.app\", \"roles\"]`",
+    ),
+    key(
+        "issuers",
+        "roles_claim_required",
+        Unset,
+        "whether a token without it is 401 `token_claims`; where not given, it is if a role that this issuer may confer has `denies`",
     ),
     key(
         "issuers",
@@ -220,7 +237,7 @@ pub const KEYS: &[Key] = &[
         "limits",
         "key_refresh_seconds",
         Value("900"),
-        "between two fetches of an issuer's keys; an unknown key asks sooner, at most every 30 s",
+        "between two fetches of an issuer's keys; an unknown key asks sooner, twice in 30 s for one address and ten times in all",
     ),
     key(
         "limits",

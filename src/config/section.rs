@@ -34,6 +34,13 @@ impl<'text> Findings<'text> {
         self.push(offset, key, what.into(), instead.into(), Severity::Error);
     }
 
+    /// An error of another part, whose text says what is wrong, and after a semicolon what to write instead
+    pub(super) fn fault(&mut self, offset: usize, key: &str, error: &dyn std::error::Error) {
+        let text = error.to_string();
+        let (what, instead) = text.split_once("; ").unwrap_or((&text, "mend it"));
+        self.error(offset, key, what, instead);
+    }
+
     pub(super) fn warn(
         &mut self,
         offset: usize,
@@ -187,10 +194,14 @@ impl<'text> Section<'text> {
         Some(strings)
     }
 
+    /// Whether the value of a key is a list
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|value| value.get_ref().as_array().is_some())
+    }
+
     /// A string, or a list of strings with at least one in it
     pub(super) fn one_or_more(&self, key: &str, findings: &mut Findings<'_>) -> Vec<At<String>> {
-        let is_list = self.get(key).is_some_and(|value| value.get_ref().as_array().is_some());
-        if !is_list {
+        if !self.is_list(key) {
             return self.required_string(key, findings).into_iter().collect();
         }
         let strings = self.strings(key, findings).unwrap_or_default();
