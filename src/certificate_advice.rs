@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use x509_parser::oid_registry::{OID_PKCS1_SHA1WITHRSA, Oid, asn1_rs};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::Severity;
+use crate::pem;
+use crate::secret::Shown;
 
 /// ecdsa-with-SHA1 (RFC 3279, section 2.2.3)
 const ECDSA_WITH_SHA1: Oid<'static> = asn1_rs::oid!(1.2.840.10045.4.1);
@@ -27,20 +28,18 @@ pub struct Advice {
 /// Looks at a certificate file and its key file; files that cannot be read are somebody else's to report
 pub fn look_at(certificate: &Path, key: &Path, now: SystemTime) -> Vec<Advice> {
     let mut advice = Vec::new();
-    if let Some(leaf) =
-        CertificateDer::pem_file_iter(certificate).ok().and_then(|mut chain| chain.next()?.ok())
-    {
-        advice.extend(of_certificate(&leaf, now));
+    if let Some(leaf) = pem::certificates(certificate).ok().as_deref().and_then(<[_]>::first) {
+        advice.extend(of_certificate(leaf, now));
     }
     if let Ok(text) = std::fs::read_to_string(certificate)
         && has_junk(&text)
     {
         let text =
-            format!("{}: there is text outside the certificates in it; leave it out", certificate.display());
+            format!("{}: there is text outside the certificates in it; leave it out", Shown(certificate));
         advice.push(Advice { severity: Severity::Warning, text });
     }
     if is_open_to_all(key) {
-        let text = format!("{}: everybody on this machine may read the key; chmod 600 it", key.display());
+        let text = format!("{}: everybody on this machine may read the key; chmod 600 it", Shown(key));
         advice.push(Advice { severity: Severity::Warning, text });
     }
     advice

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 use crate::connector::{Connector, causes, connector};
+use crate::secret::presentable;
 
 /// How long a document may take, all in all
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,7 +67,7 @@ impl Fetcher {
     /// Where the address may not be asked, or gives no small document in time.
     pub async fn document(&self, address: &str, most_bytes: usize) -> Result<Bytes, FetchError> {
         let uri = address.parse::<Uri>().ok().filter(may_be_asked);
-        let uri = uri.ok_or_else(|| FetchError::Address(address.to_owned()))?;
+        let uri = uri.ok_or_else(|| FetchError::Address(presentable(address)))?;
         tokio::time::timeout(PATIENCE, self.fetch(uri, most_bytes)).await.map_err(|_| FetchError::Timeout)?
     }
 

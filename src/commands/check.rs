@@ -8,6 +8,7 @@ use super::{Exit, complain, say};
 use crate::certificate_advice;
 use crate::config::{Config, DurableStorage, Severity, Unproven, UpstreamTls};
 use crate::key_keeper::KeyPlace;
+use crate::secret::{Password, Shown};
 use crate::storage_report;
 use crate::tls::{self, Certificate};
 
@@ -55,7 +56,7 @@ pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
 fn of_report(storage: &DurableStorage) -> Option<String> {
     let report = storage.report.as_ref().filter(|report| report.unproven == Unproven::Refuse)?;
     let error = storage_report::read_now(&report.file).err()?;
-    let file = report.file.display();
+    let file = Shown(&report.file);
     Some(format!(
         "durable_storage.report: {file}: {error}; queries that ask for durable storage are refused until \
          `preflight s3 --json` has written it"
@@ -67,6 +68,11 @@ fn files(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
     if let Err(error) = Certificate::read(&config.listen.certificate, &config.listen.key) {
         faults.push(format!("listen: {error}; `msq-gate certs` makes a pair for development"));
+    }
+    if let Some(account) = &config.upstream.sign_in
+        && let Err(error) = Password::read(&account.password)
+    {
+        faults.push(error.to_string());
     }
     if let UpstreamTls::CaFile(path) = &config.upstream.tls
         && let Err(error) = tls::client(Some(path))
@@ -82,7 +88,7 @@ fn files(config: &Config) -> Vec<String> {
         if let KeyPlace::File(path) = &issuer.keys
             && let Err(error) = crate::authenticate::jwks_file::read(path)
         {
-            faults.push(format!("issuers.jwks_file: {}: {error}", path.display()));
+            faults.push(format!("issuers.jwks_file: {}: {error}", Shown(path)));
         }
         if let Some(path) = &issuer.ca_file
             && let Err(error) = tls::client(Some(path))

@@ -25,6 +25,7 @@ use crate::resource_actions::rules::{
     Cancel, ContextKeys, InputSources, Lookups, Metadata, RawQueryController, SelectTasks, SystemTables,
     TaskInputs,
 };
+use crate::secret::holds_credential;
 
 const SECTIONS: [&str; 9] =
     ["listen", "admin", "upstream", "issuers", "roles", "rules", "limits", "audit", "durable_storage"];
@@ -300,6 +301,10 @@ fn read_issuer(
     findings: &mut Findings<'_>,
 ) -> Option<IssuerConfig> {
     let name = section.required_string("issuer", findings);
+    // Their values are told in logs and records.
+    for key in ["issuer", "jwks_url"] {
+        refuse_credential(section, key, findings);
+    }
     let audiences = section.required_strings("audiences", findings);
     let algorithms = read_algorithms(section, findings);
     let keys = read_key_place(section, name.as_ref(), folder, findings);
@@ -339,6 +344,15 @@ fn read_issuer(
             findings.error(offset, "issuers", what, instead);
             None
         }
+    }
+}
+
+/// A password in an issuer's name or address would stand in logs, metrics and records
+fn refuse_credential(section: &Section<'_>, key: &str, findings: &mut Findings<'_>) {
+    let Some(url) = section.string(key, &mut Findings::new("")) else { return };
+    if holds_credential(&url.value) {
+        let what = "holds what looks like a password, a key or a token";
+        findings.error(url.offset, &section.path(key), what, "write the bare URL: nobody asks for more");
     }
 }
 

@@ -5,6 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Severity};
 use super::keys::of_section;
+use crate::secret::presentable;
 
 /// The text of the file and the faults found in it so far
 #[derive(Debug)]
@@ -53,7 +54,8 @@ impl<'text> Findings<'text> {
 
     fn push(&mut self, offset: usize, key: &str, what: String, instead: String, severity: Severity) {
         let line = self.line(offset);
-        self.faults.push(Fault { line, key: key.to_owned(), what, instead, severity });
+        let [key, what, instead] = [key, &what, &instead].map(presentable);
+        self.faults.push(Fault { line, key, what, instead, severity });
     }
 
     /// All of them, in the order of the file

@@ -15,6 +15,7 @@
 //! - `providers`: oidc-provider and Keycloak, where they are given
 //! - `preflights`: the preflight of durable storage before an S3 of the tests' own
 //! - `hostile`: the catalogue of hostile requests, replayed
+//! - `secrets`: that no byte of a key, a password or a token stands in any output
 //! - `restarts`: torn files, signals, kills: the catalogue's group `reload`
 //! - `lasts`: deadlines, limits, drain
 //! - `live`: before a real Druid, where one is given
@@ -49,6 +50,7 @@ mod refuses;
 mod reloads;
 mod restarts;
 mod scripted;
+mod secrets;
 #[path = "../support/statements.rs"]
 mod statements;
 mod stores;
