@@ -55,7 +55,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            token_bytes: 7168,
+            token_bytes: 12_288,
             leeway: Duration::from_secs(30),
             basic_token: BasicToken::Accepted,
             cache_bytes: 8 << 20,

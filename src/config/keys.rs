@@ -219,7 +219,12 @@ pub const KEYS: &[Key] = &[
     key("limits", "head_bytes", Value("16384"), "of a request's head"),
     key("limits", "head_fields", Value("100"), "header fields of a request"),
     key("limits", "target_bytes", Value("4096"), "of path and query"),
-    key("limits", "token_bytes", Value("7168"), "of a token"),
+    key(
+        "limits",
+        "token_bytes",
+        Value("12288"),
+        "of a token; Entra's with 200 groups has about 11000. As the password of HTTP Basic it takes a third more of `head_bytes`",
+    ),
     key("limits", "body_bytes", Value("1048576"), "of a body with SQL, inflated"),
     key("limits", "task_body_bytes", Value("8388608"), "of a posted task, inflated"),
     key("limits", "json_depth", Value("64"), "levels of arrays and objects"),

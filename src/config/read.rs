@@ -81,11 +81,13 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
     let policy = read_policy(root, &issuers, findings);
     require_roles_claims(&mut issuers, &policy);
     advise(root, &rules_section, &policy, &rules, &issuers, findings);
-    let limits = Limits::read(&Section::of_root(root, "limits", findings), findings);
+    let limits_section = Section::of_root(root, "limits", findings);
+    let limits = Limits::read(&limits_section, findings);
     let audit = read_audit(&Section::of_root(root, "audit", findings), folder, findings);
     let storage = Section::of_root(root, "durable_storage", findings);
     let durable_storage = durable_storage::read(&storage, folder, findings);
     let door = read_door(&rules_section, findings);
+    limits.advise(&limits_section, findings);
     Some(Config {
         listen: listen?,
         admin: admin?,
