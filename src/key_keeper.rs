@@ -18,6 +18,7 @@ use crate::drain;
 use crate::fetch::{FetchError, Fetcher};
 use crate::json;
 use crate::metrics::Metrics;
+use crate::secret::presentable;
 use crate::small_file::SmallFile;
 
 /// Where an issuer's keys come from
@@ -79,8 +80,15 @@ pub enum KeysError {
     #[error("the discovery document is no JSON object")]
     NoDocument,
     /// The discovery document is another issuer's (OpenID Connect Discovery 1.0, section 4.3)
-    #[error("the discovery document is of another issuer")]
-    OtherIssuer,
+    #[error(
+        "the discovery document is of `{found}`, not of `{wanted}`; write `issuer` byte for byte as it says"
+    )]
+    OtherIssuer {
+        /// The configured one
+        wanted: String,
+        /// The one that the document names
+        found: String,
+    },
     /// The discovery document names no keys
     #[error("the discovery document names no `jwks_uri`")]
     NoAddress,
@@ -324,8 +332,10 @@ impl KeyKeeper {
         let address = format!("{base}/.well-known/openid-configuration");
         let document = self.fetcher.document(&address, DISCOVERY_BYTES).await?;
         let document = json::parse(&document, DISCOVERY_DEPTH).map_err(|_| KeysError::NoDocument)?;
-        if document.get("issuer").and_then(Value::as_str) != Some(self.issuer()) {
-            return Err(KeysError::OtherIssuer);
+        let found = document.get("issuer").and_then(Value::as_str);
+        if found != Some(self.issuer()) {
+            let found = presentable(found.unwrap_or("nobody")).chars().take(200).collect();
+            return Err(KeysError::OtherIssuer { wanted: self.issuer().to_owned(), found });
         }
         document.get("jwks_uri").and_then(Value::as_str).map(str::to_owned).ok_or(KeysError::NoAddress)
     }

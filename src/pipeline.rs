@@ -17,6 +17,7 @@ use crate::authorize::{PermittedRequest, Policy, decide, decision};
 use crate::body;
 use crate::config::{Config, Door, Health, Limits};
 use crate::connection::InFlight;
+use crate::connector::why;
 use crate::decision_id::{decision_id, random};
 use crate::druid::endpoint::{Content, Endpoint, Judged};
 use crate::druid::{CanonicalPath, DruidRequest, Method};
@@ -344,7 +345,7 @@ fn druid_request(destination: &Destination, target: String, body: Vec<u8>) -> Dr
 /// Faults that are not the caller's belong in the log, with their cause
 fn log(refusal: &Refusal, decision: &str) {
     if let Refusal::Upstream(error) | Refusal::Task(TaskError::Upstream(error)) = refusal {
-        let cause = std::error::Error::source(error).map(ToString::to_string);
+        let cause = std::error::Error::source(error).map(why);
         tracing::warn!(decision, %error, cause, "Druid gave no answer that can be passed on");
     }
     if let Refusal::Authentication(error) = refusal

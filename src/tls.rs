@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_chain_begins_with_the_certificate_of_the_key() {
-        let Certificates { ca, certificate, key, .. } = Certificates::make(SystemTime::now()).unwrap();
+        let Certificates { ca, certificate, key } = Certificates::make(SystemTime::now()).unwrap();
         let other = Certificates::make(SystemTime::now()).unwrap().key;
         assert!(read(&certificate, &key).is_ok());
         assert!(read(&format!("{certificate}{ca}"), &key).is_ok());

@@ -74,9 +74,12 @@ fn files(config: &Config) -> Vec<String> {
     {
         faults.push(error.to_string());
     }
-    if let UpstreamTls::CaFile(path) = &config.upstream.tls
-        && let Err(error) = tls::client(Some(path))
-    {
+    let trusted = match &config.upstream.tls {
+        UpstreamTls::Plain => Ok(()),
+        UpstreamTls::SystemRoots => tls::client(None).map(drop),
+        UpstreamTls::CaFile(path) => tls::client(Some(path)).map(drop),
+    };
+    if let Err(error) = trusted {
         faults.push(format!("upstream.ca_file: {error}"));
     }
     if let Some(path) = &config.durable_storage.ca_file
@@ -90,8 +93,9 @@ fn files(config: &Config) -> Vec<String> {
         {
             faults.push(format!("issuers.jwks_file: {}: {error}", Shown(path)));
         }
-        if let Some(path) = &issuer.ca_file
-            && let Err(error) = tls::client(Some(path))
+        let is_fetched = !matches!(issuer.keys, KeyPlace::File(_));
+        if (is_fetched || issuer.ca_file.is_some())
+            && let Err(error) = tls::client(issuer.ca_file.as_deref())
         {
             faults.push(format!("issuers.ca_file: {error}"));
         }

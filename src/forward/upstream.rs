@@ -15,7 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
-use crate::connector::{Connector, connector};
+use crate::connector::{Connector, connector, why};
 use crate::secret::Password;
 
 /// How long a pooled connection may idle: well under Jetty's five minutes, so that no POST meets a dead one
@@ -177,8 +177,7 @@ fn classify(error: hyper_util::client::legacy::Error) -> UpstreamError {
     if error.is_connect() {
         UpstreamError::Unreachable(Box::new(error))
     } else {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        UpstreamError::Broken(source.unwrap_or_else(|| error.to_string()))
+        UpstreamError::Broken(why(&error))
     }
 }
 

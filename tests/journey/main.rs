@@ -9,6 +9,7 @@
 //! - `owns`: whose a task is
 //! - `stores`: queries that ask for durable storage, by what a report says of it
 //! - `verifies`: Druid as a third reader of statements
+//! - `reasons`: what operators are told where something cannot be reached
 //! - `records`: what stands in the audit record and in the metrics
 //! - `explains`: what one asks before anything runs
 //! - `keys`, `keys_catalogue`, `reloads`: keys that rotate and issuers that go down; files that change
@@ -45,6 +46,7 @@ mod preflights;
 mod providers;
 #[path = "../support/recipe.rs"]
 mod recipe;
+mod reasons;
 mod records;
 mod refuses;
 mod reloads;
