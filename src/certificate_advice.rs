@@ -83,8 +83,9 @@ fn has_junk(pem: &str) -> bool {
     false
 }
 
+/// Whether everybody on this machine may read a file
 #[cfg(unix)]
-fn is_open_to_all(key: &Path) -> bool {
+pub fn is_open_to_all(key: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(key).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
 }

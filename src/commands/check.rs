@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::load::load;
 use super::{Exit, complain, say};
 use crate::certificate_advice;
-use crate::config::{Config, DurableStorage, Severity, Unproven, UpstreamTls};
+use crate::config::{Config, DurableStorage, PasswordSource, Severity, Unproven, UpstreamTls};
 use crate::key_keeper::KeyPlace;
 use crate::secret::{Password, Shown};
 use crate::storage_report;
@@ -47,7 +47,17 @@ pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
     for warning in warnings {
         complain(format_args!("{}: warning: listen: {}", file.display(), warning.text));
     }
+    if of_password(config) {
+        let text = "upstream.password_file: everybody on this machine may read the password; chmod 600 it";
+        complain(format_args!("{}: warning: {text}", file.display()));
+    }
     errors.into_iter().map(|error| format!("listen: {}", error.text)).collect()
+}
+
+/// Whether everybody may read the password of the gate's account
+fn of_password(config: &Config) -> bool {
+    let source = config.upstream.sign_in.as_ref().map(|account| &account.password);
+    matches!(source, Some(PasswordSource::File(path)) if certificate_advice::is_open_to_all(path))
 }
 
 /// What is unwise: while there is no report, whatever asks for durable storage is refused

@@ -18,7 +18,7 @@ use crate::authenticate::{AbsentRoles, Algorithm, BasicToken, ClaimPath, Issuer,
 use crate::authorize::Policy;
 use crate::authorize::permission::Permission;
 use crate::authorize::policy::{Member, Role};
-use crate::fetch::is_safe_address;
+use crate::fetch::{is_loopback, is_safe_address};
 use crate::key_keeper::KeyPlace;
 use crate::resource_actions::Rules;
 use crate::resource_actions::rules::{
@@ -194,6 +194,20 @@ fn read_upstream(section: &Section<'_>, folder: &Path, findings: &mut Findings<'
         (RouterScheme::Https, Some(file)) => UpstreamTls::CaFile(folder.join(&file.value)),
         (RouterScheme::Https, None) => UpstreamTls::SystemRoots,
     };
+    let is_remote =
+        |router: &Router| !is_loopback(router.authority.rsplit_once(':').map_or("", |(host, _)| host));
+    if sign_in.is_some()
+        && let Some((url, _)) =
+            routers.iter().find(|(_, router)| scheme == RouterScheme::Http && is_remote(router))
+    {
+        let what = "the password of `username` goes to another machine without TLS";
+        findings.warn(
+            url.offset,
+            &section.path("url"),
+            what,
+            "write `https://`, and have the router speak TLS",
+        );
+    }
     let authorities = routers.into_iter().map(|(_, router)| router.authority).collect();
     Some(Upstream { tls, authorities, sign_in })
 }

@@ -44,6 +44,9 @@ faults! {
     a_user_without_a_password:
         "url = " => "username = \"gate\"\nurl = ",
         "proxy.toml:7: upstream.username: has no password; give `password_file` or `password_env`";
+    a_password_that_goes_over_the_network:
+        "url = \"http://127.0.0.1:8888\"" => "url = \"http://druid.test:8888\"\nusername = \"gate\"\npassword_file = \"p\"",
+        "proxy.toml:7: warning: upstream.url: the password of `username` goes to another machine without TLS; write `https://`, and have the router speak TLS";
     a_password_without_a_user:
         "url = " => "password_env = \"X\"\nurl = ",
         "proxy.toml:7: upstream.username: is missing; say whose password that is";
@@ -204,5 +207,15 @@ fn a_claim_may_be_a_dotted_path_or_a_list_of_names() {
         let lines =
             format!("roles_claim = {claim}\nidentity_claim = {claim}\naudience_claim = {claim}\njwks_file");
         assert_eq!(findings(&LEAST.replace("jwks_file", &lines)), Vec::<String>::new(), "{claim}");
+    }
+}
+
+#[test]
+fn a_password_may_go_over_loopback_and_over_tls() {
+    for url in
+        ["http://127.0.0.1:8888", "http://localhost:8888", "http://[::1]:8888", "https://druid.test:8888"]
+    {
+        let signed = format!("{url}\"\nusername = \"gate\"\npassword_file = \"p");
+        assert_eq!(findings(&LEAST.replace("http://127.0.0.1:8888", &signed)), Vec::<String>::new(), "{url}");
     }
 }
