@@ -76,6 +76,18 @@ impl ClaimPath {
         self.names.first().map_or("", String::as_str)
     }
 
+    /// Puts a value there, with the objects that lead to it
+    pub(super) fn put(&self, claims: &mut Map<String, Value>, value: Value) {
+        let Some((last, way)) = self.names.split_last() else { return };
+        let mut place = claims;
+        for name in way {
+            let next = place.entry(name).or_insert_with(|| Value::Object(Map::new()));
+            let Some(object) = next.as_object_mut() else { return };
+            place = object;
+        }
+        place.insert(last.clone(), value);
+    }
+
     /// What stands there
     pub fn find<'a>(&self, claims: &'a Map<String, Value>) -> Found<'a> {
         let mut names = self.names.iter();

@@ -109,6 +109,21 @@ impl Issuer {
         &self.name
     }
 
+    /// What its tokens may be signed with
+    pub fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
+    }
+
+    /// The claims that it reads as this person with these roles, for tokens of development
+    pub fn claims_of(&self, identity: &str, roles: &[String]) -> Map<String, Value> {
+        let mut claims = Map::from_iter([("iss".to_owned(), Value::from(self.name.as_str()))]);
+        let audience = self.audiences.first().map(String::as_str);
+        self.roles_claim.put(&mut claims, roles.to_vec().into());
+        self.audience_claim.put(&mut claims, audience.into());
+        self.identity_claim.put(&mut claims, identity.into());
+        claims
+    }
+
     /// Whether it is limited in what it may confer
     pub fn confers(&self) -> Option<&[String]> {
         self.confers.as_deref()

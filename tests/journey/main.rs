@@ -2,6 +2,7 @@
 //!
 //! - `gate`, `scripted`: a gate, people with tokens and a client; a router that answers byte for byte what
 //!   it is told
+//! - `begins`: the way in that the README shows
 //! - `authenticates`: who is known and who is not, over the wire
 //! - `refuses`: what never reaches Druid, each beside its allowed twin
 //! - `forwards`: what reaches Druid, and how; that nothing is sent twice
@@ -31,6 +32,7 @@
 
 mod answers;
 mod authenticates;
+mod begins;
 mod explains;
 mod forwards;
 mod gate;
