@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::authenticate::KeyStore;
+use crate::connector::why;
 use crate::drain;
 use crate::forward::upstream::Question;
 use crate::live::Live;
@@ -77,6 +78,10 @@ async fn ready(gate: &Gate, keys: &KeyStore) -> Response<Full<Bytes>> {
     let names = gate.config.issuers.iter().map(|issuer| issuer.issuer.name());
     let missing: Vec<_> = names.filter(|name| !keys.has(name)).collect();
     let druid = gate.routers.ask(&Question::get("/status/health"), 1 << 10, PROBE).await;
+    if let Err(error) = &druid {
+        let cause = std::error::Error::source(error).map(why);
+        tracing::warn!(%error, cause, "Druid does not answer to the probe of /readyz");
+    }
     let druid = matches!(druid, Ok((StatusCode::OK, _)));
     let ready = druid && missing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -17,6 +17,7 @@ use aws_lc_rs::hmac;
 use serde_json::{Map, Value, json};
 
 use crate::authenticate::Identity;
+use crate::authenticate::unverified::Mismatch;
 use crate::authorize::Receipt;
 use crate::config::{AuditFile, Statements};
 use crate::durable_storage::Standing;
@@ -220,6 +221,12 @@ impl Record {
         let fields =
             fields.iter().filter_map(|name| Some(((*name).to_owned(), self.fields.get(*name)?.clone())));
         Aside { audit: Arc::clone(&self.audit), decision: self.decision.clone(), fields: fields.collect() }
+    }
+
+    /// Both of two values that do not match; the token itself never stands here
+    pub fn mismatch(&mut self, mismatch: &Mismatch) {
+        let Mismatch { claim, wanted, found } = mismatch;
+        self.set("mismatch", json!({"claim": claim, "wanted": wanted, "found": found.for_operators()}));
     }
 
     /// The task that Druid started

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use x509_parser::oid_registry::{OID_PKCS1_SHA1WITHRSA, Oid, asn1_rs};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::Severity;
+use crate::pem;
+use crate::secret::Shown;
 
 /// ecdsa-with-SHA1 (RFC 3279, section 2.2.3)
 const ECDSA_WITH_SHA1: Oid<'static> = asn1_rs::oid!(1.2.840.10045.4.1);
@@ -27,20 +28,18 @@ pub struct Advice {
 /// Looks at a certificate file and its key file; files that cannot be read are somebody else's to report
 pub fn look_at(certificate: &Path, key: &Path, now: SystemTime) -> Vec<Advice> {
     let mut advice = Vec::new();
-    if let Some(leaf) =
-        CertificateDer::pem_file_iter(certificate).ok().and_then(|mut chain| chain.next()?.ok())
-    {
-        advice.extend(of_certificate(&leaf, now));
+    if let Some(leaf) = pem::certificates(certificate).ok().as_deref().and_then(<[_]>::first) {
+        advice.extend(of_certificate(leaf, now));
     }
     if let Ok(text) = std::fs::read_to_string(certificate)
         && has_junk(&text)
     {
         let text =
-            format!("{}: there is text outside the certificates in it; leave it out", certificate.display());
+            format!("{}: there is text outside the certificates in it; leave it out", Shown(certificate));
         advice.push(Advice { severity: Severity::Warning, text });
     }
     if is_open_to_all(key) {
-        let text = format!("{}: everybody on this machine may read the key; chmod 600 it", key.display());
+        let text = format!("{}: everybody on this machine may read the key; chmod 600 it", Shown(key));
         advice.push(Advice { severity: Severity::Warning, text });
     }
     advice
@@ -70,6 +69,18 @@ fn of_certificate(der: &CertificateDer<'_>, now: SystemTime) -> Vec<Advice> {
     advice
 }
 
+/// Whether the first certificate in a file is past its end, or cannot be read; not where there is no file
+pub fn is_over(path: &Path, now: SystemTime) -> bool {
+    let is_good = |der: &CertificateDer<'_>| {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let parsed = X509Certificate::from_der(der).ok();
+        parsed.is_some_and(|(_, parsed)| {
+            u64::try_from(parsed.validity().not_after.timestamp()).is_ok_and(|end| end > now)
+        })
+    };
+    path.exists() && !pem::certificates(path).ok().as_deref().and_then(<[_]>::first).is_some_and(is_good)
+}
+
 /// Text that is neither in a block nor blank
 fn has_junk(pem: &str) -> bool {
     let mut is_inside = false;
@@ -84,8 +95,9 @@ fn has_junk(pem: &str) -> bool {
     false
 }
 
+/// Whether everybody on this machine may read a file
 #[cfg(unix)]
-fn is_open_to_all(key: &Path) -> bool {
+pub fn is_open_to_all(key: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(key).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
 }

@@ -4,14 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, USER_AGENT};
+use http::header::{ACCEPT, LOCATION, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
-use crate::connector::{Connector, causes, connector};
+use crate::connector::{Connector, connector, why};
+use crate::secret::presentable;
 
 /// How long a document may take, all in all
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,9 +40,17 @@ pub enum FetchError {
     /// It took too long
     #[error("no answer within {} seconds", PATIENCE.as_secs())]
     Timeout,
-    /// Another answer than 200; redirects are not followed
+    /// Another answer than 200
     #[error("the answer has status {}", .0.as_u16())]
     Status(StatusCode),
+    /// A redirect, which is not followed: to where it points
+    #[error("the answer has status {} and points to `{location}`; redirects are not followed: write that address", status.as_u16())]
+    Redirect {
+        /// Its status
+        status: StatusCode,
+        /// Where it points, without a query
+        location: String,
+    },
     /// It is longer than allowed, or broke off
     #[error("the document is longer than {0} bytes, or broke off")]
     Body(usize),
@@ -66,7 +75,7 @@ impl Fetcher {
     /// Where the address may not be asked, or gives no small document in time.
     pub async fn document(&self, address: &str, most_bytes: usize) -> Result<Bytes, FetchError> {
         let uri = address.parse::<Uri>().ok().filter(may_be_asked);
-        let uri = uri.ok_or_else(|| FetchError::Address(address.to_owned()))?;
+        let uri = uri.ok_or_else(|| FetchError::Address(presentable(address)))?;
         tokio::time::timeout(PATIENCE, self.fetch(uri, most_bytes)).await.map_err(|_| FetchError::Timeout)?
     }
 
@@ -77,8 +86,12 @@ impl Fetcher {
         let json = http::HeaderValue::from_static("application/json, application/jwk-set+json");
         request.headers_mut().insert(ACCEPT, json);
         request.headers_mut().insert(USER_AGENT, http::HeaderValue::from_static("msq-gate"));
-        let answer =
-            self.client.request(request).await.map_err(|error| FetchError::NoAnswer(causes(&error)))?;
+        let answer = self.client.request(request).await.map_err(|error| FetchError::NoAnswer(why(&error)))?;
+        if let (true, Some(location)) = (answer.status().is_redirection(), answer.headers().get(LOCATION)) {
+            let location = presentable(&String::from_utf8_lossy(location.as_bytes()));
+            let (status, location) = (answer.status(), location.chars().take(200).collect());
+            return Err(FetchError::Redirect { status, location });
+        }
         if answer.status() != StatusCode::OK {
             return Err(FetchError::Status(answer.status()));
         }

@@ -3,6 +3,7 @@
 //! An issuer's keys come from a file, an address, or the address that its discovery document names (OpenID
 //! Connect Discovery 1.0). The last good set serves until it is too old; what cannot be had is 503, not 401.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crate::drain;
 use crate::fetch::{FetchError, Fetcher};
 use crate::json;
 use crate::metrics::Metrics;
+use crate::secret::presentable;
 use crate::small_file::SmallFile;
 
 /// Where an issuer's keys come from
@@ -50,8 +52,11 @@ pub struct Rhythm {
     pub stale: Duration,
 }
 
-/// The least time between two fetches for unknown keys: ten thousand of them cost one fetch
-const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(30);
+/// Within this time so many fetches for unknown keys are made of an issuer, and so many for one address: ten
+/// thousand junk keys cost a few fetches, and one junk key keeps nobody's new key out
+const SEARCH_WINDOW: Duration = Duration::from_secs(30);
+const SEARCHES_OF_AN_ISSUER: usize = 10;
+const SEARCHES_FOR_AN_ADDRESS: usize = 2;
 /// A file is at hand: it is looked at as often as it may change
 const FILE_REFRESH: Duration = Duration::from_secs(10);
 /// The first pause after a failure; each further one doubles it
@@ -75,8 +80,15 @@ pub enum KeysError {
     #[error("the discovery document is no JSON object")]
     NoDocument,
     /// The discovery document is another issuer's (OpenID Connect Discovery 1.0, section 4.3)
-    #[error("the discovery document is of another issuer")]
-    OtherIssuer,
+    #[error(
+        "the discovery document is of `{found}`, not of `{wanted}`; write `issuer` byte for byte as it says"
+    )]
+    OtherIssuer {
+        /// The configured one
+        wanted: String,
+        /// The one that the document names
+        found: String,
+    },
     /// The discovery document names no keys
     #[error("the discovery document names no `jwks_uri`")]
     NoAddress,
@@ -114,10 +126,24 @@ impl Way {
     }
 }
 
+/// What came of looking for a key that is not known
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// Keys were fetched for this: it is worth trying again
+    Fetched,
+    /// Keys were fetched for somebody else, maybe asked for before this key was there
+    Joined,
+    /// The issuer gives none, so nobody can say whether the key is one of its
+    Failed,
+    /// There were fetches enough just now
+    Held,
+}
+
 #[derive(Debug, Default)]
 struct State {
     last_success: Option<Instant>,
-    last_wanted: Option<Instant>,
+    /// The fetches for unknown keys of late: when, and for which address
+    searches: Vec<(Instant, IpAddr)>,
     /// Whether a fetch for an unknown key is under way, for all who come meanwhile
     is_wanted: bool,
     failures: u32,
@@ -213,29 +239,34 @@ impl KeyKeeper {
         self.source == *source && self.rhythm == rhythm
     }
 
-    /// Somebody came with a key that is not known: waits for one fetch, unless there was one for this just now
-    ///
-    /// Whether keys were fetched while he waited, so that it is worth trying again.
-    pub async fn fetch_for_unknown_key(&self) -> bool {
+    /// Somebody came with a key that is not known: waits for one fetch, unless there were enough just now
+    pub async fn search(&self, client: IpAddr) -> Search {
         let mut fetches = self.fetches.subscribe();
         let before = *fetches.borrow_and_update();
-        if !self.may_fetch_for_unknown_key() {
-            return false;
+        if let Some(found) = self.may_search(client) {
+            self.wanted.notify_one();
+            if fetches.wait_for(|count| *count > before).await.is_ok() && self.state().failures == 0 {
+                return found;
+            }
         }
-        self.wanted.notify_one();
-        fetches.wait_for(|count| *count > before).await.is_ok()
+        if self.state().failures == 0 { Search::Held } else { Search::Failed }
     }
 
-    /// Who comes while a fetch is under way waits for that one; who comes soon after is told no
-    fn may_fetch_for_unknown_key(&self) -> bool {
+    /// Who comes while a fetch is under way waits for that one; who asks too often is told at once
+    fn may_search(&self, client: IpAddr) -> Option<Search> {
         let mut state = self.state();
-        let now = Instant::now();
-        let rested = state.last_wanted.is_none_or(|last| now.duration_since(last) >= UNKNOWN_KEY_PAUSE);
-        if !state.is_wanted && rested {
-            state.last_wanted = Some(now);
-            state.is_wanted = true;
+        if state.is_wanted {
+            return Some(Search::Joined);
         }
-        state.is_wanted
+        let (now, address) = (Instant::now(), network(client));
+        state.searches.retain(|(when, _)| now.duration_since(*when) < SEARCH_WINDOW);
+        let of_address = state.searches.iter().filter(|(_, other)| *other == address).count();
+        if state.searches.len() >= SEARCHES_OF_AN_ISSUER || of_address >= SEARCHES_FOR_AN_ADDRESS {
+            return None;
+        }
+        state.searches.push((now, address));
+        state.is_wanted = true;
+        Some(Search::Fetched)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -301,10 +332,20 @@ impl KeyKeeper {
         let address = format!("{base}/.well-known/openid-configuration");
         let document = self.fetcher.document(&address, DISCOVERY_BYTES).await?;
         let document = json::parse(&document, DISCOVERY_DEPTH).map_err(|_| KeysError::NoDocument)?;
-        if document.get("issuer").and_then(Value::as_str) != Some(self.issuer()) {
-            return Err(KeysError::OtherIssuer);
+        let found = document.get("issuer").and_then(Value::as_str);
+        if found != Some(self.issuer()) {
+            let found = presentable(found.unwrap_or("nobody")).chars().take(200).collect();
+            return Err(KeysError::OtherIssuer { wanted: self.issuer().to_owned(), found });
         }
         document.get("jwks_uri").and_then(Value::as_str).map(str::to_owned).ok_or(KeysError::NoAddress)
+    }
+}
+
+/// An address, of IPv6 the network that one household or host has
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        version_4 @ IpAddr::V4(_) => version_4,
     }
 }
 
@@ -339,6 +380,33 @@ mod tests {
         assert!(!store.has("i"), "what it fetches too late is dropped");
         same.fetch().await;
         assert!(store.has("i"));
+    }
+
+    #[test]
+    fn junk_of_one_address_leaves_room_for_the_keys_of_others() {
+        let keeper = keeper(PathBuf::from("none"), &Arc::new(KeyStore::new()));
+        let asks = |address: &str| {
+            let may = keeper.may_search(address.parse().unwrap()).is_some();
+            keeper.state().is_wanted = false;
+            may
+        };
+        assert_eq!([asks("10.0.0.1"), asks("10.0.0.1"), asks("10.0.0.1")], [true, true, false]);
+        assert_eq!([asks("::ffff:10.0.0.1"), asks("10.0.0.2")], [false, true]);
+        assert_eq!([asks("2001:db8::1"), asks("2001:db8::2"), asks("2001:db8::3")], [true, true, false]);
+        assert!(asks("2001:db8:0:1::1"));
+        let more = (3..99).filter(|last| asks(&format!("10.0.0.{last}"))).count();
+        assert_eq!(more, SEARCHES_OF_AN_ISSUER - 6, "and all of them together cost no more than this");
+    }
+
+    #[test]
+    fn who_comes_while_a_fetch_is_under_way_waits_for_it_whatever_he_asked_before() {
+        let keeper = keeper(PathBuf::from("none"), &Arc::new(KeyStore::new()));
+        let client = "10.0.0.1".parse().unwrap();
+        assert_eq!(keeper.may_search(client), Some(Search::Fetched));
+        for _ in 0..9 {
+            assert_eq!(keeper.may_search(client), Some(Search::Joined));
+        }
+        assert_eq!(keeper.state().searches.len(), 1);
     }
 
     #[tokio::test]

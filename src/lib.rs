@@ -67,6 +67,8 @@ pub mod metrics;
 pub mod decision_id;
 pub mod drain;
 pub mod small_file;
+pub mod pem;
+pub mod secret;
 
 // What puts them together, and what people type.
 pub mod admin;

@@ -58,11 +58,13 @@ impl Gate {
                 json!({"role": role.name, "grants": sentences(&role.grants), "denies": sentences(&role.denies)})
             })
             .collect();
+        let listed = identity.listed_roles();
         let names: Vec<_> = roles.iter().filter_map(|role| role.get("role")).collect();
         json!({
             "identity": identity.subject(),
             "issuer": identity.issuer(),
             "roles": names,
+            "rolesClaim": {"claim": listed.claim, "found": listed.listed},
             "grants": roles,
             "expires": humantime::format_rfc3339_seconds(identity.expires_at()).to_string(),
         })

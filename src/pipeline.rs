@@ -11,11 +11,13 @@ use hyper::body::{Body, Incoming};
 use serde_json::Value;
 
 use crate::audit::{Audit, Record};
+use crate::authenticate::unverified::Mismatch;
 use crate::authenticate::{AuthenticationError, Authenticator, Identity};
 use crate::authorize::{PermittedRequest, Policy, decide, decision};
 use crate::body;
 use crate::config::{Config, Door, Health, Limits};
 use crate::connection::InFlight;
+use crate::connector::why;
 use crate::decision_id::{decision_id, random};
 use crate::druid::endpoint::{Content, Endpoint, Judged};
 use crate::druid::{CanonicalPath, DruidRequest, Method};
@@ -23,7 +25,7 @@ use crate::forward::answer::AnswerBody;
 use crate::forward::{self, Patiences, Routers};
 use crate::head::{self, HeadLimits};
 use crate::judge::{Judge, JudgeError};
-use crate::key_keeper::KeyKeeper;
+use crate::key_keeper::{KeyKeeper, Search};
 use crate::metrics::{JudgedFrom, Metrics};
 use crate::outgoing::OutgoingBody;
 use crate::refusal::Refusal;
@@ -96,7 +98,7 @@ impl Gate {
             Record::begin(Arc::clone(&self.audit), decision.clone(), client, head.method.as_str());
         let mut body = Some(body);
         let mut subject = None;
-        match self.judge_and_forward(&head, &mut body, &mut record, &mut subject).await {
+        match self.judge_and_forward(&head, client, &mut body, &mut record, &mut subject).await {
             Ok(Answered::Own(body)) => {
                 let mut answer = respond::own_answer(&body);
                 if let Ok(decision) = decision.parse() {
@@ -124,6 +126,7 @@ impl Gate {
     async fn judge_and_forward(
         &self,
         head: &Parts,
+        client: SocketAddr,
         body: &mut Option<Incoming>,
         record: &mut Record,
         subject: &mut Option<Identity>,
@@ -131,7 +134,7 @@ impl Gate {
         let limits = HeadLimits { target_bytes: self.limits.target_bytes, fields: self.limits.head_fields };
         head::check(head, limits)?;
         let path = CanonicalPath::parse(head.uri.path())?;
-        let identity = match self.authenticate(head).await {
+        let identity = match self.authenticate(head, client).await {
             Err(AuthenticationError::NoToken) if self.door.health == Health::Public => {
                 return Ok(Answered::Druid(self.forward(self.public(head, &path)?, head, record).await?));
             }
@@ -156,16 +159,25 @@ impl Gate {
         Ok(Answered::Druid(self.forward(permitted, head, record).await?))
     }
 
-    /// Who asks; where his key is not known, it is looked for once
-    async fn authenticate(&self, head: &Parts) -> Result<Identity, AuthenticationError> {
-        let verified = self.authenticator.authenticate(&head.headers, SystemTime::now());
-        let Err(AuthenticationError::UnknownKey { issuer }) = &verified else { return verified };
-        match self.keeper_of(issuer) {
-            Some(keeper) if keeper.fetch_for_unknown_key().await => {
-                self.authenticator.authenticate(&head.headers, SystemTime::now())
+    /// Who asks; where his key is not known, it is looked for
+    ///
+    /// Twice at most: a fetch that was under way when he came may have begun before his key was there.
+    async fn authenticate(&self, head: &Parts, client: SocketAddr) -> Result<Identity, AuthenticationError> {
+        let known = || self.authenticator.authenticate(&head.headers, SystemTime::now());
+        let mut verified = known();
+        for _ in 0..2 {
+            let Err(AuthenticationError::UnknownKey { issuer, .. }) = &verified else { break };
+            let Some(keeper) = self.keeper_of(issuer) else { break };
+            match keeper.search(client.ip()).await {
+                Search::Fetched => return known(),
+                Search::Joined => verified = known(),
+                Search::Held => break,
+                Search::Failed => {
+                    return Err(AuthenticationError::KeysUnavailable { issuer: issuer.clone() });
+                }
             }
-            Some(_) | None => verified,
         }
+        verified
     }
 
     /// The keeper of this issuer's keys
@@ -287,6 +299,9 @@ impl Gate {
         mut record: Record,
     ) -> Response<http_body_util::Full<bytes::Bytes>> {
         let challenges = if let Refusal::Authentication(error) = refusal {
+            if let Some(mismatch) = error.mismatch() {
+                record.mismatch(&mismatch);
+            }
             self.authenticator.challenges(error)
         } else {
             Vec::new()
@@ -330,8 +345,14 @@ fn druid_request(destination: &Destination, target: String, body: Vec<u8>) -> Dr
 /// Faults that are not the caller's belong in the log, with their cause
 fn log(refusal: &Refusal, decision: &str) {
     if let Refusal::Upstream(error) | Refusal::Task(TaskError::Upstream(error)) = refusal {
-        let cause = std::error::Error::source(error).map(ToString::to_string);
+        let cause = std::error::Error::source(error).map(why);
         tracing::warn!(decision, %error, cause, "Druid gave no answer that can be passed on");
+    }
+    if let Refusal::Authentication(error) = refusal
+        && let Some(Mismatch { claim, wanted, found }) = error.mismatch()
+    {
+        let found = found.for_operators();
+        tracing::info!(decision, claim, ?wanted, found, "a token does not match the configuration");
     }
     if let Refusal::Internal | Refusal::Judge(JudgeError::Failed) = refusal {
         tracing::error!(decision, error = %refusal, "the gate failed");

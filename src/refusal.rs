@@ -1,5 +1,7 @@
 //! Every way not to forward a request, and the closed list of reasons
 
+use std::time::Duration;
+
 use crate::authenticate::AuthenticationError;
 use crate::authenticate::error::CredentialsFault;
 use crate::authorize::{Denied, DeniedReason};
@@ -73,6 +75,9 @@ pub enum Refusal {
     #[error("the gate failed")]
     Internal,
 }
+
+/// An issuer that is down is asked again after some seconds
+const KEYS_RETRY: Duration = Duration::from_secs(5);
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident => $code:literal,)*) => {
@@ -250,6 +255,12 @@ impl Refusal {
             ),
         ];
         met.into_iter().find_map(|(is_met, limit)| is_met.then_some(limit))
+    }
+
+    /// How long to wait before another try, where that is worth one
+    pub fn retry_after(&self) -> Option<Duration> {
+        let for_keys = matches!(self, Self::Authentication(AuthenticationError::KeysUnavailable { .. }));
+        for_keys.then_some(KEYS_RETRY)
     }
 
     /// Whether nothing that follows on the connection can be trusted to be a request (RFC 9112, section 6.3)

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
@@ -131,6 +131,9 @@ pub fn refusal(refusal: &Refusal, circumstances: &Circumstances<'_>) -> Response
         && let Ok(allowed) = HeaderValue::from_str(&words(allowed))
     {
         headers.insert(ALLOW, allowed);
+    }
+    if let Some(pause) = refusal.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(pause.as_secs()));
     }
     if !circumstances.keep_alive {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit::{self, Audit};
 use crate::authenticate::{Authenticator, KeyStore, Settings, SettingsFault};
-use crate::config::{Config, IssuerConfig, Located, PasswordSource, Severity, UpstreamTls};
+use crate::config::{Config, IssuerConfig, Located, Severity, SignIn, UpstreamTls};
 use crate::decision_id::random;
 use crate::fetch::Fetcher;
 use crate::forward::Routers;
@@ -22,6 +22,7 @@ use crate::key_keeper::{KeyKeeper, KeyPlace, Rhythm, Source};
 use crate::live::Live;
 use crate::metrics::{Metrics, Reload};
 use crate::pipeline::Gate;
+use crate::secret::{Password, PasswordFault};
 use crate::storage_report::{self, ReportKeeper, StorageWatch};
 use crate::tasks::Tasks;
 use crate::tls::{self, Certificate, TlsError};
@@ -51,8 +52,8 @@ pub enum StartError {
         error: io::Error,
     },
     /// The password of the gate's account is not there
-    #[error("the password of the gate's account: {0}")]
-    Password(String),
+    #[error(transparent)]
+    Password(#[from] PasswordFault),
     /// An address cannot be bound
     #[error("{address} cannot be bound: {source}")]
     Bind {
@@ -418,9 +419,8 @@ fn routers(config: &Config) -> Result<Routers, StartError> {
         UpstreamTls::CaFile(file) => Some(tls::client(Some(file))?),
     };
     let sign_in = config.upstream.sign_in.as_ref();
-    let sign_in =
-        sign_in.map(|account| Ok((account.username.clone(), password(&account.password)?))).transpose();
-    let sign_in = sign_in.map_err(StartError::Password)?;
+    let read = |account: &SignIn| Ok((account.username.clone(), Password::read(&account.password)?));
+    let sign_in = sign_in.map(read).transpose().map_err(StartError::Password)?;
     let router = |authority: &String| {
         let settings = UpstreamSettings {
             authority: authority.clone(),
@@ -428,20 +428,7 @@ fn routers(config: &Config) -> Result<Routers, StartError> {
             sign_in: sign_in.clone(),
             connect: config.limits.connect,
         };
-        Upstream::new(settings).map_err(|_| StartError::Password("it cannot stand in a header".to_owned()))
+        Upstream::new(settings).map_err(|_| StartError::Password(PasswordFault::NotAHeader))
     };
     Ok(Routers::new(config.upstream.authorities.iter().map(router).collect::<Result<_, _>>()?))
-}
-
-fn password(source: &PasswordSource) -> Result<String, String> {
-    match source {
-        PasswordSource::File(path) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-        }
-        PasswordSource::Environment(name) => {
-            std::env::var(name).map_err(|_| format!("the environment variable `{name}` is not set"))
-        }
-    }
 }

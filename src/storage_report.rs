@@ -17,6 +17,7 @@ use crate::durable_storage::standing::Finding;
 use crate::durable_storage::{Gist, ReportError, Site, Standing, Unusable};
 use crate::live::Live;
 use crate::resource_actions::Storage;
+use crate::secret::Shown;
 use crate::small_file::{self, SmallFile};
 use crate::watch_files::Watcher;
 
@@ -94,7 +95,7 @@ impl ReportKeeper {
 
     /// A report takes the place of the last good one; what is none is logged
     fn put(&self, read: Result<Gist, FileError>) {
-        let file = self.file().display();
+        let file = Shown(self.file());
         match read {
             Ok(gist) => {
                 *self.gist.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(gist));
@@ -171,7 +172,7 @@ impl StorageWatch {
             "state": standing.state(),
             "ageSeconds": standing.age.map(|age| age.as_secs()),
             "missing": standing.missing(),
-            "file": self.keeper.file().display().to_string(),
+            "file": Shown(self.keeper.file()).to_string(),
             "required": self.unproven == Unproven::Refuse,
             "message": standing.to_string(),
         })
@@ -181,7 +182,7 @@ impl StorageWatch {
     fn tell(&self, before: Option<&Finding>, now: SystemTime) -> Finding {
         let standing = self.standing(now);
         if before != Some(&standing.finding) {
-            let (state, file) = (standing.state(), self.keeper.file().display());
+            let (state, file) = (standing.state(), Shown(self.keeper.file()));
             if standing.is_proven() {
                 tracing::info!(state, %file, "durable storage: {standing}");
             } else {

@@ -1,36 +1,41 @@
 //! TLS: the server's settings and those towards Druid, from PEM files
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
+use crate::pem::{self, PemError};
+use crate::secret::Shown;
+
 /// Why there is no TLS
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A PEM file cannot be read
-    #[error("{}: {source}", path.display())]
-    Pem {
-        /// The file
-        path: PathBuf,
-        /// Why
-        source: rustls::pki_types::pem::Error,
-    },
-    /// A certificate file holds none
-    #[error("{}: there is no certificate in it", .0.display())]
-    NoCertificate(PathBuf),
-    /// Certificate and key do not go together, or cannot be used
+    /// A PEM file gives nothing
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// The key is another certificate's
+    #[error(
+        "the key is not the one of the certificate; give the key that the certificate was asked for with"
+    )]
+    OtherKey,
+    /// The server's certificate does not come first in its file
+    #[error(
+        "the chain stands in the wrong order: the server's certificate is number {0} and has to be the first, then \
+         the one that signed it, and so on"
+    )]
+    ChainOrder(usize),
+    /// The key, or the certificate, cannot be used; the library's own words, which are of neither's content
     #[error("the certificate and its key cannot be used: {0}")]
     Certificate(#[source] rustls::Error),
     /// The system trusts nobody
-    #[error("the system has no trusted roots; give `ca_file`")]
-    NoRoots,
+    #[error("the system has no trusted roots{0}; give `ca_file`")]
+    NoRoots(String),
 }
 
 /// The one source of cryptography, for TLS and tokens
@@ -51,10 +56,12 @@ impl Certificate {
     ///
     /// Where the files cannot be read, or do not go together.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let chain = certificates(certificate)?;
-        let pem = |source| TlsError::Pem { path: key.to_owned(), source };
-        let key = PrivateKeyDer::from_pem_file(key).map_err(pem)?;
-        let pair = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::Certificate)?;
+        let chain = pem::certificates(certificate)?;
+        let key = pem::private_key(key)?;
+        let pair = match CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider()) {
+            Ok(pair) => pair,
+            Err(error) => return Err(why_no_pair(&chain, &key, error)),
+        };
         Ok(Self { current: RwLock::new(Arc::new(pair)) })
     }
 
@@ -62,6 +69,22 @@ impl Certificate {
     pub fn replace(&self, new: Self) {
         let new = new.current.into_inner().unwrap_or_else(PoisonError::into_inner);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+}
+
+/// What is wrong with a chain and a key that do not go together
+fn why_no_pair(
+    chain: &[CertificateDer<'static>],
+    key: &PrivateKeyDer<'static>,
+    error: rustls::Error,
+) -> TlsError {
+    let fits = |certificate: &CertificateDer<'static>| {
+        CertifiedKey::from_der(vec![certificate.clone()], key.clone_key(), &provider()).is_ok()
+    };
+    match (chain.iter().position(fits), &error) {
+        (Some(position), _) if position > 0 => TlsError::ChainOrder(position + 1),
+        (_, rustls::Error::InconsistentKeys(_)) => TlsError::OtherKey,
+        _ => TlsError::Certificate(error),
     }
 }
 
@@ -99,12 +122,29 @@ pub fn server(certificate: &Arc<Certificate>) -> Result<ServerConfig, TlsError> 
 /// Where there are no roots to trust.
 pub fn client(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
-    let trusted = match ca_file {
-        Some(path) => certificates(path)?,
-        None => rustls_native_certs::load_native_certs().certs,
+    let (trusted, trouble) = match ca_file {
+        Some(path) => (pem::certificates(path)?, String::new()),
+        None => system_roots(),
     };
     roots.add_parsable_certificates(trusted);
-    if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(client_with(roots)) }
+    if roots.is_empty() { Err(TlsError::NoRoots(trouble)) } else { Ok(client_with(roots)) }
+}
+
+/// The roots that the system trusts, and what is wrong where SSL_CERT_FILE or SSL_CERT_DIR name others
+fn system_roots() -> (Vec<CertificateDer<'static>>, String) {
+    let found = rustls_native_certs::load_native_certs();
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(|name| {
+        let path = std::env::var_os(name)?;
+        Some(format!("{name} names {}", Shown(Path::new(&path))))
+    });
+    let trouble = match found.errors.is_empty() && !found.certs.is_empty() {
+        true => String::new(),
+        false => named.map(|named| format!(": {named}, which gives none that can be used")).collect(),
+    };
+    if !trouble.is_empty() {
+        tracing::warn!("the system's trusted roots{trouble}");
+    }
+    (found.certs, trouble)
 }
 
 /// For a client that speaks plain HTTP only: it trusts nobody
@@ -121,9 +161,29 @@ fn client_with(roots: RootCertStore) -> ClientConfig {
         .with_no_client_auth()
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = |source| TlsError::Pem { path: path.to_owned(), source };
-    let chain: Vec<_> =
-        CertificateDer::pem_file_iter(path).map_err(pem)?.collect::<Result<_, _>>().map_err(pem)?;
-    if chain.is_empty() { Err(TlsError::NoCertificate(path.to_owned())) } else { Ok(chain) }
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::development::Certificates;
+
+    fn read(chain: &str, key: &str) -> Result<Certificate, TlsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key_file) = (folder.path().join("server.pem"), folder.path().join("server.key"));
+        std::fs::write(&certificate, chain).unwrap();
+        std::fs::write(&key_file, key).unwrap();
+        Certificate::read(&certificate, &key_file)
+    }
+
+    #[test]
+    fn a_chain_begins_with_the_certificate_of_the_key() {
+        let Certificates { ca, certificate, key } = Certificates::make(SystemTime::now()).unwrap();
+        let other = Certificates::make(SystemTime::now()).unwrap().key;
+        assert!(read(&certificate, &key).is_ok());
+        assert!(read(&format!("{certificate}{ca}"), &key).is_ok());
+        assert!(matches!(read(&format!("{ca}{certificate}"), &key), Err(TlsError::ChainOrder(2))));
+        assert!(matches!(read(&certificate, &other), Err(TlsError::OtherKey)));
+        assert!(matches!(read(&format!("{ca}{certificate}"), &other), Err(TlsError::OtherKey)));
+    }
 }

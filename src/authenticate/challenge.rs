@@ -19,7 +19,7 @@ pub(super) fn challenges(error: &AuthenticationError, basic: BasicToken) -> Vec<
         | AuthenticationError::Signature
         | AuthenticationError::Expired
         | AuthenticationError::NotYetValid
-        | AuthenticationError::UnknownIssuer
+        | AuthenticationError::UnknownIssuer { .. }
         | AuthenticationError::Audience { .. }
         | AuthenticationError::Claims(_) => invalid_token(error),
     };
@@ -46,6 +46,7 @@ fn describable(character: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authenticate::unverified::Unverified;
 
     #[test]
     fn each_scheme_has_its_own_line_and_only_a_bad_token_an_error() {
@@ -65,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_description_cannot_end_its_quotes() {
-        let error = AuthenticationError::Audience { audiences: "a\", x=\\\"é\r\n".to_owned() };
+        let (claim, found) = ("aud".to_owned(), Unverified::of(None));
+        let error = AuthenticationError::Audience { claim, audiences: "a\", x=\\\"é\r\n".to_owned(), found };
         let challenge = challenges(&error, BasicToken::Refused).join("");
         assert!(challenge.ends_with("a', x=''???\""), "{challenge}");
     }

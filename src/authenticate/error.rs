@@ -3,6 +3,8 @@
 //! Messages are for the caller: what is wrong and what to do. They name the configuration's words, never the
 //! token's: nothing of an unverified token is repeated.
 
+use super::token_kind::OtherKind;
+use super::unverified::{Mismatch, Unverified};
 use crate::json::JsonError;
 
 /// Why there is no verified identity
@@ -28,6 +30,10 @@ pub enum AuthenticationError {
     UnknownKey {
         /// The configured issuer
         issuer: String,
+        /// The key ids that it has
+        known: Vec<String>,
+        /// The one that the token names
+        found: Unverified,
     },
     /// More of the issuer's keys fit than are tried
     #[error("too many of the issuer's keys fit the token; the issuer has to name one by `kid`")]
@@ -46,12 +52,21 @@ pub enum AuthenticationError {
     NotYetValid,
     /// `iss` is missing or not a configured issuer
     #[error("the token's `iss` is not an issuer that is accepted here; get a token from one that is")]
-    UnknownIssuer,
-    /// `aud` is missing or holds none of the configured audiences
-    #[error("the token's `aud` does not name this service; ask the issuer for a token for {audiences}")]
+    UnknownIssuer {
+        /// The configured issuers
+        known: Vec<String>,
+        /// What the token says
+        found: Unverified,
+    },
+    /// `aud`, or what stands for it, is missing or holds none of the configured audiences
+    #[error("the token's `{claim}` does not name this service; ask the issuer for a token for {audiences}")]
     Audience {
+        /// The configured claim
+        claim: String,
         /// The configured audiences, comma-separated
         audiences: String,
+        /// What the token says
+        found: Unverified,
     },
     /// A claim is missing or is not what it should be
     #[error(transparent)]
@@ -65,6 +80,26 @@ pub enum AuthenticationError {
 }
 
 impl AuthenticationError {
+    /// What did not match, for the log and the record, never for an answer
+    pub fn mismatch(&self) -> Option<Mismatch> {
+        let (claim, wanted, found) = match self {
+            Self::UnknownIssuer { known, found } => ("iss", known.clone(), found),
+            Self::UnknownKey { known, found, .. } => ("kid", known.clone(), found),
+            Self::Audience { claim, audiences, found } => (claim.as_str(), vec![audiences.clone()], found),
+            Self::NoToken
+            | Self::Credentials(_)
+            | Self::Malformed(_)
+            | Self::Algorithm { .. }
+            | Self::AmbiguousKey { .. }
+            | Self::Signature
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::Claims(_)
+            | Self::KeysUnavailable { .. } => return None,
+        };
+        Some(Mismatch { claim: claim.to_owned(), wanted, found: found.clone() })
+    }
+
     /// The reason code of the answer and of the audit record
     pub fn reason(&self) -> &'static str {
         match self {
@@ -75,7 +110,7 @@ impl AuthenticationError {
             Self::Signature => "token_signature",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
-            Self::UnknownIssuer => "token_issuer",
+            Self::UnknownIssuer { .. } => "token_issuer",
             Self::Audience { .. } => "token_audience",
             Self::Claims(_) => "token_claims",
             Self::KeysUnavailable { .. } => "keys_unavailable",
@@ -105,7 +140,7 @@ pub enum CredentialsFault {
     #[error("`Bearer` has to be followed by one token and nothing else")]
     NotOneToken,
     /// Longer than `token_bytes`
-    #[error("the token is longer than {limit} bytes; ask the issuer for fewer claims")]
+    #[error("the token is longer than {limit} bytes (`limits.token_bytes`); ask the issuer for fewer claims")]
     TooLong {
         /// The number of bytes allowed
         limit: usize,
@@ -178,6 +213,9 @@ pub enum MalformedToken {
     /// `typ` says that it is another kind of token
     #[error("the token's `typ` says that it is not an access token")]
     OtherType,
+    /// Its claims say so
+    #[error("the token is {0}; send the access token that the issuer gave with it")]
+    OtherKind(OtherKind),
 }
 
 /// Which claim is missing or not what it should be
@@ -195,4 +233,16 @@ pub enum ClaimFault {
     /// The roles claim is neither a string nor a list of strings
     #[error("the token's claim `{0}`, which lists roles, is neither a string nor a list of strings")]
     Roles(String),
+    /// The roles claim is absent, and roles with denies hang on it
+    #[error(
+        "the token has no claim `{0}`, which lists roles; ask the issuer for a token that has it: a scope or a \
+         mapper may be missing"
+    )]
+    NoRoles(String),
+    /// The issuer says that the roles are to be had elsewhere: Entra's overage
+    #[error(
+        "the token does not list `{0}`: it has `_claim_names` or `hasgroups` in its place, as Entra writes for more \
+         than 200 groups; have Entra emit only the groups assigned to the application, or application roles"
+    )]
+    RolesElsewhere(String),
 }

@@ -8,20 +8,26 @@ use serde_json::{Map, Value};
 use super::algorithm::{Algorithm, comma_separated};
 use super::claim_path::{ClaimPath, Found};
 use super::error::{AuthenticationError, ClaimFault};
+use super::roles_claim::{AbsentRoles, ListedRoles, strings};
+use super::unverified::Unverified;
 
 /// What the configuration says of an issuer, not yet checked
 #[derive(Clone, Debug)]
 pub struct IssuerSettings {
     /// The exact `iss`
     pub issuer: String,
-    /// Of these, `aud` has to hold one
+    /// Of these, the audience claim has to hold one
     pub audiences: Vec<String>,
+    /// Where the audience stands: `aud`, but for issuers that have it elsewhere
+    pub audience_claim: ClaimPath,
     /// What its tokens may be signed with
     pub algorithms: Vec<Algorithm>,
-    /// Where the caller's name stands: a dotted path
-    pub identity_claim: String,
-    /// Where the caller's roles stand: a dotted path
-    pub roles_claim: String,
+    /// Where the caller's name stands
+    pub identity_claim: ClaimPath,
+    /// Where the caller's roles stand
+    pub roles_claim: ClaimPath,
+    /// What it means that nothing stands there
+    pub absent_roles: AbsentRoles,
     /// The only roles it may confer; any where not given
     pub confers: Option<Vec<String>>,
 }
@@ -31,9 +37,11 @@ pub struct IssuerSettings {
 pub struct Issuer {
     name: String,
     audiences: Vec<String>,
+    audience_claim: ClaimPath,
     algorithms: Vec<Algorithm>,
     identity_claim: ClaimPath,
     roles_claim: ClaimPath,
+    absent_roles: AbsentRoles,
     confers: Option<Vec<String>>,
 }
 
@@ -52,12 +60,6 @@ pub enum IssuerFault {
     /// It has no algorithm
     #[error("`algorithms` is empty; write which ones its tokens are signed with, such as RS256")]
     NoAlgorithm,
-    /// The path of the identity claim is none
-    #[error("`identity_claim` is not a claim name or a dotted path of them")]
-    BadIdentityClaim,
-    /// The path of the roles claim is none
-    #[error("`roles_claim` is not a claim name or a dotted path of them")]
-    BadRolesClaim,
 }
 
 /// Who a token's claims speak of: proof of nothing, see [`Identity`](super::Identity)
@@ -67,6 +69,8 @@ pub struct Person {
     pub identity: String,
     /// The roles that the claims list and that this issuer may confer
     pub roles: Vec<String>,
+    /// All that they list, and where
+    pub listed: ListedRoles,
 }
 
 impl Issuer {
@@ -76,22 +80,48 @@ impl Issuer {
     ///
     /// Where one of the checks would be missing; see [`IssuerFault`].
     pub fn new(settings: IssuerSettings) -> Result<Self, IssuerFault> {
-        let IssuerSettings { issuer, audiences, algorithms, identity_claim, roles_claim, confers } = settings;
-        check_name(&issuer)?;
-        if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+        check_name(&settings.issuer)?;
+        if settings.audiences.is_empty() || settings.audiences.iter().any(String::is_empty) {
             return Err(IssuerFault::NoAudience);
         }
-        if algorithms.is_empty() {
+        if settings.algorithms.is_empty() {
             return Err(IssuerFault::NoAlgorithm);
         }
-        let identity_claim = ClaimPath::parse(&identity_claim).ok_or(IssuerFault::BadIdentityClaim)?;
-        let roles_claim = ClaimPath::parse(&roles_claim).ok_or(IssuerFault::BadRolesClaim)?;
-        Ok(Self { name: issuer, audiences, algorithms, identity_claim, roles_claim, confers })
+        Ok(Self {
+            name: settings.issuer,
+            audiences: settings.audiences,
+            audience_claim: settings.audience_claim,
+            algorithms: settings.algorithms,
+            identity_claim: settings.identity_claim,
+            roles_claim: settings.roles_claim,
+            absent_roles: settings.absent_roles,
+            confers: settings.confers,
+        })
+    }
+
+    /// From now on, what it means that its tokens have no roles claim
+    pub fn set_absent_roles(&mut self, absent: AbsentRoles) {
+        self.absent_roles = absent;
     }
 
     /// Its name, the exact `iss` of its tokens
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What its tokens may be signed with
+    pub fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
+    }
+
+    /// The claims that it reads as this person with these roles, for tokens of development
+    pub fn claims_of(&self, identity: &str, roles: &[String]) -> Map<String, Value> {
+        let mut claims = Map::from_iter([("iss".to_owned(), Value::from(self.name.as_str()))]);
+        let audience = self.audiences.first().map(String::as_str);
+        self.roles_claim.put(&mut claims, roles.to_vec().into());
+        self.audience_claim.put(&mut claims, audience.into());
+        self.identity_claim.put(&mut claims, identity.into());
+        claims
     }
 
     /// Whether it is limited in what it may confer
@@ -107,11 +137,19 @@ impl Issuer {
 
     /// That the claims are meant for this service
     pub(super) fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), AuthenticationError> {
-        let named = claims.get("aud").and_then(strings).unwrap_or_default();
+        let found = match self.audience_claim.find(claims) {
+            Found::Value(value) => Some(value),
+            Found::Nothing | Found::Barred => None,
+        };
+        let named = found.and_then(strings).unwrap_or_default();
         if named.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience)) {
             return Ok(());
         }
-        Err(AuthenticationError::Audience { audiences: self.audiences.join(", ") })
+        Err(AuthenticationError::Audience {
+            claim: self.audience_claim.to_string(),
+            audiences: self.audiences.join(", "),
+            found: Unverified::of(found),
+        })
     }
 
     /// Who the claims speak of
@@ -120,9 +158,13 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// Where the caller has no name, or the roles are neither a string nor a list of strings.
+    /// Where the caller has no name, or the roles are neither a string nor a list of strings, or not there though
+    /// they should be.
     pub fn person(&self, claims: &Map<String, Value>) -> Result<Person, ClaimFault> {
-        Ok(Person { identity: self.identity(claims)?, roles: self.roles(claims)? })
+        let listed = ListedRoles::read(&self.roles_claim, self.absent_roles, claims)?;
+        let conferred = listed.listed.iter().flatten().filter(|role| self.may_confer(role));
+        let roles = conferred.cloned().collect();
+        Ok(Person { identity: self.identity(claims)?, roles, listed })
     }
 
     fn identity(&self, claims: &Map<String, Value>) -> Result<String, ClaimFault> {
@@ -133,16 +175,6 @@ impl Issuer {
             return Err(ClaimFault::IdentityControl(self.identity_claim.to_string()));
         }
         Ok(identity.to_owned())
-    }
-
-    fn roles(&self, claims: &Map<String, Value>) -> Result<Vec<String>, ClaimFault> {
-        let listed = match self.roles_claim.find(claims) {
-            Found::Value(value) => strings(value),
-            Found::Nothing => Some(Vec::new()),
-            Found::Barred => None,
-        };
-        let listed = listed.ok_or_else(|| ClaimFault::Roles(self.roles_claim.to_string()))?;
-        Ok(listed.into_iter().filter(|role| self.may_confer(role)).map(str::to_owned).collect())
     }
 
     fn may_confer(&self, role: &str) -> bool {
@@ -160,14 +192,6 @@ fn check_name(name: &str) -> Result<(), IssuerFault> {
     Ok(())
 }
 
-/// A string, never split, or a list of strings and nothing else
-fn strings(value: &Value) -> Option<Vec<&str>> {
-    match value.as_array() {
-        Some(values) => values.iter().map(Value::as_str).collect(),
-        None => value.as_str().map(|one| vec![one]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,8 +201,10 @@ mod tests {
             issuer: "https://id.example.org".to_owned(),
             audiences: vec!["druid".to_owned()],
             algorithms: vec![Algorithm::Rs256],
-            identity_claim: "sub".to_owned(),
-            roles_claim: "realm_access.roles".to_owned(),
+            audience_claim: ClaimPath::parse("aud").unwrap(),
+            identity_claim: ClaimPath::parse("sub").unwrap(),
+            roles_claim: ClaimPath::parse("realm_access.roles").unwrap(),
+            absent_roles: AbsentRoles::None,
             confers: None,
         }
     }
@@ -201,8 +227,6 @@ mod tests {
         assert_eq!(fault(|s| s.audiences.clear()), IssuerFault::NoAudience);
         assert_eq!(fault(|s| s.audiences.push(String::new())), IssuerFault::NoAudience);
         assert_eq!(fault(|s| s.algorithms.clear()), IssuerFault::NoAlgorithm);
-        assert_eq!(fault(|s| s.identity_claim.clear()), IssuerFault::BadIdentityClaim);
-        assert_eq!(fault(|s| s.roles_claim.push('.')), IssuerFault::BadRolesClaim);
     }
 
     #[test]

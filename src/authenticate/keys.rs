@@ -140,12 +140,31 @@ impl KeySet {
         self.fingerprint == other.fingerprint
     }
 
-    /// The keys that a token may be checked with: those of its `kid`, or all where it names none
+    /// The keys that a token may be checked with: those of its `kid` and those without one (RFC 7517, section 4.5),
+    /// or all where it names none
     ///
-    /// Keys with equal `kid` are all there: none is silently the first.
+    /// Keys with equal `kid` are all there: none is silently the first. Keys without one come after them, and no
+    /// more than can be tried.
     pub(super) fn fitting(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<&PublicKey> {
+        let fits = |key: &&PublicKey| key.algorithms.contains(&algorithm);
         let named = |key: &&PublicKey| kid.is_none() || key.kid.as_deref() == kid;
-        self.keys.iter().filter(named).filter(|key| key.algorithms.contains(&algorithm)).collect()
+        let mut fitting: Vec<_> = self.keys.iter().filter(fits).filter(named).collect();
+        if kid.is_some() {
+            let nameless = self.keys.iter().filter(fits).filter(|key| key.kid.is_none());
+            let room = if fitting.is_empty() { MAX_KEYS } else { MAX_TRIES.saturating_sub(fitting.len()) };
+            fitting.extend(nameless.take(room));
+        }
+        fitting
+    }
+
+    /// Whether a key goes by this `kid`
+    pub(super) fn has(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// The ids of the keys, the first few of them
+    pub(super) fn kids(&self) -> Vec<String> {
+        self.keys.iter().filter_map(|key| key.kid.clone()).take(MAX_TRIES).collect()
     }
 }
 
@@ -191,6 +210,8 @@ fn listed(remarks: &[KeyRemark]) -> String {
     remarks.iter().map(|remark| format!("; {remark}")).collect()
 }
 
+/// How many keys are tried for a token that fits several
+pub(super) const MAX_TRIES: usize = 8;
 /// The longest JWK set that is read
 pub const MAX_SET_BYTES: usize = 1 << 20;
 /// The most keys that a JWK set may have
@@ -246,10 +267,12 @@ mod tests {
     fn keys_are_chosen_by_kid_and_algorithm_and_equal_kids_are_all_tried() {
         let set =
             parse(&[GOOD, &GOOD.replace("good", "other"), &GOOD.replace("\"kid\":\"good\",", "")]).unwrap();
-        assert_eq!(set.fitting(Some("good"), Algorithm::Es256).len(), 1);
+        assert_eq!(set.fitting(Some("good"), Algorithm::Es256).len(), 2, "it and the one without a `kid`");
         assert_eq!(set.fitting(None, Algorithm::Es256).len(), 3);
+        let named = parse(&[GOOD, &GOOD.replace("good", "other")]).unwrap();
         for kid in ["GOOD", "good\0", "", "goo"] {
-            assert!(set.fitting(Some(kid), Algorithm::Es256).is_empty(), "{kid}");
+            assert!(named.fitting(Some(kid), Algorithm::Es256).is_empty(), "{kid}");
+            assert_eq!(set.fitting(Some(kid), Algorithm::Es256).len(), 1, "{kid}");
         }
         for algorithm in [Algorithm::Es384, Algorithm::Rs256, Algorithm::EdDsa] {
             assert!(set.fitting(Some("good"), algorithm).is_empty(), "{algorithm}");

@@ -15,8 +15,11 @@ pub mod jwk;
 pub mod jwks_file;
 pub mod key_store;
 pub mod keys;
+pub mod roles_claim;
 pub mod token;
 mod token_header;
+pub mod token_kind;
+pub mod unverified;
 mod validity;
 
 use std::sync::Arc;
@@ -26,10 +29,12 @@ use http::HeaderMap;
 
 pub use algorithm::Algorithm;
 pub use bearer::{BasicToken, BearerToken, Credentials};
+pub use claim_path::ClaimPath;
 pub use error::AuthenticationError;
 pub use issuer::{Issuer, IssuerFault, IssuerSettings, Person};
 pub use key_store::KeyStore;
 pub use keys::KeySet;
+pub use roles_claim::{AbsentRoles, ListedRoles};
 pub use token::Identity;
 
 use cache::TokenCache;
@@ -50,7 +55,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            token_bytes: 7168,
+            token_bytes: 12_288,
             leeway: Duration::from_secs(30),
             basic_token: BasicToken::Accepted,
             cache_bytes: 8 << 20,

@@ -1,6 +1,6 @@
 //! From a token to an identity: the only way to make one
 //!
-//! The order is: three parts, header, issuer, algorithm, key, signature, then what the claims say. Nothing
+//! The order is: three parts, header, kind, issuer, algorithm, key, signature, then what the claims say. Nothing
 //! the token brings along (`jwk`, `jku`, `x5c`, `x5u`) is a key or is fetched. `iat` has to be a time where it
 //! is there and is not judged: `nbf` is the claim for "not yet".
 
@@ -16,8 +16,11 @@ use super::bearer::BearerToken;
 use super::error::{AuthenticationError, MalformedToken, TokenPart};
 use super::issuer::Issuer;
 use super::key_store::KeyStore;
-use super::keys::KeySet;
+use super::keys::{KeySet, MAX_TRIES};
+use super::roles_claim::ListedRoles;
 use super::token_header::TokenHeader;
+use super::token_kind::OtherKind;
+use super::unverified::Unverified;
 use super::validity::Validity;
 use crate::druid::Owner;
 use crate::json;
@@ -32,6 +35,7 @@ use crate::json;
 ///     issuer: "https://id.example.org".into(),
 ///     subject: "admin".into(),
 ///     claimed_roles: [].into(),
+///     listed_roles: Default::default(),
 ///     expires_at: SystemTime::now(),
 /// };
 /// ```
@@ -40,6 +44,7 @@ pub struct Identity {
     issuer: Arc<str>,
     subject: Arc<str>,
     claimed_roles: Arc<[String]>,
+    listed_roles: Arc<ListedRoles>,
     expires_at: SystemTime,
 }
 
@@ -57,6 +62,11 @@ impl Identity {
     /// The roles of the token that its issuer may confer; the policy need not know them
     pub fn claimed_roles(&self) -> &[String] {
         &self.claimed_roles
+    }
+
+    /// What the token lists as roles, and where, whether its issuer may confer them or not
+    pub fn listed_roles(&self) -> &ListedRoles {
+        &self.listed_roles
     }
 
     /// The token's `exp`, without leeway
@@ -88,16 +98,20 @@ impl Verified {
     pub(super) fn of_no_token() -> Self {
         let validity = Validity::read(&Map::from_iter([("exp".to_owned(), Value::from(1))])).unwrap();
         let (issuer, subject) = ("i".into(), "s".into());
+        let (claimed_roles, listed_roles) = ([].into(), Arc::default());
         let identity =
-            Identity { issuer, subject, claimed_roles: [].into(), expires_at: validity.expires_at() };
+            Identity { issuer, subject, claimed_roles, listed_roles, expires_at: validity.expires_at() };
         Self { identity, validity }
     }
 
     /// About how much memory it takes
     pub(super) fn bytes(&self) -> usize {
         let identity = &self.identity;
-        let roles: usize = identity.claimed_roles.iter().map(|role| size_of::<String>() + role.len()).sum();
-        size_of::<Self>() + identity.issuer.len() + identity.subject.len() + roles
+        let listed = identity.listed_roles.listed.iter().flatten();
+        let roles = identity.claimed_roles.iter().chain(listed);
+        let roles: usize = roles.map(|role| size_of::<String>() + role.len()).sum();
+        let text = identity.issuer.len() + identity.subject.len() + identity.listed_roles.claim.len();
+        size_of::<Self>() + size_of::<ListedRoles>() + text + roles
     }
 }
 
@@ -110,6 +124,9 @@ pub(super) fn verify(
     let parts = Parts::split(token.as_str())?;
     let header = TokenHeader::read(parts.header)?;
     let claims = object(parts.claims, TokenPart::Claims)?;
+    if let Some(kind) = OtherKind::of(&claims) {
+        return Err(MalformedToken::OtherKind(kind).into());
+    }
     let issuer = named_issuer(&claims, issuers)?;
     let algorithm = issuer.algorithm(&header.algorithm)?;
     let keys = keys
@@ -123,6 +140,7 @@ pub(super) fn verify(
         issuer: issuer.name().into(),
         subject: person.identity.into(),
         claimed_roles: person.roles.into(),
+        listed_roles: Arc::new(person.listed),
         expires_at: validity.expires_at(),
     };
     Ok(Verified { identity, validity })
@@ -155,8 +173,11 @@ fn named_issuer<'a>(
     claims: &Map<String, Value>,
     issuers: &'a [Issuer],
 ) -> Result<&'a Issuer, AuthenticationError> {
-    let name = claims.get("iss").and_then(Value::as_str).ok_or(AuthenticationError::UnknownIssuer)?;
-    issuers.iter().find(|issuer| issuer.name() == name).ok_or(AuthenticationError::UnknownIssuer)
+    let named = claims.get("iss").and_then(Value::as_str);
+    let known = || issuers.iter().map(|issuer| issuer.name().to_owned()).collect();
+    issuers.iter().find(|issuer| Some(issuer.name()) == named).ok_or_else(|| {
+        AuthenticationError::UnknownIssuer { known: known(), found: Unverified::of(claims.get("iss")) }
+    })
 }
 
 fn check_signature(
@@ -167,15 +188,26 @@ fn check_signature(
     issuer: &str,
 ) -> Result<(), AuthenticationError> {
     decode(parts.signature, TokenPart::Signature)?;
-    let fitting = keys.fitting(header.kid.as_deref(), algorithm);
+    let kid = header.kid.as_deref();
+    let unknown = || AuthenticationError::UnknownKey {
+        issuer: issuer.to_owned(),
+        known: keys.kids(),
+        found: kid.map_or_else(|| Unverified::of(None), Unverified::text),
+    };
+    let fitting = keys.fitting(kid, algorithm);
     if fitting.is_empty() {
-        return Err(AuthenticationError::UnknownKey { issuer: issuer.to_owned() });
+        return Err(unknown());
     }
     if fitting.len() > MAX_TRIES {
         return Err(AuthenticationError::AmbiguousKey { issuer: issuer.to_owned() });
     }
     let verified = fitting.iter().any(|key| key.verifies(algorithm, parts.signed, parts.signature));
-    if verified { Ok(()) } else { Err(AuthenticationError::Signature) }
+    match verified {
+        true => Ok(()),
+        // Tried with keys without a `kid` only: the one that the token names may be a new one.
+        false if kid.is_some_and(|kid| !keys.has(kid)) => Err(unknown()),
+        false => Err(AuthenticationError::Signature),
+    }
 }
 
 /// The three parts of a JWS in compact form (RFC 7515 section 7.1)
@@ -215,6 +247,4 @@ fn decode(encoded: &str, part: TokenPart) -> Result<Vec<u8>, MalformedToken> {
     URL_SAFE_NO_PAD.decode(encoded).map_err(|_| MalformedToken::Encoding(part))
 }
 
-/// How many keys are tried for a token that fits several
-const MAX_TRIES: usize = 8;
 const TOKEN_DEPTH: usize = 16;

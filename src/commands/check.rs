@@ -7,8 +7,9 @@ use std::time::SystemTime;
 use super::load::load;
 use super::{Exit, complain, say};
 use crate::certificate_advice;
-use crate::config::{Config, DurableStorage, Severity, Unproven};
+use crate::config::{Config, DurableStorage, PasswordSource, Severity, Unproven};
 use crate::key_keeper::KeyPlace;
+use crate::secret::Shown;
 use crate::server::{self, StartError};
 use crate::{storage_report, tls};
 
@@ -58,7 +59,17 @@ pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
     for warning in warnings {
         complain(format_args!("{}: warning: listen: {}", file.display(), warning.text));
     }
+    if of_password(config) {
+        let text = "upstream.password_file: everybody on this machine may read the password; chmod 600 it";
+        complain(format_args!("{}: warning: {text}", file.display()));
+    }
     errors.into_iter().map(|error| format!("listen: {}", error.text)).collect()
+}
+
+/// Whether everybody may read the password of the gate's account
+fn of_password(config: &Config) -> bool {
+    let source = config.upstream.sign_in.as_ref().map(|account| &account.password);
+    matches!(source, Some(PasswordSource::File(path)) if certificate_advice::is_open_to_all(path))
 }
 
 /// What is unwise: while there is no report, whatever asks for durable storage is refused
@@ -67,7 +78,7 @@ pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
 fn of_report(storage: &DurableStorage) -> Option<String> {
     let report = storage.report.as_ref().filter(|report| report.unproven == Unproven::Refuse)?;
     let error = storage_report::read_now(&report.file).err()?;
-    let file = report.file.display();
+    let file = Shown(&report.file);
     Some(format!(
         "durable_storage.report: {file}: {error}; queries that ask for durable storage are refused until \
          `preflight s3 --json` has written it"
@@ -95,7 +106,7 @@ fn files(config: &Config) -> Vec<String> {
         if let KeyPlace::File(path) = &issuer.keys
             && let Err(error) = crate::authenticate::jwks_file::read(path)
         {
-            faults.push(format!("issuers.jwks_file: {}: {error}", path.display()));
+            faults.push(format!("issuers.jwks_file: {}: {error}", Shown(path)));
         }
     }
     faults

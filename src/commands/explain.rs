@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::load::load;
 use super::needs::{Answer, Asking, Input, on_a_large_stack, open};
 use super::{Exit, complain, say};
+use crate::authenticate::ListedRoles;
+use crate::authenticate::error::MalformedToken;
+use crate::authenticate::token_kind::OtherKind;
 use crate::authorize::permission::exact_sentence;
 use crate::authorize::receipt::{Holding, NeededPermission};
 use crate::authorize::{Caller, DeniedReason, Policy, Verdict};
@@ -29,7 +32,12 @@ pub(super) fn run(config_file: &Path, who: &Who<'_>, json: bool, file: Option<&P
         Err(exit) => return exit,
     };
     let caller = match caller(who, &config) {
-        Ok(caller) => caller,
+        Ok((caller, listed)) => {
+            if let Some(listed) = listed {
+                complain(roles_found(&listed, &config.policy));
+            }
+            caller
+        }
         Err(message) => {
             complain(message);
             return Exit::DataError;
@@ -46,18 +54,22 @@ pub(super) fn run(config_file: &Path, who: &Who<'_>, json: bool, file: Option<&P
     on_a_large_stack(move || explain(config, &name, &caller, json, input))
 }
 
-/// The caller of these claims, or with these roles
-fn caller(who: &Who<'_>, config: &Config) -> Result<Caller, String> {
+/// The caller of these claims, and what they list as roles; or one with these roles
+fn caller(who: &Who<'_>, config: &Config) -> Result<(Caller, Option<ListedRoles>), String> {
     let first = config.issuers.first().ok_or("there is no issuer")?;
     let Some(path) = who.claims else {
         let roles = who.roles.unwrap_or("").split(',').map(str::trim).filter(|role| !role.is_empty());
-        return Ok(Caller::supposed(first.issuer.name(), "somebody", roles.map(str::to_owned).collect()));
+        let roles = roles.map(str::to_owned).collect();
+        return Ok((Caller::supposed(first.issuer.name(), "somebody", roles), None));
     };
     let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let claims = crate::json::parse(&text, config.limits.json_depth);
     let claims = claims.map_err(|error| format!("{}: {error}", path.display()))?;
     let claims =
         claims.as_object().ok_or_else(|| format!("{}: the claims must be a JSON object", path.display()))?;
+    if let Some(kind) = OtherKind::of(claims) {
+        return Err(format!("{}: {}", path.display(), MalformedToken::OtherKind(kind)));
+    }
     let named = claims.get("iss").and_then(Value::as_str);
     let issuer = match named {
         Some(name) => config.issuers.iter().find(|issuer| issuer.issuer.name() == name),
@@ -66,7 +78,23 @@ fn caller(who: &Who<'_>, config: &Config) -> Result<Caller, String> {
     };
     let issuer = issuer.ok_or("`iss` is none of the configuration's issuers")?;
     let person = issuer.issuer.person(claims).map_err(|error| error.to_string())?;
-    Ok(Caller::supposed(issuer.issuer.name(), &person.identity, person.roles))
+    let caller = Caller::supposed(issuer.issuer.name(), &person.identity, person.roles);
+    Ok((caller, Some(person.listed)))
+}
+
+/// Which claim was looked for, and what was found there
+fn roles_found(listed: &ListedRoles, policy: &Policy) -> String {
+    let claim = Printable(&listed.claim);
+    let Some(roles) = &listed.listed else {
+        return format!("roles: there is no claim `{claim}`; only `members` count");
+    };
+    let known = |role: &&String| policy.roles().iter().any(|known| known.name == **role);
+    let named = |roles: Vec<&String>| match roles.is_empty() {
+        true => "none".to_owned(),
+        false => roles.into_iter().map(|role| Printable(role).to_string()).collect::<Vec<_>>().join(", "),
+    };
+    let (known, unknown): (Vec<_>, Vec<_>) = roles.iter().partition(known);
+    format!("roles: `{claim}` lists {}; not in this file: {}", named(known), named(unknown))
 }
 
 fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: Input) -> Exit {

@@ -9,6 +9,7 @@ mod needs;
 mod preflight;
 mod routes;
 mod serve;
+mod token;
 
 use std::io;
 use std::path::PathBuf;
@@ -128,9 +129,28 @@ enum Verb {
         #[arg(long, value_name = "URL")]
         druid: Option<String>,
     },
-    /// Make a development CA and a server certificate
-    #[command(after_help = "Example:\n  msq-gate certs certs")]
+    /// Print a token that is signed with the development keys of `certs`
+    #[command(after_help = "Example:\n  TOKEN=$(msq-gate token --sub alice --roles analyst)")]
+    Token {
+        /// The configuration, which says what a token has to look like
+        #[arg(long, default_value = "proxy.toml", value_name = "FILE")]
+        config: PathBuf,
+        /// The caller's name
+        #[arg(long, value_name = "NAME")]
+        sub: String,
+        /// His roles
+        #[arg(long, value_name = "A,B", default_value = "")]
+        roles: String,
+        /// How many hours it is good
+        #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=720))]
+        hours: u32,
+    },
+    /// Make a development CA, a server certificate and an issuer's keys
+    #[command(after_help = "Examples:\n  msq-gate certs certs\n  msq-gate certs --replace")]
     Certs {
+        /// Make new ones though there are some; clients have to trust the new CA then
+        #[arg(long)]
+        replace: bool,
         /// The folder to write to
         #[arg(default_value = "certs")]
         folder: PathBuf,
@@ -209,7 +229,13 @@ pub fn run() -> ExitCode {
             preflight::s3(&asked)
         }
         Verb::Demo { druid } => demo::run(druid.as_deref()),
-        Verb::Certs { folder } => certs::run(&folder),
+        Verb::Token { config, sub, roles, hours } => {
+            let life = Duration::from_secs(3_600) * hours;
+            token::run(&config, &token::Asked { subject: &sub, roles: &roles, life })
+        }
+        Verb::Certs { replace, folder } => {
+            certs::run(&folder, if replace { certs::Existing::Replaced } else { certs::Existing::Kept })
+        }
     };
     exit.into()
 }

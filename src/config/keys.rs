@@ -75,7 +75,13 @@ pub const KEYS: &[Key] = &[
     key("upstream", "password_file", Unset, "file with the password of `username`"),
     key("upstream", "password_env", Unset, "environment variable with it, in place of a file"),
     key("issuers", "issuer", Required, "the `iss` of its tokens, byte for byte"),
-    key("issuers", "audiences", Required, "a token's `aud` must hold one of these"),
+    key("issuers", "audiences", Required, "a token's audience claim must hold one of these"),
+    key(
+        "issuers",
+        "audience_claim",
+        Value("\"aud\""),
+        "where the audience stands: `client_id` in Cognito's access tokens, `azp` in Keycloak's without an audience mapper",
+    ),
     key(
         "issuers",
         "jwks_file",
@@ -95,12 +101,23 @@ pub const KEYS: &[Key] = &[
         "PEM file with the roots trusted for fetching keys, in place of the system's",
     ),
     key("issuers", "algorithms", Required, "the signature algorithms that count: RS256 … ES256 … EdDSA"),
-    key("issuers", "identity_claim", Value("\"sub\""), "dotted path of the claim that names the caller"),
+    key(
+        "issuers",
+        "identity_claim",
+        Value("\"sub\""),
+        "the claim that names the caller: a dotted path, or a list of names",
+    ),
     key(
         "issuers",
         "roles_claim",
         Value("\"roles\""),
-        "dotted path of the claim with his roles: a string is one role, never split, or a list of strings",
+        "the claim with his roles, a string (one role, never split) or a list of strings: a dotted path, or a list of names such as `[\"resource_access\", \"my.app\", \"roles\"]`",
+    ),
+    key(
+        "issuers",
+        "roles_claim_required",
+        Unset,
+        "whether a token without it is 401 `token_claims`; where not given, it is if a role that this issuer may confer has `denies`",
     ),
     key(
         "issuers",
@@ -211,7 +228,12 @@ pub const KEYS: &[Key] = &[
     key("limits", "head_bytes", Value("16384"), "of a request's head"),
     key("limits", "head_fields", Value("100"), "header fields of a request"),
     key("limits", "target_bytes", Value("4096"), "of path and query"),
-    key("limits", "token_bytes", Value("7168"), "of a token"),
+    key(
+        "limits",
+        "token_bytes",
+        Value("12288"),
+        "of a token; Entra's with 200 groups has about 11000. As the password of HTTP Basic it takes a third more of `head_bytes`",
+    ),
     key("limits", "body_bytes", Value("1048576"), "of a body with SQL, inflated"),
     key("limits", "task_body_bytes", Value("8388608"), "of a posted task, inflated"),
     key("limits", "json_depth", Value("64"), "levels of arrays and objects"),
@@ -229,7 +251,7 @@ pub const KEYS: &[Key] = &[
         "limits",
         "key_refresh_seconds",
         Value("900"),
-        "between two fetches of an issuer's keys; an unknown key asks sooner, at most every 30 s",
+        "between two fetches of an issuer's keys; an unknown key asks sooner, twice in 30 s for one address and ten times in all",
     ),
     key(
         "limits",

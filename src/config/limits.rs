@@ -37,6 +37,8 @@ pub struct Limits {
 const MINUTE: u64 = 60;
 const DAY: u64 = 86_400;
 const GIB: u64 = 1 << 30;
+/// What a head holds besides its token: a target, a host, a few fields
+const REST_OF_A_HEAD: usize = 2_048;
 
 impl Limits {
     pub(super) fn read(section: &Section<'_>, findings: &mut Findings<'_>) -> Self {
@@ -74,7 +76,7 @@ impl Limits {
             head_bytes: count("head_bytes", 16_384, 8_192, 1 << 20),
             head_fields: count("head_fields", 100, 10, 1_000),
             target_bytes: count("target_bytes", 4_096, 128, 1 << 16),
-            token_bytes: count("token_bytes", 7_168, 256, 1 << 16),
+            token_bytes: count("token_bytes", 12_288, 256, 1 << 16),
             body_bytes: count("body_bytes", 1_048_576, 64, GIB),
             task_body_bytes: count("task_body_bytes", 8_388_608, 64, GIB),
             json_depth: count("json_depth", 64, 4, 100),
@@ -82,6 +84,22 @@ impl Limits {
             statement_tokens: count("statement_tokens", 50_000, 16, 50_000),
             statement_nesting: count("statement_nesting", 100, 4, 100),
             connections: count("connections", 10_000, 1, 1_000_000),
+        }
+    }
+
+    /// Warns where a head of the most bytes has no room for a token of the most bytes
+    pub(super) fn advise(&self, section: &Section<'_>, findings: &mut Findings<'_>) {
+        let needed = self.token_bytes + REST_OF_A_HEAD;
+        if needed > self.head_bytes {
+            let what = format!(
+                "a token of {} bytes does not fit into `head_bytes`, {}, with all else that a head holds",
+                self.token_bytes, self.head_bytes
+            );
+            // base64 makes four bytes of three.
+            let basic = self.token_bytes.div_ceil(3) * 4 + REST_OF_A_HEAD;
+            let instead =
+                format!("write `head_bytes = {needed}`, {basic} for HTTP Basic, or fewer `token_bytes`");
+            findings.warn(section.offset_of("token_bytes"), &section.path("token_bytes"), what, instead);
         }
     }
 

@@ -17,7 +17,7 @@ pub use limits::Limits;
 
 use ipnet::IpNet;
 
-use crate::authenticate::{BasicToken, Issuer};
+use crate::authenticate::{AbsentRoles, BasicToken, Issuer};
 use crate::authorize::Policy;
 use crate::durable_storage::{Place, Site};
 use crate::key_keeper::KeyPlace;
@@ -119,6 +119,8 @@ pub struct IssuerConfig {
     pub keys: KeyPlace,
     /// The roots trusted for fetching them; the system's where not given
     pub ca_file: Option<PathBuf>,
+    /// What `roles_claim_required` says, where it says something
+    pub absent_roles: Option<AbsentRoles>,
 }
 
 /// The settings of `[rules]` that are the door's own

@@ -16,17 +16,18 @@ use super::{
     Admin, Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Listen,
     PasswordSource, Reading, RefusalDetail, SignIn, Statements, Upstream, UpstreamTls, Verify,
 };
-use crate::authenticate::{Algorithm, BasicToken, Issuer, IssuerSettings};
+use crate::authenticate::{AbsentRoles, Algorithm, BasicToken, ClaimPath, Issuer, IssuerSettings};
 use crate::authorize::Policy;
 use crate::authorize::permission::Permission;
 use crate::authorize::policy::{Member, Role};
-use crate::fetch::is_safe_address;
+use crate::fetch::{is_loopback, is_safe_address};
 use crate::key_keeper::KeyPlace;
 use crate::resource_actions::Rules;
 use crate::resource_actions::rules::{
     Cancel, ContextKeys, InputSources, Lookups, Metadata, RawQueryController, SelectTasks, SystemTables,
     TaskInputs,
 };
+use crate::secret::holds_credential;
 
 pub(super) fn read(text: &str, folder: &Path) -> Reading {
     let mut findings = Findings::new(text);
@@ -83,14 +84,17 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
     let upstream = read_upstream(&Section::of_root(root, "upstream", findings), folder, findings);
     let rules_section = Section::of_root(root, "rules", findings);
     let rules = read_rules(&rules_section, findings);
-    let issuers = read_issuers(root, folder, findings);
+    let mut issuers = read_issuers(root, folder, findings);
     let policy = read_policy(root, &issuers, findings);
+    require_roles_claims(&mut issuers, &policy);
     advise(root, &rules_section, &policy, &rules, &issuers, findings);
-    let limits = Limits::read(&Section::of_root(root, "limits", findings), findings);
+    let limits_section = Section::of_root(root, "limits", findings);
+    let limits = Limits::read(&limits_section, findings);
     let audit = read_audit(&Section::of_root(root, "audit", findings), folder, findings);
     let storage = Section::of_root(root, "durable_storage", findings);
     let durable_storage = durable_storage::read(&storage, folder, findings);
     let door = read_door(&rules_section, findings);
+    limits.advise(&limits_section, findings);
     Some(Config {
         listen: listen?,
         admin: admin?,
@@ -231,6 +235,20 @@ fn read_upstream(section: &Section<'_>, folder: &Path, findings: &mut Findings<'
         (RouterScheme::Https, Some(file)) => UpstreamTls::CaFile(folder.join(&file.value)),
         (RouterScheme::Https, None) => UpstreamTls::SystemRoots,
     };
+    let is_remote =
+        |router: &Router| !is_loopback(router.authority.rsplit_once(':').map_or("", |(host, _)| host));
+    if sign_in.is_some()
+        && let Some((url, _)) =
+            routers.iter().find(|(_, router)| scheme == RouterScheme::Http && is_remote(router))
+    {
+        let what = "the password of `username` goes to another machine without TLS";
+        findings.warn(
+            url.offset,
+            &section.path("url"),
+            what,
+            "write `https://`, and have the router speak TLS",
+        );
+    }
     let authorities = routers.into_iter().map(|(_, router)| router.authority).collect();
     Some(Upstream { tls, authorities, sign_in })
 }
@@ -345,15 +363,20 @@ fn read_issuer(
     findings: &mut Findings<'_>,
 ) -> Option<IssuerConfig> {
     let name = section.required_string("issuer", findings);
+    // Their values are told in logs and records.
+    for key in ["issuer", "jwks_url"] {
+        refuse_credential(section, key, findings);
+    }
     let audiences = section.required_strings("audiences", findings);
     let algorithms = read_algorithms(section, findings);
     let keys = read_key_place(section, name.as_ref(), folder, findings);
     let ca_file = section.string("ca_file", findings).map(|file| folder.join(file.value));
-    let text = |key, default: &str, findings: &mut Findings<'_>| {
-        section.string(key, findings).map_or_else(|| default.to_owned(), |claim| claim.value)
-    };
-    let identity_claim = text("identity_claim", "sub", findings);
-    let roles_claim = text("roles_claim", "roles", findings);
+    let audience_claim = read_claim(section, "audience_claim", "aud", findings);
+    let identity_claim = read_claim(section, "identity_claim", "sub", findings);
+    let roles_claim = read_claim(section, "roles_claim", "roles", findings);
+    let required = section.has("roles_claim_required");
+    let roles_claim_required =
+        required.then(|| section.boolean("roles_claim_required", true, findings)).map(absent_roles);
     let confers = section.strings("roles", findings);
     if several && !section.mentions("roles") {
         let what = "is missing, and there are several issuers";
@@ -368,19 +391,61 @@ fn read_issuer(
     let issuer = Issuer::new(IssuerSettings {
         issuer: name?.value,
         audiences: audiences?.into_iter().map(|audience| audience.value).collect(),
+        audience_claim: audience_claim?,
         algorithms: algorithms?,
-        identity_claim,
-        roles_claim,
+        identity_claim: identity_claim?,
+        roles_claim: roles_claim?,
+        absent_roles: AbsentRoles::Refused,
         confers: confers.map(|roles| roles.into_iter().map(|role| role.value).collect()),
     });
     match issuer {
-        Ok(issuer) => Some(IssuerConfig { issuer, keys: keys?, ca_file }),
+        Ok(issuer) => Some(IssuerConfig { issuer, keys: keys?, ca_file, absent_roles: roles_claim_required }),
         Err(fault) => {
             let text = fault.to_string();
             let (what, instead) = text.split_once("; ").unwrap_or((&text, "mend this issuer"));
             findings.error(offset, "issuers", what, instead);
             None
         }
+    }
+}
+
+/// A password in an issuer's name or address would stand in logs, metrics and records
+fn refuse_credential(section: &Section<'_>, key: &str, findings: &mut Findings<'_>) {
+    let Some(url) = section.string(key, &mut Findings::new("")) else { return };
+    if holds_credential(&url.value) {
+        let what = "holds what looks like a password, a key or a token";
+        findings.error(url.offset, &section.path(key), what, "write the bare URL: nobody asks for more");
+    }
+}
+
+/// The place of a claim: a dotted path, or a list of names
+fn read_claim(
+    section: &Section<'_>,
+    key: &str,
+    default: &str,
+    findings: &mut Findings<'_>,
+) -> Option<ClaimPath> {
+    let path = if !section.has(key) {
+        ClaimPath::parse(default)
+    } else if section.is_list(key) {
+        let names = section.strings(key, findings)?;
+        ClaimPath::of_names(names.into_iter().map(|name| name.value).collect())
+    } else {
+        ClaimPath::parse(&section.string(key, findings)?.value)
+    };
+    path.map_err(|fault| findings.fault(section.offset_of(key), &section.path(key), &fault)).ok()
+}
+
+fn absent_roles(required: bool) -> AbsentRoles {
+    if required { AbsentRoles::Refused } else { AbsentRoles::None }
+}
+
+/// Where the file does not say: an absent roles claim is refused where a role that it might list has denies
+fn require_roles_claims(issuers: &mut [IssuerConfig], policy: &Policy) {
+    for IssuerConfig { issuer, absent_roles: said, .. } in issuers {
+        let confers = |name: &String| issuer.confers().is_none_or(|roles| roles.contains(name));
+        let denies = policy.roles().iter().any(|role| !role.denies.is_empty() && confers(&role.name));
+        issuer.set_absent_roles(said.unwrap_or_else(|| absent_roles(denies)));
     }
 }
 

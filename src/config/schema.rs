@@ -56,12 +56,17 @@ fn default(key: &Key) -> Option<Value> {
 fn shape(key: &Key) -> Value {
     let strings = || json!({"type": "array", "items": {"type": "string"}});
     match (key.section, key.name) {
-        ("listen", "address") | ("upstream", "url") => json!({"oneOf": [{"type": "string"}, strings()]}),
+        ("listen", "address")
+        | ("upstream", "url")
+        | ("issuers", "audience_claim" | "identity_claim" | "roles_claim") => {
+            json!({"oneOf": [{"type": "string"}, strings()]})
+        }
         ("listen", "proxy_protocol_from") | ("issuers", "audiences" | "roles") | ("roles.*", _) => strings(),
         ("issuers", "algorithms") => {
             let known = crate::authenticate::Algorithm::ALL.map(crate::authenticate::Algorithm::as_str);
             json!({"type": "array", "items": {"enum": known}})
         }
+        ("issuers", "roles_claim_required") => json!({"type": "boolean"}),
         ("rules", "cancel") => json!({"enum": ["read", "write", "owner"]}),
         ("rules", "select_tasks") => json!({"enum": ["shared", "owner"]}),
         ("rules", "metadata") => json!({"enum": ["state", "open"]}),

@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{Fault, Severity};
 use super::keys::{Fallback, SECTIONS, of_section};
 use crate::authorize::permission::is_invisible;
+use crate::secret::presentable;
 
 /// The text of the file and the faults found in it so far
 #[derive(Debug)]
@@ -35,6 +36,13 @@ impl<'text> Findings<'text> {
         self.push(offset, key, what.into(), instead.into(), Severity::Error);
     }
 
+    /// An error of another part, whose text says what is wrong, and after a semicolon what to write instead
+    pub(super) fn fault(&mut self, offset: usize, key: &str, error: &dyn std::error::Error) {
+        let text = error.to_string();
+        let (what, instead) = text.split_once("; ").unwrap_or((&text, "mend it"));
+        self.error(offset, key, what, instead);
+    }
+
     pub(super) fn warn(
         &mut self,
         offset: usize,
@@ -47,7 +55,8 @@ impl<'text> Findings<'text> {
 
     fn push(&mut self, offset: usize, key: &str, what: String, instead: String, severity: Severity) {
         let line = self.line(offset);
-        self.faults.push(Fault { line, key: key.to_owned(), what, instead, severity });
+        let [key, what, instead] = [key, &what, &instead].map(presentable);
+        self.faults.push(Fault { line, key, what, instead, severity });
     }
 
     /// All of them, in the order of the file
@@ -222,10 +231,14 @@ impl<'text> Section<'text> {
         (items.is_empty() || !strings.is_empty()).then_some(strings)
     }
 
+    /// Whether the value of a key is a list
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|value| value.get_ref().as_array().is_some())
+    }
+
     /// A string, or a list of strings with at least one in it
     pub(super) fn one_or_more(&self, key: &str, findings: &mut Findings<'_>) -> Vec<At<String>> {
-        let is_list = self.get(key).is_some_and(|value| value.get_ref().as_array().is_some());
-        if !is_list {
+        if !self.is_list(key) {
             return self.required_string(key, findings).into_iter().collect();
         }
         let strings = self.strings(key, findings);

@@ -1,10 +1,10 @@
-//! An issuer that lives as long as the process: one ES256 key, never written down
+//! An issuer for development: one ES256 key, which lives as long as the process or in a folder of `certs`
 
-use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::error::{KeyRejected, Unspecified};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 /// Signs tokens for people who do not exist
@@ -32,6 +32,27 @@ impl ThrowAwayIssuer {
     pub fn named(key_id: &str) -> Result<Self, Unspecified> {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
         Ok(Self { key, key_id: key_id.to_owned() })
+    }
+
+    /// An issuer with a P-256 key that was written down, in PKCS #8
+    ///
+    /// # Errors
+    ///
+    /// Where it is another kind of key, or none.
+    pub fn from_pkcs8(key_id: &str, key: &[u8]) -> Result<Self, KeyRejected> {
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key)?;
+        Ok(Self { key, key_id: key_id.to_owned() })
+    }
+
+    /// Its private key, PEM: what makes tokens for development, and for nothing else
+    ///
+    /// # Errors
+    ///
+    /// Where the key cannot be written.
+    pub fn pem(&self) -> Result<String, Unspecified> {
+        let base64 = STANDARD.encode(self.key.to_pkcs8v1()?.as_ref());
+        let lines: Vec<_> = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+        Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
     }
 
     /// Its keys as a JWK set (RFC 7517)

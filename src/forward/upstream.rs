@@ -15,7 +15,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
-use crate::connector::{Connector, connector};
+use crate::connector::{Connector, connector, why};
+use crate::secret::Password;
 
 /// How long a pooled connection may idle: well under Jetty's five minutes, so that no POST meets a dead one
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -42,7 +43,7 @@ pub struct UpstreamSettings {
     /// Whom to trust; plain HTTP where not given
     pub tls: Option<ClientConfig>,
     /// The gate's account: user name and password
-    pub sign_in: Option<(String, String)>,
+    pub sign_in: Option<(String, Password)>,
     /// How long connecting may take
     pub connect: Duration,
 }
@@ -78,7 +79,7 @@ impl Upstream {
             .http1_max_headers(200)
             .http1_max_buf_size(64 << 10)
             .build(connector(tls, settings.connect));
-        let sign_in = settings.sign_in.map(|(name, password)| basic(&name, &password)).transpose()?;
+        let sign_in = settings.sign_in.map(|(name, password)| basic(&name, password.expose())).transpose()?;
         Ok(Self { client, scheme, authority: settings.authority, sign_in })
     }
 
@@ -176,8 +177,7 @@ fn classify(error: hyper_util::client::legacy::Error) -> UpstreamError {
     if error.is_connect() {
         UpstreamError::Unreachable(Box::new(error))
     } else {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        UpstreamError::Broken(source.unwrap_or_else(|| error.to_string()))
+        UpstreamError::Broken(why(&error))
     }
 }
 

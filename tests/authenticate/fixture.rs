@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, header};
 use msq_gate::authenticate::{
-    Algorithm, AuthenticationError, Authenticator, Identity, Issuer, IssuerSettings, KeySet, KeyStore,
-    Settings,
+    AbsentRoles, Algorithm, AuthenticationError, Authenticator, ClaimPath, Identity, Issuer, IssuerSettings,
+    KeySet, KeyStore, Settings,
 };
 
 use crate::issuer::TestIssuer;
@@ -61,8 +61,10 @@ pub(crate) fn settings(issuer: &str) -> IssuerSettings {
         issuer: issuer.to_owned(),
         audiences: vec!["druid".to_owned(), "druid-2".to_owned()],
         algorithms: Algorithm::ALL.to_vec(),
-        identity_claim: "sub".to_owned(),
-        roles_claim: "roles".to_owned(),
+        audience_claim: ClaimPath::parse("aud").unwrap(),
+        identity_claim: ClaimPath::parse("sub").unwrap(),
+        roles_claim: ClaimPath::parse("roles").unwrap(),
+        absent_roles: AbsentRoles::None,
         confers: Some(vec!["writer".to_owned(), "admin".to_owned()]),
     }
 }

@@ -3,7 +3,7 @@
 //! A refusal counts as 401. An identity counts as 202 where a policy that lets only Alice the writer in would
 //! let it in, else as 403. What needs a real server is listed as skipped, with the reason.
 
-use msq_gate::authenticate::{Identity, IssuerSettings};
+use msq_gate::authenticate::{ClaimPath, Identity, IssuerSettings};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, NOW, authorization, settings, shared, time};
@@ -42,7 +42,7 @@ fn token_statuses(row: &Value) -> Vec<u16> {
     let mut settings = policy_settings();
     if row["id"] == "tk-perm-dotted" {
         // The row is about a `roles_claim` of these very letters.
-        settings.roles_claim = "a.b".to_owned();
+        settings.roles_claim = ClaimPath::parse("a.b").unwrap();
     }
     let fixture = gate(settings, &row["token"]);
     let recipe = &row["token"];

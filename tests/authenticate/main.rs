@@ -20,4 +20,6 @@ mod key_sets;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod shapes;
+#[cfg(test)]
 mod wycheproof;

@@ -308,7 +308,7 @@ fn credentials_are_one_header_with_one_token() {
     assert_eq!(reason(&[&format!("Bearer {token}"), &format!("Bearer {token}")]), "malformed_token");
     assert_eq!(reason(&[&basic("alice:None".to_owned())]), "malformed_token");
     assert_eq!(reason(&[&format!("Token {token}")]), "malformed_token");
-    assert_eq!(reason(&[&format!("Bearer {}", "a".repeat(7169))]), "malformed_token");
+    assert_eq!(reason(&[&format!("Bearer {}", "a".repeat(12_289))]), "malformed_token");
 }
 
 #[test]
@@ -400,4 +400,48 @@ fn a_clock_before_1970_accepts_nothing_that_has_nbf() {
     let long_ago = std::time::SystemTime::UNIX_EPOCH - std::time::Duration::from_secs(1 << 33);
     let error = fixture().authenticator.authenticate(&headers, long_ago).unwrap_err();
     assert_eq!(error, AuthenticationError::NotYetValid);
+}
+
+#[test]
+fn a_key_without_a_kid_is_a_candidate_for_any_kid_and_no_other_key_is() {
+    let (nameless, named) = (TestKey::generate("ES256", "k"), TestKey::generate("ES256", "named"));
+    let mut jwk = nameless.jwk();
+    jwk.as_object_mut().unwrap().shift_remove("kid");
+    let fixture = fixture();
+    fixture.load("https://a.test", &jwks(&[named.jwk(), jwk.clone()]));
+    let sign = |key: &TestKey, kid: &str| key.renamed("ES256", kid).sign(&claims(json!({})));
+    for kid in ["k", "anything", "named"] {
+        assert_eq!(fixture.reason(&sign(&nameless, kid)), "accepted", "{kid}");
+    }
+    assert_eq!(fixture.reason(&sign(&named, "named")), "accepted");
+    assert_eq!(
+        fixture.reason(&sign(&named, "other")),
+        "token_key",
+        "it may be a new one, so keys are fetched"
+    );
+    let stranger = TestKey::generate("ES256", "x");
+    assert_eq!(fixture.reason(&sign(&stranger, "named")), "token_signature");
+    // However many have no `kid`, the one that is named is tried.
+    let many: Vec<Value> = std::iter::repeat_n(jwk, 20).chain([named.jwk()]).collect();
+    fixture.load("https://a.test", &jwks(&many));
+    assert_eq!(fixture.reason(&sign(&named, "named")), "accepted");
+    assert_eq!(fixture.reason(&sign(&nameless, "other")), "token_key");
+}
+
+#[test]
+fn operators_learn_both_values_of_a_mismatch() {
+    let mismatch = |changes: Value| {
+        let error = fixture().bearer(&issuer().keys[0].sign(&claims(changes))).unwrap_err();
+        let mismatch = error.mismatch().unwrap();
+        format!("{} {:?} {}", mismatch.claim, mismatch.wanted, mismatch.found.for_operators())
+    };
+    assert_eq!(mismatch(json!({"iss": "https://a.test/"})), r#"iss ["https://a.test"] https://a.test/"#);
+    assert_eq!(mismatch(json!({"iss": null})), r#"iss ["https://a.test"] (absent)"#);
+    assert_eq!(mismatch(json!({"aud": ["x", "y"]})), r#"aud ["druid, druid-2"] ["x","y"]"#);
+    let token = issuer().token("alice", &[], NOW);
+    assert_eq!(mismatch(json!({ "iss": token })), r#"iss ["https://a.test"] (a token)"#);
+    let error =
+        fixture().bearer(&issuer().keys[0].renamed("RS256", "new").sign(&claims(json!({})))).unwrap_err();
+    assert_eq!(error.mismatch().unwrap().found.for_operators(), "new");
+    assert!(error.mismatch().unwrap().wanted.contains(&"RS256".to_owned()));
 }

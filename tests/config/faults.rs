@@ -50,6 +50,9 @@ faults! {
     a_user_without_a_password:
         "url = " => "username = \"gate\"\nurl = ",
         "proxy.toml:7: upstream.username: has no password; give `password_file` or `password_env`";
+    a_password_that_goes_over_the_network:
+        "url = \"http://127.0.0.1:8888\"" => "url = \"http://druid.test:8888\"\nusername = \"gate\"\npassword_file = \"p\"",
+        "proxy.toml:7: warning: upstream.url: the password of `username` goes to another machine without TLS; write `https://`, and have the router speak TLS";
     a_password_without_a_user:
         "url = " => "password_env = \"X\"\nurl = ",
         "proxy.toml:7: upstream.username: is missing; say whose password that is";
@@ -98,6 +101,24 @@ faults! {
     a_limit_out_of_bounds:
         "[roles.viewer]" => "[limits]\ntoken_leeway_seconds = 121\n[roles.viewer]",
         "proxy.toml:14: limits.token_leeway_seconds: is no number that can stand here; write a whole number from 0 to 120";
+    a_token_that_no_head_has_room_for:
+        "[roles.viewer]" => "[limits]\ntoken_bytes = 15000\n[roles.viewer]",
+        "proxy.toml:14: warning: limits.token_bytes: a token of 15000 bytes does not fit into `head_bytes`, 16384, with all else that a head holds; write `head_bytes = 17048`, 22048 for HTTP Basic, or fewer `token_bytes`";
+    a_head_that_has_no_room_for_a_token:
+        "[roles.viewer]" => "[limits]\nhead_bytes = 8192\n[roles.viewer]",
+        "proxy.toml:13: warning: limits.token_bytes: a token of 12288 bytes does not fit into `head_bytes`, 8192, with all else that a head holds; write `head_bytes = 14336`, 18432 for HTTP Basic, or fewer `token_bytes`";
+    a_path_of_another_language:
+        "jwks_file" => "roles_claim = \"resource_access[\\\"my.app\\\"].roles\"\njwks_file",
+        "proxy.toml:11: issuers.roles_claim: would never be found: `[` cannot stand in a dotted path; write the names as a list, such as [\"resource_access\", \"my.app\", \"roles\"]";
+    a_list_of_no_names:
+        "jwks_file" => "audience_claim = []\njwks_file",
+        "proxy.toml:11: issuers.audience_claim: names no claim; write its name, a dotted path, or a list of names";
+    a_password_in_a_routers_url:
+        "http://127.0.0.1:8888" => "http://gate:hunter2@druid:8888",
+        "proxy.toml:7: upstream.url: `http://…@druid:8888` is no router's URL; write `http://host:port`, without a path";
+    a_password_in_an_issuers_address:
+        "jwks_file = \"jwks.json\"" => "jwks_url = \"https://gate:hunter2@id.test/keys\"",
+        "proxy.toml:11: issuers.jwks_url: holds what looks like a password, a key or a token; write the bare URL: nobody asks for more";
     a_switch_that_is_a_word:
         "[roles.viewer]" => "[rules]\nbasic_token = \"yes\"\n[roles.viewer]",
         "proxy.toml:14: rules.basic_token: is neither true nor false; write one of these, without quotes";
@@ -191,4 +212,25 @@ fn several_issuers_must_say_which_roles_each_confers_and_members_whose_identity_
             "proxy.toml:20: roles.viewer.members: `bob` does not say whose identity it is; write `ISSUER|IDENTITY`, with an issuer of this file",
         ]
     );
+}
+
+#[test]
+fn a_claim_may_be_a_dotted_path_or_a_list_of_names() {
+    for claim in
+        ["\"groups\"", "\"realm_access.roles\"", "[\"resource_access\", \"my.app\", \"roles\"]", "[\"a[0]\"]"]
+    {
+        let lines =
+            format!("roles_claim = {claim}\nidentity_claim = {claim}\naudience_claim = {claim}\njwks_file");
+        assert_eq!(findings(&LEAST.replace("jwks_file", &lines)), Vec::<String>::new(), "{claim}");
+    }
+}
+
+#[test]
+fn a_password_may_go_over_loopback_and_over_tls() {
+    for url in
+        ["http://127.0.0.1:8888", "http://localhost:8888", "http://[::1]:8888", "https://druid.test:8888"]
+    {
+        let signed = format!("{url}\"\nusername = \"gate\"\npassword_file = \"p");
+        assert_eq!(findings(&LEAST.replace("http://127.0.0.1:8888", &signed)), Vec::<String>::new(), "{url}");
+    }
 }

@@ -269,6 +269,35 @@ fn the_program_starts_with_what_the_rows_spoil() {
 }
 
 #[test]
+fn check_and_serve_say_that_a_password_cannot_be_read_or_is_read_by_everybody() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut stage = Stage::new();
+    stage.replace(
+        "http://127.0.0.1:9",
+        "http://127.0.0.1:9\"\nusername = \"gate\"\npassword_file = \"password",
+    );
+    stage.write("proxy.toml", &stage.config);
+    let checked = || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_msq-gate"));
+        let done = program.args(["check", "--config"]).arg(&stage.file).output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let missing = "upstream.password_file: it cannot be read: entity not found";
+    let (outcome, (code, said)) = (stage.start(), checked());
+    assert_eq!((outcome.listens, outcome.code, code), (false, Some(78), Some(78)));
+    assert!(outcome.said.contains(missing) && said.contains(missing), "{said}");
+    stage.write("password", "secret");
+    for (mode, warned) in [(0o600, false), (0o644, true)] {
+        std::fs::set_permissions(stage.path("password"), std::fs::Permissions::from_mode(mode)).unwrap();
+        let (outcome, (code, said)) = (stage.start(), checked());
+        assert_eq!((outcome.listens, code), (true, Some(0)), "{said}");
+        for said in [outcome.said, said] {
+            assert_eq!(said.contains("everybody on this machine may read the password"), warned, "{said}");
+        }
+    }
+}
+
+#[test]
 fn hostile_configurations_are_refused_or_warned_of() {
     let catalogue = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/hostile-http.jsonl");
     let Ok(text) = std::fs::read_to_string(&catalogue) else {

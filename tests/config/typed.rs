@@ -21,6 +21,7 @@ const VALUES: &[(&str, &str)] = &[
     ("issuers.ca_file", "\"ca.pem\""),
     ("issuers.algorithms", "[\"RS256\"]"),
     ("issuers.roles", "[\"viewer\"]"),
+    ("issuers.roles_claim_required", "true"),
     ("roles.*.members", "[\"alice\"]"),
     ("roles.*.grants", "[\"READ DATASOURCE wikipedia\"]"),
     ("roles.*.denies", "[\"READ DATASOURCE secret\"]"),

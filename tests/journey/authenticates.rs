@@ -182,3 +182,30 @@ async fn the_routers_health_needs_a_token_unless_it_is_public() {
     assert_eq!(gate.get(ENABLED).send().await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(gate.get("/status/health").bearer("a.b.c").send().await.status, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn a_token_with_two_hundred_groups_of_entra_is_known_and_a_longer_one_is_told_the_limit() {
+    let (gate, _druid) = gate_before_stand_in("").await;
+    let token = |groups: u32| {
+        let mut claims = claims();
+        claims["groups"] = (0..groups).map(|n| format!("{n:08x}-1b2c-4d5e-8f90-a1b2c3d4e5f6")).collect();
+        claims["wids"] = json!(["b79fbf4d-3ef9-4689-8143-76b194e85509"]);
+        gate.sign(&claims)
+    };
+    assert!((10_700..11_264).contains(&token(200).len()), "{}", token(200).len());
+    for (groups, expected) in [(200, StatusCode::OK), (240, StatusCode::UNAUTHORIZED)] {
+        let token = token(groups);
+        let basic = format!("Basic {}", STANDARD.encode(format!("alice@corp.test:{token}")));
+        for speaks in [Speaks::Http1, Speaks::Http2] {
+            let asking = gate.get(ENABLED).bearer(&token).over(speaks);
+            let answer = asking.send().await;
+            assert_eq!(answer.status, expected, "{groups} {speaks:?}: {}", answer.text());
+            if expected == StatusCode::UNAUTHORIZED {
+                assert!(answer.text().contains("12288 bytes (`limits.token_bytes`)"), "{}", answer.text());
+            } else {
+                let answer = gate.get(ENABLED).header("authorization", &basic).over(speaks).send().await;
+                assert_eq!(answer.status, expected, "{speaks:?}: {}", answer.text());
+            }
+        }
+    }
+}

@@ -34,6 +34,7 @@ async fn whoami_says_who_one_is_and_what_one_holds() {
         body,
         json!({
             "identity": "alice", "issuer": "https://id.test", "roles": ["reader"],
+            "rolesClaim": {"claim": "roles", "found": ["reader", "unknown"]},
             "grants": [{"role": "reader", "grants": ["READ DATASOURCE a"], "denies": ["READ DATASOURCE secret"]}],
         })
     );
@@ -173,4 +174,63 @@ async fn explain_and_the_answer_to_the_same_request_agree_on_a_thousand_triples(
     }
     println!("explain and enforcement agree on {allowed} allowed and {refused} refused requests");
     assert!(allowed > 200 && refused > 200);
+}
+
+/// What `explain --claims` says of these claims, and how it ends
+fn explain_claims(gate: &TestGate, claims: &Value) -> (Option<i32>, String) {
+    gate.write("claims.json", &claims.to_string());
+    gate.write("statement.sql", "SELECT * FROM a");
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_msq-gate"));
+    program.args(["explain", "--config"]).arg(gate.path("proxy.toml"));
+    let done = program.arg("--claims").arg(gate.path("claims.json")).arg(gate.path("statement.sql")).output();
+    let done = done.unwrap();
+    (done.status.code(), String::from_utf8(done.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn explain_says_which_roles_claim_it_looked_for_and_what_it_found() {
+    let (gate, _druid) = setup(ROLES).await;
+    let said = |claims| explain_claims(&gate, &claims);
+    let (code, text) = said(json!({"iss": "https://id.test", "sub": "alice", "roles": ["reader", "x"]}));
+    assert_eq!((code, text.trim_end()), (Some(0), "roles: `roles` lists reader; not in this file: x"));
+    for (claims, expected) in [
+        (json!({"sub": "alice"}), "the token has no claim `roles`"),
+        (json!({"sub": "alice", "_claim_names": {"roles": "src1"}}), "the token does not list `roles`"),
+        (json!({"sub": "alice", "typ": "Refresh", "roles": ["reader"]}), "the token is a refresh token"),
+    ] {
+        let (code, text) = said(claims);
+        assert!(code == Some(65) && text.contains(expected), "{text}");
+    }
+    let text = std::fs::read_to_string(gate.path("proxy.toml")).unwrap();
+    let lenient = "algorithms = [\"ES256\"]\nroles_claim_required = false";
+    gate.write("proxy.toml", &text.replace("algorithms = [\"ES256\"]", lenient));
+    let (code, text) = said(json!({"sub": "alice"}));
+    assert_eq!((code, text.trim_end()), (Some(77), "roles: there is no claim `roles`; only `members` count"));
+}
+
+#[tokio::test]
+async fn a_missing_roles_claim_takes_no_deny_away() {
+    let roles = "[roles.member]\nmembers = [\"alice\"]\ngrants = [\"READ DATASOURCE *\"]\n\
+                 [roles.barred]\ngrants = [\"READ DATASOURCE a\"]\ndenies = [\"READ DATASOURCE secret\"]\n";
+    let (gate, druid) = setup(roles).await;
+    let select = |token: String| {
+        let body = json!({"query": "SELECT * FROM secret"});
+        let gate = &gate;
+        async move { gate.post("/druid/v2/sql", &body).bearer(&token).send().await.reason() }
+    };
+    let claims = |more: &str| {
+        let text =
+            format!(r#"{{"iss":"https://id.test","aud":"druid","sub":"alice","exp":32503680000{more}}}"#);
+        gate.sign(&serde_json::from_str(&text).unwrap())
+    };
+    assert_eq!(select(claims(r#","roles":["barred"]"#)).await.as_deref(), Some("denied"));
+    for more in ["", r#","_claim_names":{"roles":"src1"}"#, r#","groups":["barred"]"#] {
+        assert_eq!(select(claims(more)).await.as_deref(), Some("token_claims"), "{more}");
+    }
+    assert!(druid.requests().is_empty());
+    assert_ne!(
+        select(claims(r#","roles":[]"#)).await.as_deref(),
+        Some("token_claims"),
+        "an empty one is an answer"
+    );
 }

@@ -225,3 +225,46 @@ async fn keys_are_fetched_anew_once_the_roots_that_are_trusted_for_it_are_others
     assert_eq!(web.fetches(), 2);
     assert_eq!(enabled(&gate, &gate.token("alice", &[])).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn an_unknown_key_while_the_issuer_is_down_is_told_to_come_again_and_known_ones_are_served() {
+    let (issuer, new) = (ThrowAwayIssuer::new().unwrap(), ThrowAwayIssuer::named("new").unwrap());
+    let web = Web::start(&issuer.jwks()).await;
+    let (gate, _druid) = gate_with(&web, "", "", issuer).await;
+    let claims = json!({"iss": web.url, "aud": "druid", "sub": "alice", "exp": 32_503_680_000_u64});
+    let token = new.token(&claims).unwrap();
+    web.tell(|told| told.status = "503 Down".to_owned());
+    assert_eq!(enabled(&gate, &gate.token("alice", &[])).await.status, StatusCode::OK);
+    for _ in 0..4 {
+        let answer = enabled(&gate, &token).await;
+        assert_eq!(answer.reason().as_deref(), Some("keys_unavailable"), "{}", answer.text());
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.header("retry-after"), Some("5"));
+        assert_eq!(answer.header("www-authenticate"), None);
+    }
+    web.tell(|told| {
+        told.status = "200 OK".to_owned();
+        told.jwks = new.jwks().to_string();
+    });
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while enabled(&gate, &token).await.status != StatusCode::OK {
+        assert!(std::time::Instant::now() < end, "the new key is known once the issuer answers");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_junk_key_keeps_no_new_key_out() {
+    let (old, new) = (ThrowAwayIssuer::new().unwrap(), ThrowAwayIssuer::named("new").unwrap());
+    let web = Web::start(&old.jwks()).await;
+    let (gate, _druid) = gate_with(&web, "", "", old).await;
+    let claims = json!({"iss": web.url, "aud": "druid", "sub": "alice", "exp": 32_503_680_000_u64});
+    let junk = ThrowAwayIssuer::named("junk").unwrap().token(&claims).unwrap();
+    let answer = enabled(&gate, &junk).await;
+    assert_eq!(answer.reason().as_deref(), Some("token_key"));
+    let record = gate.record(&answer);
+    assert_eq!(record[0]["mismatch"], json!({"claim": "kid", "wanted": ["throw-away"], "found": "junk"}));
+    web.tell(|told| told.jwks = new.jwks().to_string());
+    let answer = enabled(&gate, &new.token(&claims).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+}

@@ -2,6 +2,7 @@
 //!
 //! - `gate`, `scripted`: a gate, people with tokens and a client; a router that answers byte for byte what
 //!   it is told
+//! - `begins`: the way in that the README shows
 //! - `authenticates`: who is known and who is not, over the wire
 //! - `refuses`: what never reaches Druid, each beside its allowed twin
 //! - `forwards`: what reaches Druid, and how; that nothing is sent twice
@@ -9,12 +10,14 @@
 //! - `owns`: whose a task is
 //! - `stores`: queries that ask for durable storage, by what a report says of it
 //! - `verifies`: Druid as a third reader of statements
+//! - `reasons`: what operators are told where something cannot be reached
 //! - `records`: what stands in the audit record and in the metrics
 //! - `explains`: what one asks before anything runs
 //! - `keys`, `keys_catalogue`, `reloads`: keys that rotate and issuers that go down; files that change
 //! - `providers`: oidc-provider and Keycloak, where they are given
 //! - `preflights`: the preflight of durable storage before an S3 of the tests' own
 //! - `hostile`: the catalogue of hostile requests, replayed
+//! - `secrets`: that no byte of a key, a password or a token stands in any output
 //! - `restarts`: torn files, signals, kills: the catalogue's group `reload`
 //! - `lasts`: deadlines, limits, drain
 //! - `live`: before a real Druid, where one is given
@@ -29,6 +32,7 @@
 
 mod answers;
 mod authenticates;
+mod begins;
 mod explains;
 mod forwards;
 mod gate;
@@ -44,11 +48,13 @@ mod preflights;
 mod providers;
 #[path = "../support/recipe.rs"]
 mod recipe;
+mod reasons;
 mod records;
 mod refuses;
 mod reloads;
 mod restarts;
 mod scripted;
+mod secrets;
 #[path = "../support/statements.rs"]
 mod statements;
 mod stores;

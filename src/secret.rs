@@ -1,0 +1,186 @@
+//! What must not be told: passwords, and what stands in messages though nobody meant it to
+//!
+//! A password has a type that shows nothing. Whatever a message repeats of the configuration goes through
+//! [`presentable`], since people write passwords into URLs and keys where a file's name belongs.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use crate::config::PasswordSource;
+use crate::small_file;
+
+/// A password, shown to nobody
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+/// Why there is no password: a kind, and not even the name of what should hold it, which may be the password itself
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordFault {
+    /// The file cannot be read
+    #[error("upstream.password_file: it cannot be read: {0}")]
+    Unreadable(io::ErrorKind),
+    /// The file holds something else
+    #[error("upstream.password_file: it is not UTF-8, or longer than {MOST} bytes")]
+    NotText,
+    /// The variable is not set, or is no text
+    #[error("upstream.password_env: there is no environment variable of this name, or it is not UTF-8")]
+    NotSet,
+    /// It holds a character that no header can have
+    #[error("the password of the gate's account cannot stand in a header")]
+    NotAHeader,
+}
+
+impl Password {
+    /// Reads the password, a line's end at its end left out
+    ///
+    /// # Errors
+    ///
+    /// Where there is none.
+    pub fn read(source: &PasswordSource) -> Result<Self, PasswordFault> {
+        let path = match source {
+            PasswordSource::Environment(name) => {
+                return std::env::var(name).map(Self).map_err(|_| PasswordFault::NotSet);
+            }
+            PasswordSource::File(path) => path,
+        };
+        let bytes = small_file::read(path, MOST).map_err(|error| PasswordFault::Unreadable(error.kind()))?;
+        if bytes.len() > MOST {
+            return Err(PasswordFault::NotText);
+        }
+        let text = String::from_utf8(bytes).map_err(|_| PasswordFault::NotText)?;
+        Ok(Self(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    /// The password itself, for the one header that it goes into
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[secret]")
+    }
+}
+
+/// A file's name as messages show it
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a>(pub &'a Path);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&presentable(&self.0.display().to_string()))
+    }
+}
+
+/// Whether a text holds what is left out of messages, but for a query, which an address may need
+pub fn holds_credential(text: &str) -> bool {
+    let is_name = text.starts_with("urn:") || text.starts_with("mailto:");
+    !is_name && (is_key(text) || without_tokens(&without_user(text)) != text)
+}
+
+/// A text as messages may repeat it: without what may be a password in a URL, a query, a key or a token
+pub fn presentable(text: &str) -> String {
+    if is_key(text) {
+        return "(a key, not shown)".to_owned();
+    }
+    without_query(&without_tokens(&without_user(text)))
+}
+
+fn is_key(text: &str) -> bool {
+    text.contains("-----BEGIN") || text.contains("PRIVATE KEY")
+}
+
+/// `https://user:password@host` without what stands before the host, however the password is written
+fn without_user(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
+    let Some(colon) = before.find(':') else { return text.to_owned() };
+    let (scheme, rest) = before.split_at(colon);
+    if rest.starts_with("://") {
+        return format!("{scheme}://…@{host}");
+    }
+    let quote = before.find('`').map_or(0, |position| position + 1);
+    format!("{}…@{host}", before.split_at(quote.min(colon)).0)
+}
+
+fn without_tokens(text: &str) -> String {
+    let is_token = |character: char| character.is_ascii_alphanumeric() || "-_.=".contains(character);
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, from)) = rest.find("eyJ").map(|position| rest.split_at(position)) {
+        let (token, after) = from.split_at(from.find(|character| !is_token(character)).unwrap_or(from.len()));
+        shown.push_str(before);
+        shown.push_str(if token.len() > 20 { "(a token, not shown)" } else { token });
+        rest = after;
+    }
+    shown + rest
+}
+
+fn without_query(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    match rest.split_once('?') {
+        None => text.to_owned(),
+        Some((path, query)) => {
+            let end = query.find(['`', ' ']).unwrap_or(query.len());
+            format!("{scheme}://{path}?…{}", query.split_at(end).1)
+        }
+    }
+}
+
+/// No password is longer
+const MOST: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_left_out_and_the_rest_is_told() {
+        for (text, shown) in [
+            (
+                "`http://127.0.0.1:8888/druid` is no router's URL",
+                "`http://127.0.0.1:8888/druid` is no router's URL",
+            ),
+            ("`http://gate:pass@druid:8888` is none", "`http://…@druid:8888` is none"),
+            ("`http://gate:p/a?s s@w`o#rd@druid:8888` is none", "`http://…@druid:8888` is none"),
+            ("`gate:pass@druid:8888` is none", "`…@druid:8888` is none"),
+            ("https://id/keys?key=pass", "https://id/keys?…"),
+            ("`https://id/keys?key=pass` may not", "`https://id/keys?…` may not"),
+            ("certs/server.key", "certs/server.key"),
+            ("-----BEGIN PRIVATE KEY-----\nMII", "(a key, not shown)"),
+            ("a eyJhbGciOiJSUzI1NiJ9.e30.AAAA b", "a (a token, not shown) b"),
+            ("`bob@corp.test` does not say", "`bob@corp.test` does not say"),
+            ("eyJ", "eyJ"),
+        ] {
+            assert_eq!(presentable(text), shown);
+        }
+    }
+
+    #[test]
+    fn an_issuers_name_is_told_and_so_may_hold_no_credential() {
+        for name in
+            ["https://id.test/realms/data", "robot@corp.test", "urn:corp:id@a", "https://id.test/x?tenant=1"]
+        {
+            assert!(!holds_credential(name), "{name}");
+        }
+        for name in ["https://a:b@id.test", "https://a:b/c@id.test", "a:b@id.test", "-----BEGIN X-----"] {
+            assert!(holds_credential(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_read_without_its_line_end_and_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        let source = PasswordSource::File(path.clone());
+        assert_eq!(Password::read(&source), Err(PasswordFault::Unreadable(io::ErrorKind::NotFound)));
+        std::fs::write(&path, "hunter2 \r\n").unwrap();
+        let password = Password::read(&source).unwrap();
+        assert_eq!((password.expose(), format!("{password:?}").as_str()), ("hunter2 ", "[secret]"));
+        std::fs::write(&path, b"hunter\xff").unwrap();
+        assert_eq!(Password::read(&source), Err(PasswordFault::NotText));
+        let unset = PasswordSource::Environment("MSQ_GATE_NO_SUCH_VARIABLE".to_owned());
+        assert_eq!(Password::read(&unset), Err(PasswordFault::NotSet));
+    }
+}

@@ -1,0 +1,89 @@
+//! What operators are told where something does not match or cannot be reached: the whole reason, and what to do
+
+use std::process::{Command, Output};
+
+use http::StatusCode;
+use msq_gate::development::ThrowAwayIssuer;
+use serde_json::json;
+
+use crate::gate::TestGate;
+use crate::keys::Web;
+use crate::restarts::Program;
+
+const ENABLED: &str = "/druid/v2/sql/task/enabled";
+
+/// An address at which nobody listens
+async fn closed() -> String {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn the_log_says_why_druid_cannot_be_reached_and_the_answer_does_not() {
+    let address = closed().await;
+    for (url, reason) in [
+        (format!("http://{address}"), "nobody listens there"),
+        (format!("https://{address}\"\nca_file = \"ca.pem"), "Connection refused"),
+        ("http://nowhere.invalid:8888".to_owned(), "dns error"),
+    ] {
+        let mut gate = TestGate::start(&url, "").await;
+        let token = gate.token("alice", &[]);
+        let program = Program::start(&gate.path("proxy.toml"));
+        gate.address = program.address;
+        let answer = gate.get(ENABLED).bearer(&token).send().await;
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{}", answer.text());
+        assert!(!answer.text().contains(reason), "{}", answer.text());
+        program.has_logged(reason).await;
+    }
+}
+
+// The program waits for the issuer's answer before it listens, and the issuer answers from here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_says_both_values_where_an_issuer_is_another_or_points_elsewhere() {
+    for (status, discovery, expected) in [
+        ("200 OK", Some("https://other.test"), vec!["of `https://other.test`, not of `http://127.0.0.1:"]),
+        (
+            "302 Found\r\nLocation: https://login.test/keys?session=hunter2",
+            None,
+            vec!["302", "points to `https://login.test/keys?…`"],
+        ),
+    ] {
+        let issuer = ThrowAwayIssuer::new().unwrap();
+        let web = Web::start(&issuer.jwks()).await;
+        web.tell(|told| {
+            told.status = status.to_owned();
+            if let Some(other) = discovery {
+                told.discovery = json!({"issuer": other, "jwks_uri": "https://other.test/keys"}).to_string();
+            }
+        });
+        let url = format!("http://{}", closed().await);
+        let gate = TestGate::start_for(&url, "", &web.url, "", issuer).await;
+        let program = Program::start(&gate.path("proxy.toml"));
+        for text in expected {
+            program.has_logged(text).await;
+        }
+        assert!(!format!("{:?}", program.logged()).contains("hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn roots_that_the_environment_names_and_that_are_none_are_told_by_check_and_at_start() {
+    let gate = TestGate::start(&format!("http://{}", closed().await), "").await;
+    let text = std::fs::read_to_string(gate.path("proxy.toml")).unwrap();
+    gate.write("https.toml", &text.replace("url = \"http:", "url = \"https:"));
+    let run = |verb: &str, config: &str, roots: &str| -> Output {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_msq-gate"));
+        let program = program.args([verb, "--config"]).arg(gate.path(config)).env("SSL_CERT_FILE", roots);
+        program.env_remove("SSL_CERT_DIR").output().unwrap()
+    };
+    let ca = gate.path("ca.pem").display().to_string();
+    assert_eq!(run("check", "https.toml", &ca).status.code(), Some(0));
+    assert_eq!(run("check", "proxy.toml", "/nowhere/ca.pem").status.code(), Some(0), "nobody needs them");
+    for verb in ["check", "serve"] {
+        for roots in ["/nowhere/ca.pem", &gate.path("proxy.toml").display().to_string()] {
+            let done = run(verb, "https.toml", roots);
+            let said = String::from_utf8(done.stderr).unwrap();
+            assert_eq!(done.status.code(), Some(78), "{said}");
+            assert!(said.contains(&format!("SSL_CERT_FILE names {roots}, which gives none")), "{said}");
+        }
+    }
+}
