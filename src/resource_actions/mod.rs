@@ -12,6 +12,7 @@ pub mod rules;
 pub mod sql;
 pub mod submit;
 pub mod task_access;
+mod task_members;
 
 use std::sync::Arc;
 
