@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::load::load;
+use super::load::{Tell, load};
 use super::needs::{Answer, Asking, Input, on_a_large_stack, open};
 use super::{Exit, complain, say};
 use crate::authorize::permission::exact_sentence;
@@ -24,7 +24,7 @@ pub(super) struct Who<'a> {
 }
 
 pub(super) fn run(config_file: &Path, who: &Who<'_>, json: bool, file: Option<&Path>) -> Exit {
-    let config = match load(config_file) {
+    let config = match load(config_file, Tell::Faults) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
@@ -51,6 +51,9 @@ fn caller(who: &Who<'_>, config: &Config) -> Result<Caller, String> {
     let first = config.issuers.first().ok_or("there is no issuer")?;
     let Some(path) = who.claims else {
         let roles = who.roles.unwrap_or("").split(',').map(str::trim).filter(|role| !role.is_empty());
+        let roles: Vec<_> = roles.collect();
+        refuse_unknown(&roles, &config.policy)?;
+        let roles = roles.into_iter();
         return Ok(Caller::supposed(first.issuer.name(), "somebody", roles.map(str::to_owned).collect()));
     };
     let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -66,7 +69,22 @@ fn caller(who: &Who<'_>, config: &Config) -> Result<Caller, String> {
     };
     let issuer = issuer.ok_or("`iss` is none of the configuration's issuers")?;
     let person = issuer.issuer.person(claims).map_err(|error| error.to_string())?;
+    let roles: Vec<_> = person.roles.iter().map(String::as_str).collect();
+    if let Err(unknown) = refuse_unknown(&roles, &config.policy) {
+        complain(format_args!("{}: {unknown}; it counts for nothing", path.display()));
+    }
     Ok(Caller::supposed(issuer.issuer.name(), &person.identity, person.roles))
+}
+
+/// A role that the file does not know holds nothing, and denies nothing: whoever misspells one is told
+fn refuse_unknown(roles: &[&str], policy: &Policy) -> Result<(), String> {
+    let known: Vec<_> = policy.roles().iter().map(|role| role.name.as_str()).collect();
+    match roles.iter().find(|role| !known.contains(role)) {
+        Some(role) => {
+            Err(format!("there is no role `{}`; the roles are {}", Printable(role), known.join(", ")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: Input) -> Exit {
@@ -77,7 +95,7 @@ fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: I
     }
     let asking =
         Asking { limits: config.limits.sql(), json_depth: config.limits.json_depth, rules: config.rules };
-    let Answer { needs, forwarded, deed } = match asking.answer(text) {
+    let Answer { needs, forwarded, deed, why_state } = match asking.answer(text) {
         Ok(answer) => answer,
         Err(refusal) if json => {
             say(crate::respond::json_refusal(&refusal));
@@ -88,7 +106,7 @@ fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: I
             return Exit::NoPermission;
         }
     };
-    let explanation = Explanation::new(deed, &needs, forwarded, caller, &config.policy);
+    let explanation = Explanation::new(deed, &needs, forwarded, caller, &config.policy).because(why_state);
     if json {
         say(explanation.json(RefusalDetail::Full));
     } else {
@@ -110,6 +128,9 @@ fn print(explanation: &Explanation, policy: &Policy, file: &str) {
         if let Holding::Missing { .. } = needed.holding {
             say(format_args!("    {}", remedy(needed, policy, file)));
         }
+    }
+    if let Some(why) = explanation.why_state {
+        say(format_args!("  {why}"));
     }
     say(match explanation.verdict {
         Verdict::Permit => "allowed",
