@@ -20,6 +20,8 @@ pub struct Explanation {
     pub receipt: Receipt,
     /// The statement as Druid would get it
     pub forwarded: Option<String>,
+    /// Why READ STATE STATE is asked, where that is missing and worth a word
+    pub why_state: Option<&'static str>,
 }
 
 impl Explanation {
@@ -32,7 +34,13 @@ impl Explanation {
         policy: &Policy,
     ) -> Self {
         let (verdict, receipt) = verdict(needs, caller, policy);
-        Self { deed, verdict, receipt, forwarded }
+        Self { deed, verdict, receipt, forwarded, why_state: None }
+    }
+
+    /// The same, with why a statement is asked for the state
+    #[must_use]
+    pub fn because(self, why_state: Option<&'static str>) -> Self {
+        Self { why_state: why_state.filter(|_| self.receipt.misses_state()), ..self }
     }
 
     /// As an answer; how much it says of roles is up to `refusal_detail`
@@ -49,6 +57,9 @@ impl Explanation {
         }
         answer.insert("needed".to_owned(), needed(&self.receipt, detail));
         answer.insert("missing".to_owned(), missing(&self.receipt));
+        if let Some(why) = self.why_state {
+            answer.insert("whyState".to_owned(), json!(why));
+        }
         if let Some(forwarded) = &self.forwarded {
             answer.insert("forwarded".to_owned(), json!(forwarded));
         }

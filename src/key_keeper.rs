@@ -286,6 +286,8 @@ impl KeyKeeper {
         let seconds = age.map(|age| age.as_secs());
         if state.is_retired {
             tracing::info!(issuer, %error, "the issuer's keys come from elsewhere now");
+        } else if age.is_none() {
+            tracing::warn!(issuer, %error, "the issuer's keys cannot be fetched, and there are none yet: its tokens are answered 503");
         } else if age.is_some_and(|age| age > self.rhythm.stale) {
             self.store.remove(issuer);
             tracing::error!(issuer, %error, age = seconds, "the issuer's keys cannot be fetched, and the last good ones are too old to serve");

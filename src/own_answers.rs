@@ -89,7 +89,7 @@ impl Gate {
             }
             (Verdict::Deny(reason), receipt) => {
                 let deed = "ask about somebody else".to_owned();
-                Err(Refusal::Denied(Box::new(Denied { reason, deed, receipt })))
+                Err(Refusal::Denied(Box::new(Denied { reason, deed, why_state: None, receipt })))
             }
         }
     }
@@ -116,7 +116,9 @@ impl Gate {
         let needs =
             judgement.needs.clone().and(query_context::resource_actions(&submit.context_keys, &self.rules));
         let deed = format!("run this {}", judgement.kind);
-        Ok(Explanation::new(deed, &needs, Some(judgement.forwarded.clone()), caller, &self.policy))
+        let why = needs.why_state(&self.rules);
+        Ok(Explanation::new(deed, &needs, Some(judgement.forwarded.clone()), caller, &self.policy)
+            .because(why))
     }
 
     fn explain_task(&self, body: &[u8], caller: &Caller) -> Result<Explanation, Refusal> {

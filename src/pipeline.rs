@@ -227,7 +227,9 @@ impl Gate {
             Some(_) | None => Vec::new(),
         };
         record.bytes_in(bytes.len());
-        if content == Content::EmptyOrObject && !bytes.is_empty() && bytes.trim_ascii() != b"{}" {
+        // druidapi sends an empty JSON string.
+        let says_nothing = || [&b""[..], b"{}", b"\"\""].contains(&bytes.trim_ascii());
+        if content == Content::EmptyOrObject && !bytes.is_empty() && !says_nothing() {
             return Err(Refusal::UnexpectedBody);
         }
         Ok(bytes)

@@ -42,7 +42,7 @@ pub enum Refusal {
     #[error(transparent)]
     Body(#[from] BodyError),
     /// The body is not what the endpoint takes
-    #[error("the body must be empty or `{{}}`")]
+    #[error("the body must be empty, `{{}}` or `\"\"`")]
     UnexpectedBody,
     /// The body holds no statement that can be judged
     #[error(transparent)]

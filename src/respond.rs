@@ -239,6 +239,9 @@ fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
                 let _written = write!(text, "{}{}", if position == 0 { "" } else { ", " }, needed.permission);
                 text.push_str(&hint(needed, detail));
             }
+            if let Some(why) = denied.why_state {
+                let _written = write!(text, "; {why}");
+            }
             text
         }
         // Where only the code is told, nobody learns what Druid lacks.

@@ -95,6 +95,8 @@ struct Running {
     certificate: Arc<Certificate>,
     fingerprint_key: [u8; 32],
     draining: watch::Receiver<bool>,
+    /// `[listen]` and `[admin]` addresses as they were bound
+    addresses: (Vec<String>, String),
 }
 
 impl Server {
@@ -121,11 +123,20 @@ impl Server {
         let fingerprint_key = random().map_err(|_| StartError::System("randomness"))?;
         let parts =
             Parts { metrics: &metrics, store: &store, fingerprint_key: &fingerprint_key, draining: &drained };
+        let written = (config.listen.addresses.clone(), config.admin.address.clone());
         let live = Arc::new(Live::new(Arc::new(parts.assemble(config, None).await?)));
         tokio::spawn(admin::listen(operators, Arc::clone(&live), Arc::clone(&store), drained.clone()));
         tokio::spawn(storage_report::tell_changes(Arc::clone(&live), drained.clone()));
         let listening = tokio::spawn(listener::listen(doors, tls, Arc::clone(&live), drained.clone()));
-        let running = Running { live, metrics, store, certificate, fingerprint_key, draining: drained };
+        let running = Running {
+            live,
+            metrics,
+            store,
+            certificate,
+            fingerprint_key,
+            draining: drained,
+            addresses: written,
+        };
         let hang_up = Arc::new(Notify::new());
         Ok(Self { addresses, admin_address, running: Arc::new(running), hang_up, draining, listening })
     }
@@ -189,8 +200,8 @@ impl Running {
     async fn reload(&self, file: &Path) -> Result<(), StartError> {
         let config = read(file)?;
         let before = self.live.gate();
-        let listen = (&config.listen.addresses, &config.admin.address);
-        if listen != (&before.config.listen.addresses, &before.config.admin.address) {
+        let (listen, admin) = &self.addresses;
+        if (listen, admin) != (&config.listen.addresses, &config.admin.address) {
             tracing::warn!("another address in [listen] or [admin] needs a restart; the old one goes on");
         }
         let certificate = Certificate::read(&config.listen.certificate, &config.listen.key)?;

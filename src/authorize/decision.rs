@@ -55,6 +55,8 @@ pub struct Denied {
     pub reason: DeniedReason,
     /// What he was about to do: `run this INSERT`
     pub deed: String,
+    /// Why READ STATE STATE is asked, where a statement misses that
+    pub why_state: Option<&'static str>,
     /// What was needed, held and missing
     pub receipt: Receipt,
 }
@@ -107,7 +109,8 @@ pub fn decide(
     match verdict(analyzed.needs(), &Caller::verified(identity), policy) {
         (Verdict::Permit, receipt) => Ok(PermittedRequest::new(analyzed, receipt)),
         (Verdict::Deny(reason), receipt) => {
-            Err(Box::new(Denied { reason, deed: analyzed.deed().to_owned(), receipt }))
+            let why_state = analyzed.why_state().filter(|_| receipt.misses_state());
+            Err(Box::new(Denied { reason, deed: analyzed.deed().to_owned(), why_state, receipt }))
         }
     }
 }

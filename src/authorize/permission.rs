@@ -32,6 +32,9 @@ pub enum PermissionError {
     /// It is not `ACTION TYPE NAME`
     #[error("`{0}` is no permission; write `ACTION TYPE NAME`, such as `READ DATASOURCE wikipedia`")]
     Shape(String),
+    /// It begins with another word than an action
+    #[error("`{0}` is no action; write READ, WRITE, or READ WRITE")]
+    Action(String),
     /// Its type is not one of Druid's
     #[error("`{word}` is no resource type; the types are {}", type_words())]
     Type {
@@ -84,7 +87,12 @@ impl Permission {
             rest = after;
         }
         let (kind, name) = rest.split_once(' ').ok_or_else(shape)?;
-        if actions.is_empty() || name.is_empty() {
+        if actions.is_empty() {
+            let is_type = |word: &str| ResourceType::from_word(word).is_some();
+            let follows = name.split(' ').next().is_some_and(is_type);
+            return Err(if follows { PermissionError::Action(kind.to_owned()) } else { shape() });
+        }
+        if name.is_empty() {
             return Err(shape());
         }
         let kind =
@@ -361,7 +369,10 @@ mod tests {
             ("READ DATASOURCE ", "is no permission"),
             ("DATASOURCE wikipedia", "is no permission"),
             ("READ READ DATASOURCE a", "is no permission"),
-            ("read DATASOURCE a", "is no permission"),
+            ("read DATASOURCE a", "`read` is no action; write READ, WRITE"),
+            ("LIST DATASOURCE y", "`LIST` is no action; write READ, WRITE"),
+            ("READ,WRITE DATASOURCE y", "`READ,WRITE` is no action; write READ, WRITE, or READ WRITE"),
+            ("DATASOURCE y z", "is no permission"),
             ("READ datasource a", "is no resource type"),
             ("READ TABLE a", "is no resource type"),
             ("READ DATASOURCE regex:(?!x).*", "look-around"),

@@ -2,7 +2,7 @@
 
 use super::decision::DeniedReason;
 use super::policy::{Holder, Policy, Standing};
-use crate::druid::ResourceAction;
+use crate::druid::{Action, ResourceAction};
 use crate::resource_actions::Needed;
 
 /// The needed permissions, in the order of their sentences, and how each stands with the caller
@@ -60,6 +60,12 @@ impl Receipt {
     /// The permissions that are not held, in the order of their sentences
     pub fn missing(&self) -> impl Iterator<Item = &NeededPermission> {
         self.needed.iter().filter(|needed| !needed.is_held())
+    }
+
+    /// Whether READ STATE STATE is needed and not held
+    pub fn misses_state(&self) -> bool {
+        let state = ResourceAction::state(Action::Read);
+        self.missing().any(|needed| needed.permission == state)
     }
 
     /// Why not everything is held; `None` where it is

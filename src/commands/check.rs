@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::load::load;
+use super::load::{Tell, load};
 use super::{Exit, complain, say};
 use crate::certificate_advice;
 use crate::config::{Config, DurableStorage, PasswordSource, Severity, Unproven};
@@ -14,7 +14,7 @@ use crate::server::{self, StartError};
 use crate::{storage_report, tls};
 
 pub(super) fn run(file: &Path) -> Exit {
-    let config = match load(file) {
+    let config = match load(file, Tell::Everything) {
         Ok(config) => config,
         Err(exit) => return exit,
     };

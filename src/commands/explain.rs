@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::load::load;
+use super::load::{Tell, load};
 use super::needs::{Answer, Asking, Input, on_a_large_stack, open};
 use super::{Exit, complain, say};
 use crate::authenticate::ListedRoles;
@@ -27,7 +27,7 @@ pub(super) struct Who<'a> {
 }
 
 pub(super) fn run(config_file: &Path, who: &Who<'_>, json: bool, file: Option<&Path>) -> Exit {
-    let config = match load(config_file) {
+    let config = match load(config_file, Tell::Faults) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
@@ -59,7 +59,9 @@ fn caller(who: &Who<'_>, config: &Config) -> Result<(Caller, Option<ListedRoles>
     let first = config.issuers.first().ok_or("there is no issuer")?;
     let Some(path) = who.claims else {
         let roles = who.roles.unwrap_or("").split(',').map(str::trim).filter(|role| !role.is_empty());
-        let roles = roles.map(str::to_owned).collect();
+        let roles: Vec<_> = roles.collect();
+        refuse_unknown(&roles, &config.policy)?;
+        let roles = roles.into_iter().map(str::to_owned).collect();
         return Ok((Caller::supposed(first.issuer.name(), "somebody", roles), None));
     };
     let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -97,6 +99,17 @@ fn roles_found(listed: &ListedRoles, policy: &Policy) -> String {
     format!("roles: `{claim}` lists {}; not in this file: {}", named(known), named(unknown))
 }
 
+/// A role that the file does not know holds nothing, and denies nothing: whoever misspells one is told
+fn refuse_unknown(roles: &[&str], policy: &Policy) -> Result<(), String> {
+    let known: Vec<_> = policy.roles().iter().map(|role| role.name.as_str()).collect();
+    match roles.iter().find(|role| !known.contains(role)) {
+        Some(role) => {
+            Err(format!("there is no role `{}`; the roles are {}", Printable(role), known.join(", ")))
+        }
+        None => Ok(()),
+    }
+}
+
 fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: Input) -> Exit {
     let mut text = String::new();
     if let Err(error) = input.read_to_string(&mut text) {
@@ -105,7 +118,7 @@ fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: I
     }
     let asking =
         Asking { limits: config.limits.sql(), json_depth: config.limits.json_depth, rules: config.rules };
-    let Answer { needs, forwarded, deed } = match asking.answer(text) {
+    let Answer { needs, forwarded, deed, why_state } = match asking.answer(text) {
         Ok(answer) => answer,
         Err(refusal) if json => {
             say(crate::respond::json_refusal(&refusal));
@@ -116,7 +129,7 @@ fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: I
             return Exit::NoPermission;
         }
     };
-    let explanation = Explanation::new(deed, &needs, forwarded, caller, &config.policy);
+    let explanation = Explanation::new(deed, &needs, forwarded, caller, &config.policy).because(why_state);
     if json {
         say(explanation.json(RefusalDetail::Full));
     } else {
@@ -138,6 +151,9 @@ fn print(explanation: &Explanation, policy: &Policy, file: &str) {
         if let Holding::Missing { .. } = needed.holding {
             say(format_args!("    {}", remedy(needed, policy, file)));
         }
+    }
+    if let Some(why) = explanation.why_state {
+        say(format_args!("  {why}"));
     }
     say(match explanation.verdict {
         Verdict::Permit => "allowed",

@@ -3,10 +3,19 @@
 use std::path::Path;
 
 use super::{Exit, complain};
-use crate::config::{Config, Located, Severity};
+use crate::config::{Config, Fault, Located, Severity};
 
-/// The configuration in this file; every finding is written to standard error
-pub(super) fn load(file: &Path) -> Result<Config, Exit> {
+/// Which findings are told
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tell {
+    /// All of them
+    Everything,
+    /// Faults: whoever asks about a statement did not ask about the file
+    Faults,
+}
+
+/// The configuration in this file; findings are written to standard error
+pub(super) fn load(file: &Path, tell: Tell) -> Result<Config, Exit> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| {
         complain(format_args!("{name}: cannot be read: {error}; write one, or name another with --config"));
@@ -14,7 +23,8 @@ pub(super) fn load(file: &Path) -> Result<Config, Exit> {
     })?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let reading = Config::read(&text, folder);
-    for fault in &reading.findings {
+    let is_told = |fault: &&Fault| tell == Tell::Everything || fault.severity == Severity::Error;
+    for fault in reading.findings.iter().filter(is_told) {
         complain(Located { file: &name, fault });
     }
     let errors = reading.findings.iter().filter(|fault| fault.severity == Severity::Error).count();

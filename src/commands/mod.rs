@@ -47,7 +47,7 @@ enum Verb {
         #[arg(long, default_value = "proxy.toml", value_name = "FILE")]
         config: PathBuf,
     },
-    /// Show the permissions that a statement, a task or a native query needs; nothing runs, no network
+    /// Show the permissions that a statement or a task needs; nothing runs, no network
     #[command(
         after_help = "Examples:\n  echo 'INSERT INTO a SELECT * FROM b PARTITIONED BY ALL' | msq-gate needs\n  \
                             msq-gate needs --batch < statements.jsonl"

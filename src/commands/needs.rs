@@ -1,21 +1,22 @@
-//! `msq-gate needs`: what a statement, a task or a native query needs, without anybody asking
+//! `msq-gate needs`: what a statement or a task needs, without anybody asking
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::load::load;
+use super::load::{Tell, load};
 use super::{Exit, complain, say};
 use crate::druid::ResourceAction;
+use crate::druid::resource::Printable;
 use crate::refusal::Refusal;
 use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::sql::{JUDGE_STACK_BYTES, SqlLimits};
-use crate::resource_actions::submit::Submit;
+use crate::resource_actions::submit::{Submit, SubmitError};
 use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, query_context};
 
 pub(super) fn run(config: Option<&Path>, batch: bool, json: bool, file: Option<&Path>) -> Exit {
-    let asking = match config.map(load).transpose() {
+    let asking = match config.map(|file| load(file, Tell::Faults)).transpose() {
         Ok(Some(config)) => {
             Asking { limits: config.limits.sql(), json_depth: config.limits.json_depth, rules: config.rules }
         }
@@ -72,6 +73,7 @@ pub(super) struct Answer {
     pub(super) needs: Needed,
     pub(super) forwarded: Option<String>,
     pub(super) deed: String,
+    pub(super) why_state: Option<&'static str>,
 }
 
 impl Asking {
@@ -108,6 +110,9 @@ impl Asking {
     /// An object: a task where it has a `type`, else the body of a SQL submit
     fn object(&self, text: &str) -> Result<Answer, Refusal> {
         let value = crate::json::parse(text.as_bytes(), self.json_depth).map_err(AnalysisError::json)?;
+        if value.get("queryType").is_some() {
+            return Err(native());
+        }
         if value.get("type").is_some() { self.task(text.as_bytes()) } else { self.submit(text.as_bytes()) }
     }
 
@@ -159,7 +164,14 @@ impl Asking {
             return self.task(task.to_string().as_bytes());
         }
         if request.contains_key("native") {
-            return Err(Refusal::Route(crate::route::RouteError::UnknownEndpoint));
+            return Err(native());
+        }
+        if !request.get("sql").is_some_and(Value::is_string) {
+            let given: Vec<_> = request.keys().filter(|key| !KNOWN.contains(&key.as_str())).collect();
+            let given =
+                given.first().map_or_else(String::new, |key| format!(", not in `{}`", Printable(key)));
+            let what = format!("a line has its statement, a string, in `sql`{given}; or a task in `task`");
+            return Err(Refusal::Submit(SubmitError::Shape(what)));
         }
         let mut body = Map::new();
         for (name, member) in [("sql", "query"), ("parameters", "parameters"), ("context", "context")] {
@@ -186,13 +198,14 @@ impl Asking {
             needs: judgement.needs.clone().and(keys),
             forwarded: Some(judgement.forwarded.clone()),
             deed,
+            why_state: judgement.needs.why_state(&self.rules),
         })
     }
 
     fn task(&self, body: &[u8]) -> Result<Answer, Refusal> {
         let judged = ingestion::judge(body, self.json_depth, &self.rules).map_err(AnalysisError::from)?;
         let deed = format!("post this task of type {}", judged.kind);
-        Ok(Answer { needs: judged.needs, forwarded: None, deed })
+        Ok(Answer { needs: judged.needs, forwarded: None, deed, why_state: None })
     }
 }
 
@@ -217,6 +230,14 @@ impl Answer {
             say(action);
         }
     }
+}
+
+/// The members of a line of `--batch`
+const KNOWN: [&str; 7] = ["id", "sql", "parameters", "context", "engine", "task", "native"];
+
+/// Native queries are not judged yet, and none is let through
+fn native() -> Refusal {
+    Refusal::Route(crate::route::RouteError::UnknownEndpoint)
 }
 
 fn refused(refusal: &Refusal) -> Value {

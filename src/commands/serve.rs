@@ -4,12 +4,12 @@ use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::load::load;
+use super::load::{Tell, load};
 use super::{Exit, complain, say};
 use crate::server::{Server, StartError};
 
 pub(super) fn run(file: &Path) -> Exit {
-    let config = match load(file) {
+    let config = match load(file, Tell::Everything) {
         Ok(config) => config,
         Err(exit) => return exit,
     };

@@ -11,6 +11,10 @@ use serde_json::{Map, Value};
 
 use super::needed::Needed;
 use super::rules::{InputSources, Lookups, RawQueryController, Rules, TaskInputs};
+use super::task_members::{
+    COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, INPUT_SOURCES, KILL_MEMBERS, PLAIN_FORMATS,
+    WAREHOUSES,
+};
 use crate::druid::task::QUERY_CONTROLLER;
 use crate::druid::{ResourceAction, ResourceType};
 use crate::json;
@@ -105,8 +109,9 @@ pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask
 
 /// `IndexTask` and `ParallelIndexSupervisorTask`
 fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
-    task.only(&["type", "id", "spec", "context"])?;
+    task.only(&["type", "id", "resource", "spec", "context"])?;
     check_context(task)?;
+    check_resource(task)?;
     let spec = task.member("spec")?.object()?;
     spec.only(&["dataSchema", "ioConfig", "tuningConfig"])?;
     if let Some(tuning) = spec.optional("tuningConfig") {
@@ -133,13 +138,14 @@ fn own_datasource(
 ) -> Result<JudgedTask, TaskSpecError> {
     task.only(members)?;
     check_context(task)?;
+    check_resource(task)?;
     if let Some(io) = task.optional("ioConfig") {
         compaction_input(&io.object()?)?;
     }
     if let Some(runner) = task.optional("compactionRunner") {
         runner.object()?.only(&["type"])?;
     }
-    for name in ["tuningConfig", "granularitySpec", "dimensionsSpec", "transformSpec"] {
+    for name in ["tuningConfig", "granularitySpec", "dimensionsSpec", "transformSpec", "baseTable"] {
         if let Some(member) = task.optional(name) {
             member.object()?;
         }
@@ -156,8 +162,25 @@ fn compaction_input(io: &Object<'_>) -> Result<(), TaskSpecError> {
     match input.text("type")? {
         "interval" => input.only(&["type", "interval", "sha256OfSortedSegmentIds"]),
         "segments" => input.only(&["type", "segments"]),
-        _ => Err(input.shape("type", "`interval` or `segments`")),
+        "minor" => minor_compaction(&input),
+        _ => Err(input.shape("type", "`interval`, `segments` or `minor`")),
     }
+}
+
+/// `MinorCompactionInputSpec`: descriptors of segments, which name no datasource (`SegmentDescriptor`)
+fn minor_compaction(input: &Object<'_>) -> Result<(), TaskSpecError> {
+    input.only(&["type", "interval", "segments"])?;
+    for (position, segment) in input.list("segments")?.into_iter().enumerate() {
+        let path = format!("{}.segments[{position}]", input.path);
+        object_at(&path, segment)?.only(&["itvl", "ver", "part"])?;
+    }
+    Ok(())
+}
+
+/// `TaskResource`: how many slots a task takes
+fn check_resource(task: &Object<'_>) -> Result<(), TaskSpecError> {
+    let Some(resource) = task.optional("resource") else { return Ok(()) };
+    resource.object()?.only(&["availabilityGroup", "requiredCapacity"])
 }
 
 /// What a format reads besides what its source gives: descriptor files and schema registries, at any address
@@ -182,20 +205,41 @@ fn input_source(
         let path = format!("{}.delegates[{position}]", source.path);
         input_source(&object_at(&path, delegate)?, rules, needs)?;
     }
+    if kind == "iceberg" {
+        let warehouse = source.member("warehouseSource")?.object()?;
+        needs.extend(warehouse_of(&warehouse, rules)?);
+    }
     match (rules.task_inputs, kind) {
         (TaskInputs::Druid, _) | (TaskInputs::External, "combining") => {}
         (TaskInputs::External, "druid") => {
             needs.insert(ResourceAction::read(ResourceType::Datasource, source.text("dataSource")?));
         }
         (TaskInputs::External, _) => {
-            let name = match rules.input_sources {
-                InputSources::Together => EXTERNAL,
-                InputSources::ByType => kind,
-            };
-            needs.insert(ResourceAction::read(ResourceType::External, name));
+            needs.insert(read_external(kind, rules));
         }
     }
     Ok(())
+}
+
+fn read_external(kind: &str, rules: &Rules) -> ResourceAction {
+    let name = match rules.input_sources {
+        InputSources::Together => EXTERNAL,
+        InputSources::ByType => kind,
+    };
+    ResourceAction::read(ResourceType::External, name)
+}
+
+/// By what the files of an Iceberg table are read (`InputSourceFactory`); their places come from its catalog
+fn warehouse_of(factory: &Object<'_>, rules: &Rules) -> Result<Option<ResourceAction>, TaskSpecError> {
+    factory.only(&["type", "properties", "proxyConfig", "endpointConfig", "clientConfig"])?;
+    let kind = factory.text("type")?;
+    if !WAREHOUSES.contains(&kind) {
+        return Err(factory.shape("type", "one of local, hdfs, s3, google, azure and azureStorage"));
+    }
+    Ok(match rules.task_inputs {
+        TaskInputs::External => Some(read_external(kind, rules)),
+        TaskInputs::Druid => None,
+    })
 }
 
 fn write_datasource(name: &str) -> ResourceAction {
@@ -321,114 +365,8 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Context keys that change neither locks, nor the JVM, nor whose a task is
-const CONTEXT_KEYS: &[&str] =
-    &["priority", "storeCompactionState", "storeEmptyColumns", "tags", "taskLockTimeout"];
-
-const DATA_SCHEMA_MEMBERS: &[&str] = &[
-    "dataSource",
-    "timestampSpec",
-    "dimensionsSpec",
-    "metricsSpec",
-    "granularitySpec",
-    "transformSpec",
-    "projections",
-];
-
-const COMPACT_MEMBERS: &[&str] = &[
-    "type",
-    "id",
-    "dataSource",
-    "ioConfig",
-    "interval",
-    "segments",
-    "dimensions",
-    "dimensionsSpec",
-    "metricsSpec",
-    "segmentGranularity",
-    "granularitySpec",
-    "tuningConfig",
-    "transformSpec",
-    "compactionRunner",
-    "context",
-];
-
-const KILL_MEMBERS: &[&str] = &[
-    "type",
-    "id",
-    "dataSource",
-    "interval",
-    "versions",
-    "batchSize",
-    "limit",
-    "maxUsedStatusLastUpdatedTime",
-    "markAsUnused",
-    "context",
-];
-
 /// The name under which all external input goes where it is not told apart by type
 const EXTERNAL: &str = "EXTERNAL";
-
-/// Input formats that read nothing but what the input source gives
-const PLAIN_FORMATS: &[&str] = &["json", "csv", "tsv", "regex", "lines", "orc", "parquet", "avro_ocf"];
-
-struct InputSource {
-    kind: &'static str,
-    members: &'static [&'static str],
-}
-
-/// Druid's input sources and the members of each (`InputSource` and its extensions)
-const INPUT_SOURCES: &[InputSource] = &[
-    InputSource { kind: "inline", members: &["type", "data"] },
-    InputSource {
-        kind: "http",
-        members: &[
-            "type",
-            "uris",
-            "httpAuthenticationUsername",
-            "httpAuthenticationPassword",
-            "requestHeaders",
-            "systemFields",
-        ],
-    },
-    InputSource { kind: "local", members: &["type", "baseDir", "filter", "files", "systemFields"] },
-    InputSource { kind: "hdfs", members: &["type", "paths", "systemFields"] },
-    InputSource {
-        kind: "s3",
-        members: &[
-            "type",
-            "uris",
-            "prefixes",
-            "objects",
-            "objectGlob",
-            "properties",
-            "proxyConfig",
-            "endpointConfig",
-            "clientConfig",
-            "systemFields",
-        ],
-    },
-    InputSource {
-        kind: "google",
-        members: &["type", "uris", "prefixes", "objects", "objectGlob", "systemFields"],
-    },
-    InputSource {
-        kind: "azure",
-        members: &["type", "uris", "prefixes", "objects", "objectGlob", "systemFields"],
-    },
-    InputSource {
-        kind: "azureStorage",
-        members: &["type", "uris", "prefixes", "objects", "objectGlob", "properties", "systemFields"],
-    },
-    InputSource { kind: "sql", members: &["type", "database", "foldCase", "sqls"] },
-    InputSource { kind: "delta", members: &["type", "tablePath", "filter", "snapshotVersion"] },
-    // Not `segments`: by them Druid's Coordinator gives those of any datasource (`MetadataResource.getSegment`).
-    InputSource {
-        kind: "druid",
-        members: &["type", "dataSource", "interval", "filter", "dimensions", "metrics"],
-    },
-    InputSource { kind: "combining", members: &["type", "delegates"] },
-];
 
 #[cfg(test)]
 mod tests {
@@ -536,6 +474,72 @@ mod tests {
     }
 
     #[test]
+    fn what_later_druids_know_of_the_tasks_own_datasource_is_understood() {
+        let compact = |members: &str| format!(r#"{{"type":"compact","dataSource":"a",{members}}}"#);
+        let minor = |segment: &str| {
+            let spec = format!(r#"{{"type":"minor","interval":"1/2","segments":[{segment}]}}"#);
+            compact(&format!(r#""ioConfig":{{"type":"compact","inputSpec":{spec}}}"#))
+        };
+        for task in [
+            r#"{"type":"kill","dataSource":"a","interval":"1/2","context":{"useConcurrentLocks":true}}"#
+                .to_owned(),
+            compact(
+                r#""interval":"1/2","projections":[],"baseTable":{},"context":{"subTaskTimeoutMillis":1}"#,
+            ),
+            compact(r#""interval":"1/2","resource":{"availabilityGroup":"g","requiredCapacity":1}"#),
+            minor(r#"{"itvl":"1/2","ver":"v","part":0}"#),
+        ] {
+            assert_eq!(needs(&task).unwrap(), ["WRITE DATASOURCE a"], "{task}");
+        }
+        let inline = ingest(r#"{"type":"inline","data":"x"}"#);
+        for (from, to) in [
+            (r#""timestampSpec":{}"#, r#""segmentGranularitySpec":{},"baseTable":{},"projections":[]"#),
+            (r#""spec""#, r#""resource":{"requiredCapacity":1},"spec""#),
+            (r#""spec""#, r#""context":{"useConcurrentLocks":true},"spec""#),
+        ] {
+            let task = inline.replace(from, to);
+            assert_eq!(needs(&task).unwrap(), ["READ EXTERNAL EXTERNAL", "WRITE DATASOURCE a"], "{task}");
+        }
+        for task in [
+            minor(r#"{"itvl":"1/2","ver":"v","part":0,"dataSource":"b"}"#),
+            minor(r#""b_1_2_v""#),
+            compact(r#""interval":"1/2","baseTable":[]"#),
+            compact(r#""interval":"1/2","resource":{"availabilityGroup":"g","dataSource":"b"}"#),
+            inline.replace(r#""spec""#, r#""groupId":"g","spec""#),
+        ] {
+            assert!(needs(&task).is_err(), "{task}");
+        }
+    }
+
+    #[test]
+    fn iceberg_and_oss_are_external_and_so_is_the_warehouse() {
+        let by_type = Rules { input_sources: InputSources::ByType, ..Rules::default() };
+        let oss = ingest(r#"{"type":"oss","uris":[],"properties":{}}"#);
+        assert_eq!(needs(&oss).unwrap(), ["READ EXTERNAL EXTERNAL", "WRITE DATASOURCE a"]);
+        assert_eq!(needs_under(&oss, &by_type).unwrap(), ["READ EXTERNAL oss", "WRITE DATASOURCE a"]);
+        let iceberg = |warehouse: &str| {
+            ingest(&format!(
+                r#"{{"type":"iceberg","tableName":"t","namespace":"n","icebergCatalog":{{"type":"rest"}},"warehouseSource":{warehouse}}}"#
+            ))
+        };
+        let s3 = iceberg(r#"{"type":"s3","endpointConfig":{}}"#);
+        assert_eq!(needs(&s3).unwrap(), ["READ EXTERNAL EXTERNAL", "WRITE DATASOURCE a"]);
+        let both = ["READ EXTERNAL iceberg", "READ EXTERNAL s3", "WRITE DATASOURCE a"];
+        assert_eq!(needs_under(&s3, &by_type).unwrap(), both);
+        let as_druid = Rules { task_inputs: TaskInputs::Druid, ..Rules::default() };
+        assert_eq!(needs_under(&s3, &as_druid).unwrap(), ["WRITE DATASOURCE a"]);
+        for warehouse in [
+            "null",
+            "\"s3\"",
+            r#"{"type":"druid","dataSource":"b"}"#,
+            r#"{"type":"druid"}"#,
+            r#"{"type":"s3","uris":[]}"#,
+        ] {
+            assert!(needs(&iceberg(warehouse)).is_err(), "{warehouse}");
+        }
+    }
+
+    #[test]
     fn every_other_type_is_refused() {
         for kind in
             ["noop", "query_controller", "query_worker", "archive", "move", "single_phase_sub_task", "INDEX"]
@@ -553,7 +557,7 @@ mod tests {
             "druid.indexer.fork.property.x",
             "forceTimeChunkLock",
             "taskLockType",
-            "useConcurrentLocks",
+            "useLineageBasedSegmentAllocation",
             "msqGateOwner",
         ] {
             let task =
@@ -581,7 +585,7 @@ mod tests {
             ingest(
                 r#"{"type":"druid","dataSource":"b","segments":[{"segmentId":"c_1_2_3","intervals":["1/2"]}]}"#,
             ),
-            ingest(r#"{"type":"oss","uris":[]}"#),
+            ingest(r#"{"type":"generator","numRows":1}"#),
             ingest(r#"{"type":"inline","":{}}"#),
             ingest(r#"{"type":"inline"}"#).replace("\"inputFormat\"", "\"firehose\""),
             ingest(r#"{"type":"inline"}"#).replace("\"spec\"", "\"dataSource\":\"b\",\"spec\""),

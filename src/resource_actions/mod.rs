@@ -12,6 +12,7 @@ pub mod rules;
 pub mod sql;
 pub mod submit;
 pub mod task_access;
+mod task_members;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub struct AnalyzedRequest {
     request: DruidRequest,
     needs: Needed,
     deed: String,
+    why_state: Option<&'static str>,
     storage: Storage,
 }
 
@@ -49,6 +51,11 @@ impl AnalyzedRequest {
     /// What the caller is about to do, for people: `run this INSERT`
     pub fn deed(&self) -> &str {
         &self.deed
+    }
+
+    /// Why it is asked for the state, where it is and that is worth a word
+    pub fn why_state(&self) -> Option<&'static str> {
+        self.why_state
     }
 
     /// The request, to be sent if it may, and whether it asks for durable storage
@@ -107,10 +114,12 @@ pub fn analyze(
     json_depth: usize,
 ) -> Result<AnalyzedRequest, AnalysisError> {
     let mut storage = Storage::NotAsked;
+    let mut why_state = None;
     let (needs, deed) = match (request.endpoint.judged(), evidence) {
         (Judged::ByEndpoint, Evidence::None) => (Needed::Authenticated, "use this endpoint".to_owned()),
         (Judged::ByStatement, Evidence::Statement { submit, judged, submitter }) if judged.is_of(&submit) => {
             let judgement = judged.judgement();
+            why_state = judgement.needs.why_state(rules);
             storage = Storage::asked(request.endpoint, &submit, judgement);
             request.body = submit.body(&judgement.forwarded, &submitter);
             let keys = query_context::resource_actions(&submit.context_keys, rules);
@@ -128,5 +137,5 @@ pub fn analyze(
         }
         _ => return Err(AnalysisError::Mismatch),
     };
-    Ok(AnalyzedRequest { request, needs, deed, storage })
+    Ok(AnalyzedRequest { request, needs, deed, why_state, storage })
 }

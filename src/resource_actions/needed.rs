@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::druid::{Owner, ResourceAction, ResourceActions};
+use super::rules::{Metadata, Rules};
+use crate::druid::{Action, Owner, ResourceAction, ResourceActions};
 
 /// What a request needs; there is no variant that means "nobody looked"
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,20 @@ impl Needed {
                 otherwise: more.into_iter().fold(otherwise, ResourceActions::with),
             },
         }
+    }
+
+    /// Why a statement that needs this is asked for the state, for people, where it is
+    ///
+    /// Tables of metadata are all that asks it of a statement.
+    pub fn why_state(&self, rules: &Rules) -> Option<&'static str> {
+        let state = ResourceAction::state(Action::Read);
+        self.resource_actions().contains(&&state).then_some(match rules.metadata {
+            Metadata::State => {
+                "tables of sys and INFORMATION_SCHEMA ask for it, since Druid shows the gate's account the rows of \
+                 all; rules.metadata = \"open\" asks what Druid asks"
+            }
+            Metadata::Open => "Druid itself asks for it, of servers and of other people's queries",
+        })
     }
 
     /// The resource actions it names, in the order of their sentences

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should say so loudly"
 )]
 
+mod commands;
 mod documents;
 mod faults;
 mod hostile;

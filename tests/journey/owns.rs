@@ -101,6 +101,28 @@ async fn by_the_manual_whoever_reads_the_stub_sees_and_cancels_every_select() {
 }
 
 #[tokio::test]
+async fn a_shutdown_takes_the_bodies_that_say_nothing_and_no_other() {
+    for (body, is_taken) in [
+        ("", true),
+        ("{}", true),
+        ("\"\"", true),
+        (" \"\"\n", true),
+        ("\"x\"", false),
+        ("[]", false),
+        ("null", false),
+    ] {
+        let scene = Scene::new("").await;
+        let id = scene.submit("olga").await;
+        let target = format!("/druid/indexer/v1/task/{id}/shutdown");
+        let token = scene.gate.token("otto", &["selects"]);
+        let asking = scene.gate.request(Method::POST, &target).bearer(&token);
+        let answer = asking.header("content-type", "application/json").body(body.to_owned()).send().await;
+        let expected = if is_taken { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        assert_eq!(answer.status, expected, "{body:?}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn where_selects_are_their_owners_the_stub_shows_nothing() {
     let scene = Scene::new("select_tasks = \"owner\"").await;
     let id = scene.submit("olga").await;

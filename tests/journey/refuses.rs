@@ -177,6 +177,7 @@ async fn tables_that_show_everybodys_things_ask_for_state_since_druid_sees_only_
             druid.clear_requests();
             let answer = gate.post(path, &body).bearer(&gate.token("nobody", &[])).send().await;
             assert_eq!(answer.missing(), ["READ STATE STATE"], "{table}");
+            assert!(answer.text().contains("rules.metadata"), "it says why, and what changes that: {table}");
             assert!(druid.requests().is_empty());
         }
     }

@@ -260,6 +260,36 @@ async fn a_program_that_was_stopped_and_goes_on_recovers_and_a_thousand_hang_ups
 }
 
 #[tokio::test]
+async fn an_address_that_is_set_back_needs_no_restart() {
+    let (gate, _druid) = setup("").await;
+    let path = gate.path("proxy.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let program = Program::start(&path);
+    let told = |program: &Program, what: &str| {
+        program.logged().iter().filter(|line| line.to_string().contains(what)).count()
+    };
+    let changed = text.replace("[admin]\naddress = \"127.0.0.1:0\"", "[admin]\naddress = \"127.0.0.2:0\"");
+    for (applied, text) in [(1, changed), (2, text)] {
+        gate.write("proxy.toml", &text);
+        let end = Instant::now() + Duration::from_secs(30);
+        while told(&program, "the changed files are applied") < applied {
+            assert!(Instant::now() < end, "{:#?}", program.logged());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(told(&program, "needs a restart"), 1, "{:#?}", program.logged());
+    }
+}
+
+#[tokio::test]
+async fn keys_that_never_came_are_not_said_to_serve() {
+    let (gate, _druid) = setup("").await;
+    std::fs::remove_file(gate.path("jwks.json")).unwrap();
+    let program = Program::start(&gate.path("proxy.toml"));
+    program.has_logged("there are none yet").await;
+    assert!(!program.logged().iter().any(|line| line.to_string().contains("last good ones")));
+}
+
+#[tokio::test]
 async fn a_program_that_is_killed_loses_no_owner() {
     let (mut gate, _druid) = setup("").await;
     let program = Program::start(&gate.path("proxy.toml"));

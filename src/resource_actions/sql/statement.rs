@@ -62,7 +62,7 @@ pub(super) fn parse<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Result<Reque
         Some(Keyword::Insert) => insert(&mut main)?,
         Some(Keyword::Replace) => replace(&mut main)?,
         Some(keyword) if is_refused_statement(keyword) => {
-            return Err(main.unsupported(format!("a {} statement", keyword.word())));
+            return Err(main.unsupported(format!("{} {} statement", article(keyword), keyword.word())));
         }
         Some(_) | None => Parts { target: Target::Caller, query: main.rest(), clustered_by: &[] },
     };
@@ -73,6 +73,13 @@ pub(super) fn parse<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Result<Reque
     }
     let Parts { target, query, clustered_by } = request;
     Ok(Request { settings, start, is_explained, target, query, clustered_by })
+}
+
+/// What stands before a keyword in a sentence
+fn article(keyword: Keyword) -> &'static str {
+    let begins_with_a_vowel =
+        keyword.word().starts_with(['A', 'E', 'I', 'O', 'U']) && keyword.word() != "USE";
+    if begins_with_a_vowel { "an" } else { "a" }
 }
 
 /// Kinds of statements that Druid's grammar does not know or its planner refuses
@@ -431,6 +438,20 @@ mod tests {
             "ALTER SESSION RESET a; SELECT 1",
         ] {
             assert!(parts(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_statement_of_another_kind_is_named_with_its_article() {
+        for word in [
+            "ALTER", "CALL", "CREATE", "DELETE", "DESCRIBE", "DROP", "MERGE", "RESET", "SHOW", "UPDATE",
+            "UPSERT",
+        ] {
+            let lexemes = lexer::read(word, &SqlLimits::default()).unwrap();
+            let tokens = token::decode(word, &lexemes).unwrap();
+            let refusal = parse(word, &tokens).map(|_| ()).unwrap_err().to_string();
+            let article = if word.starts_with(['A', 'U']) { "an" } else { "a" };
+            assert!(refusal.starts_with(&format!("{article} {word} statement")), "{refusal}");
         }
     }
 
