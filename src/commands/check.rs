@@ -8,7 +8,8 @@ use super::{Exit, complain, say};
 use crate::certificate_advice;
 use crate::config::{Config, DurableStorage, PasswordSource, Severity, Unproven, UpstreamTls};
 use crate::key_keeper::KeyPlace;
-use crate::secret::{Password, Shown};
+use crate::password::Password;
+use crate::redact::Shown;
 use crate::storage_report;
 use crate::tls::{self, Certificate};
 

@@ -12,7 +12,7 @@ use crate::config::{Config, IssuerConfig};
 use crate::development::ThrowAwayIssuer;
 use crate::key_keeper::KeyPlace;
 use crate::pem::{self, PemError};
-use crate::secret::Shown;
+use crate::redact::Shown;
 
 /// Who a token is for
 pub(super) struct Asked<'a> {
