@@ -9,7 +9,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::Severity;
 use crate::pem;
-use crate::secret::Shown;
+use crate::redact::Shown;
 
 /// ecdsa-with-SHA1 (RFC 3279, section 2.2.3)
 const ECDSA_WITH_SHA1: Oid<'static> = asn1_rs::oid!(1.2.840.10045.4.1);

@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 use crate::connector::{Connector, connector, why};
-use crate::secret::presentable;
+use crate::redact::presentable;
 
 /// How long a document may take, all in all
 const PATIENCE: Duration = Duration::from_secs(10);

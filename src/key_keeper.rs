@@ -18,7 +18,7 @@ use crate::drain;
 use crate::fetch::{FetchError, Fetcher};
 use crate::json;
 use crate::metrics::Metrics;
-use crate::secret::presentable;
+use crate::redact::presentable;
 use crate::small_file::SmallFile;
 
 /// Where an issuer's keys come from

@@ -68,7 +68,8 @@ pub mod decision_id;
 pub mod drain;
 pub mod small_file;
 pub mod pem;
-pub mod secret;
+pub mod password;
+pub mod redact;
 
 // What puts them together, and what people type.
 pub mod admin;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::secret::Shown;
+use crate::redact::Shown;
 use crate::small_file;
 
 /// Why a PEM file gives nothing: a kind and a position

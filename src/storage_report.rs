@@ -16,8 +16,8 @@ use crate::durable_storage::gist::{MAX_REPORT_BYTES, clipped};
 use crate::durable_storage::standing::Finding;
 use crate::durable_storage::{Gist, ReportError, Site, Standing, Unusable};
 use crate::live::Live;
+use crate::redact::Shown;
 use crate::resource_actions::Storage;
-use crate::secret::Shown;
 use crate::small_file::{self, SmallFile};
 use crate::watch_files::Watcher;
 

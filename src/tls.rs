@@ -11,7 +11,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use crate::pem::{self, PemError};
-use crate::secret::Shown;
+use crate::redact::Shown;
 
 /// Why there is no TLS
 #[derive(Debug, thiserror::Error)]

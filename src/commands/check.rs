@@ -9,7 +9,7 @@ use super::{Exit, complain, say};
 use crate::certificate_advice;
 use crate::config::{Config, DurableStorage, PasswordSource, Severity, Unproven};
 use crate::key_keeper::KeyPlace;
-use crate::secret::Shown;
+use crate::redact::Shown;
 use crate::server::{self, StartError};
 use crate::{storage_report, tls};
 

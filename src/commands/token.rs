@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::load::load;
+use super::load::{Tell, load};
 use super::{Exit, complain, say};
 use crate::authenticate::Algorithm;
 use crate::config::{Config, IssuerConfig};
 use crate::development::ThrowAwayIssuer;
 use crate::key_keeper::KeyPlace;
 use crate::pem::{self, PemError};
-use crate::secret::Shown;
+use crate::redact::Shown;
 
 /// Who a token is for
 pub(super) struct Asked<'a> {
@@ -40,7 +40,7 @@ enum TokenError {
 }
 
 pub(super) fn run(file: &Path, asked: &Asked<'_>) -> Exit {
-    let config = match load(file) {
+    let config = match load(file, Tell::Faults) {
         Ok(config) => config,
         Err(exit) => return exit,
     };

@@ -3,6 +3,7 @@
 mod advice;
 mod durable_storage;
 mod fault;
+mod issuers;
 pub mod keys;
 mod limits;
 mod read;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, LOCATION};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,7 +16,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 use crate::connector::{Connector, connector, why};
-use crate::secret::Password;
+use crate::password::Password;
+use crate::redact::presentable;
 
 /// How long a pooled connection may idle: well under Jetty's five minutes, so that no POST meets a dead one
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -189,7 +190,10 @@ fn refuse_unusable(answer: Response<Incoming>) -> Result<Response<Incoming>, Ups
     } else if status.is_informational() {
         broken("it wants to switch protocols")
     } else if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
-        broken("it redirects, which a client must not follow around the gate")
+        let to =
+            answer.headers().get(LOCATION).map(|to| presentable(&String::from_utf8_lossy(to.as_bytes())));
+        let to: String = to.as_deref().unwrap_or("nowhere").chars().take(200).collect();
+        broken(&format!("it redirects to `{to}`, which a client must not follow around the gate"))
     } else if status.as_u16() >= 600 {
         broken("its status is none")
     } else {

@@ -207,7 +207,9 @@ impl S3 {
             interrupted: &AtomicBool::new(false),
             pauses: Pauses { busy: [Duration::ZERO; 2], disturbed: [Duration::ZERO; 2] },
         };
-        let mut uploads = OpenUploads::open(&self.state().join("state.json"), Duration::ZERO).unwrap();
+        // A program that another test starts has, until it runs, all that is open here: this file's lock too.
+        let patience = Duration::from_secs(10);
+        let mut uploads = OpenUploads::open(&self.state().join("state.json"), patience).unwrap();
         preflight::run(&place, means, &mut uploads, SystemTime::now).await
     }
 
