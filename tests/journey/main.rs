@@ -29,6 +29,7 @@
 
 mod answers;
 mod authenticates;
+mod demonstrates;
 mod explains;
 mod forwards;
 mod gate;
