@@ -423,7 +423,12 @@ fn source(issuer: &IssuerConfig) -> Result<Source, StartError> {
     Ok(Source { issuer: issuer.issuer.name().to_owned(), place: issuer.keys.clone(), roots })
 }
 
-fn routers(config: &Config) -> Result<Routers, StartError> {
+/// The way to Druid that a configuration describes
+///
+/// # Errors
+///
+/// Where its password or its roots are not there.
+pub fn routers(config: &Config) -> Result<Routers, StartError> {
     let tls = match &config.upstream.tls {
         UpstreamTls::Plain => None,
         UpstreamTls::SystemRoots => Some(tls::client(None)?),

@@ -1,19 +1,22 @@
 //! `msq-gate demo`: everything in one process, and lines to copy
 //!
 //! Certificates, issuer and policy are made for the occasion in a folder that goes when the demonstration
-//! ends. Druid is a stand-in in memory, or a real one.
+//! ends. Druid is a stand-in in memory, or a real one, which lends a datasource for as long.
 
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
+use super::demo_druid::{BorrowError, Borrowed};
+use super::serve::Signals;
 use super::{Exit, complain, say};
 use crate::config::Config;
 use crate::decision_id::random;
 use crate::development::{Certificates, ThrowAwayIssuer};
-use crate::server::Server;
+use crate::server::{self, Server};
 use crate::stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 
 const ISSUER: &str = "https://demo.invalid";
@@ -23,17 +26,51 @@ const TOKEN_LIFE: Duration = Duration::from_secs(12 * 3_600);
 /// How long the stand-in's tasks run: long enough to cancel one by hand
 const TASK_TIME: Duration = Duration::from_secs(20);
 
-/// The policy of the demonstration
-const ROLES: &str = r#"
+/// The datasources of the demonstration
+#[derive(Clone, Debug)]
+struct Names {
+    /// What all three people may read
+    wikipedia: String,
+    /// What only the analyst may read
+    sales: String,
+}
+
+impl Names {
+    /// Those of the stand-in
+    fn of_stand_in() -> Self {
+        Self { wikipedia: "wikipedia".to_owned(), sales: "sales".to_owned() }
+    }
+
+    /// At a real Druid: nobody else's
+    fn of_their_own(run: &str) -> Self {
+        Self { wikipedia: format!("msq_gate_demo_{run}"), sales: format!("msq_gate_demo_{run}_sales") }
+    }
+
+    /// The policy
+    fn roles(&self) -> String {
+        let Self { wikipedia, sales } = self;
+        format!(
+            r#"
 [roles.viewer]
-grants = ["READ DATASOURCE wikipedia"]
+grants = ["READ DATASOURCE {wikipedia}"]
 
 [roles.analyst]
-grants = ["READ DATASOURCE wikipedia", "READ DATASOURCE sales", "READ DATASOURCE __query_select"]
+grants = ["READ DATASOURCE {wikipedia}", "READ DATASOURCE {sales}", "READ DATASOURCE __query_select"]
 
 [roles.ingester]
-grants = ["READ WRITE DATASOURCE wikipedia", "READ EXTERNAL EXTERNAL"]
-"#;
+grants = ["READ WRITE DATASOURCE {wikipedia}", "READ EXTERNAL EXTERNAL"]
+"#
+        )
+    }
+
+    /// One row from outside
+    fn insert(&self) -> String {
+        format!(
+            "INSERT INTO {} SELECT TIME_PARSE(ts) AS __time, page FROM TABLE(EXTERN('{{\"type\":\"inline\",\"data\":\"{{\\\"ts\\\":\\\"2026-01-01\\\",\\\"page\\\":\\\"Druid\\\"}}\"}}', '{{\"type\":\"json\"}}')) EXTEND (ts VARCHAR, page VARCHAR) PARTITIONED BY DAY",
+            self.wikipedia
+        )
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 enum DemoError {
@@ -44,9 +81,15 @@ enum DemoError {
     #[error("the system gives no randomness")]
     Randomness(#[from] aws_lc_rs::error::Unspecified),
     #[error("{0}")]
-    Start(#[from] crate::server::StartError),
+    Start(#[from] server::StartError),
     #[error("`{0}` is no router's URL; write http://host:port")]
     Druid(String),
+    #[error(transparent)]
+    Borrow(#[from] BorrowError),
+    #[error(
+        "the datasource {datasource} is left at Druid: {why}; mark its segments unused, and post a kill task for it"
+    )]
+    Left { datasource: String, why: String },
 }
 
 pub(super) fn run(druid: Option<&str>) -> Exit {
@@ -61,32 +104,96 @@ pub(super) fn run(druid: Option<&str>) -> Exit {
 }
 
 async fn demonstrate(druid: Option<&str>) -> Result<(), DemoError> {
-    let folder = tempfile::Builder::new().prefix("msq-gate-demo-").tempdir()?;
-    let stand_in = match druid {
-        Some(_) => None,
-        None => Some(StandIn::start(small_druid()).await?),
+    let mut signals = Signals::new()?;
+    let run = run_id()?;
+    let Some(url) = druid else {
+        let stand_in = StandIn::start(small_druid()).await?;
+        let url = format!("http://{}", stand_in.address());
+        let stage =
+            Stage::new(&url, "a stand-in for Druid, in memory".to_owned(), Names::of_stand_in(), run)?;
+        return stage.show(&mut signals).await;
     };
-    let url = match (&stand_in, druid) {
-        (Some(stand_in), _) => format!("http://{}", stand_in.address()),
-        (None, url) => url.unwrap_or_default().to_owned(),
+    let names = Names::of_their_own(&run);
+    let stage = Stage::new(url, format!("Druid at {url}"), names, run)?;
+    let borrowed = stage.borrowed()?;
+    borrowed.greet().await?;
+    let shown = stage.show_at(&borrowed, &mut signals).await;
+    complain(format_args!("removing the datasource {}", stage.names.wikipedia));
+    let removed = tokio::select! {
+        removed = borrowed.remove() => removed.map_err(|error| error.to_string()),
+        _ = signals.next() => Err("it was told to end twice".to_owned()),
     };
-    let issuer = ThrowAwayIssuer::new()?;
-    let config = write_files(folder.path(), &url, &issuer)?;
-    let server = Server::start(config).await?;
-    let guide = Guide {
-        gate: server.addresses.first().map(|address| format!("https://{address}")).unwrap_or_default(),
-        ca: folder.path().join("ca.pem").display().to_string(),
-        people: People::new(&issuer)?,
-        run: run_id()?,
-        druid: druid
-            .map_or_else(|| "a stand-in for Druid, in memory".to_owned(), |url| format!("Druid at {url}")),
-        policy: folder.path().join("proxy.toml").display().to_string(),
-    };
-    say(guide.text());
-    // Where Ctrl-C cannot be waited for, the demonstration ends at once.
-    let _interrupted = tokio::signal::ctrl_c().await;
-    server.drain().await;
-    Ok(())
+    let left = |why| DemoError::Left { datasource: stage.names.wikipedia.clone(), why };
+    shown.and(removed.map_err(left))
+}
+
+/// Everything that is made for the occasion
+struct Stage {
+    folder: TempDir,
+    config: Config,
+    issuer: ThrowAwayIssuer,
+    names: Names,
+    druid: String,
+    run: String,
+}
+
+impl Stage {
+    fn new(url: &str, druid: String, names: Names, run: String) -> Result<Self, DemoError> {
+        let folder = tempfile::Builder::new().prefix("msq-gate-demo-").tempdir()?;
+        let issuer = ThrowAwayIssuer::new()?;
+        let config = write_files(folder.path(), url, &names, &issuer)?;
+        Ok(Self { folder, config, issuer, names, druid, run })
+    }
+
+    fn query_id(&self, id: &str) -> String {
+        query_id(&self.run, id)
+    }
+
+    fn borrowed(&self) -> Result<Borrowed, DemoError> {
+        let queries = [FIRST].iter().chain(&SUBMITTED).map(|id| self.query_id(id)).collect();
+        Ok(Borrowed::new(server::routers(&self.config)?, &self.names.wikipedia, queries))
+    }
+
+    /// Makes the datasource first; a signal ends that too
+    async fn show_at(&self, borrowed: &Borrowed, signals: &mut Signals) -> Result<(), DemoError> {
+        complain(format_args!("making the datasource {} at Druid", self.names.wikipedia));
+        let first = self.query_id(FIRST);
+        let statement = self.names.insert();
+        tokio::select! {
+            made = borrowed.make(&statement, &first) => made?,
+            _ = signals.next() => return Ok(()),
+        }
+        self.show(signals).await
+    }
+
+    /// Starts the gate, prints the guide, and waits for a signal
+    async fn show(&self, signals: &mut Signals) -> Result<(), DemoError> {
+        let server = Server::start(self.config.clone()).await?;
+        let path = |name: &str| self.folder.path().join(name).display().to_string();
+        let guide = Guide {
+            gate: server.addresses.first().map(|address| format!("https://{address}")).unwrap_or_default(),
+            ca: path("ca.pem"),
+            people: People::new(&self.issuer)?,
+            names: self.names.clone(),
+            run: self.run.clone(),
+            druid: self.druid.clone(),
+            policy: path("proxy.toml"),
+        };
+        say(guide.text());
+        signals.next().await;
+        server.drain().await;
+        Ok(())
+    }
+}
+
+/// The query that makes the datasource at a real Druid
+const FIRST: &str = "first";
+/// The queries of the lines to copy
+const SUBMITTED: [&str; 3] = ["vera", "ingo", "ingo-2"];
+
+/// The id of a query of this run
+fn query_id(run: &str, id: &str) -> String {
+    format!("demo-{run}-{id}")
 }
 
 /// A Druid in memory, with a few rows in two datasources
@@ -106,18 +213,23 @@ fn small_druid() -> StandInSettings {
 }
 
 /// Writes what a configuration names, and reads the configuration as `serve` would
-fn write_files(folder: &Path, druid: &str, issuer: &ThrowAwayIssuer) -> Result<Config, DemoError> {
+fn write_files(
+    folder: &Path,
+    druid: &str,
+    names: &Names,
+    issuer: &ThrowAwayIssuer,
+) -> Result<Config, DemoError> {
     let certificates = Certificates::make(SystemTime::now())?;
     std::fs::write(folder.join("ca.pem"), certificates.ca)?;
     std::fs::write(folder.join("server.pem"), certificates.certificate)?;
     std::fs::write(folder.join("server.key"), certificates.key)?;
     std::fs::write(folder.join("jwks.json"), issuer.jwks().to_string())?;
-    let text = proxy_toml(druid);
+    let text = proxy_toml(druid, &names.roles());
     std::fs::write(folder.join("proxy.toml"), &text)?;
     Config::read(&text, folder).config.ok_or_else(|| DemoError::Druid(druid.to_owned()))
 }
 
-fn proxy_toml(druid: &str) -> String {
+fn proxy_toml(druid: &str, roles: &str) -> String {
     format!(
         r#"[listen]
 address = "127.0.0.1:0"
@@ -135,7 +247,7 @@ issuer = "{ISSUER}"
 audiences = ["{AUDIENCE}"]
 jwks_file = "jwks.json"
 algorithms = ["ES256"]
-{ROLES}
+{roles}
 [rules]
 refusal_detail = "full"
 
@@ -179,6 +291,7 @@ struct Guide {
     gate: String,
     ca: String,
     people: People,
+    names: Names,
     run: String,
     druid: String,
     policy: String,
@@ -196,13 +309,14 @@ struct Step {
 
 impl Guide {
     fn text(&self) -> String {
+        let Names { wikipedia, sales } = &self.names;
         let mut text = format!(
             "msq-gate {} stands at {}, before {}.\n\
              Its policy, for as long as this runs: {}\n\n\
              Three people:\n  \
-             vera is a viewer:    READ DATASOURCE wikipedia\n  \
-             anna is an analyst:  READ DATASOURCE wikipedia, sales and __query_select (everybody's SELECT tasks)\n  \
-             ingo is an ingester: READ WRITE DATASOURCE wikipedia, READ EXTERNAL EXTERNAL\n\n\
+             vera is a viewer:    READ DATASOURCE {wikipedia}\n  \
+             anna is an analyst:  READ DATASOURCE {wikipedia}, {sales} and __query_select (everybody's SELECT tasks)\n  \
+             ingo is an ingester: READ WRITE DATASOURCE {wikipedia}, READ EXTERNAL EXTERNAL\n\n\
              Copy these into another terminal first:\n\n\
              VERA={}\nANNA={}\nINGO={}\nGATE={}\nCA={}\n",
             env!("CARGO_PKG_VERSION"),
@@ -224,8 +338,8 @@ impl Guide {
     }
 
     fn steps(&self) -> Vec<Step> {
-        let insert = "INSERT INTO wikipedia SELECT TIME_PARSE(ts) AS __time, page FROM TABLE(EXTERN('{\"type\":\"inline\",\"data\":\"{\\\"ts\\\":\\\"2026-01-01\\\",\\\"page\\\":\\\"Druid\\\"}\"}', '{\"type\":\"json\"}')) EXTEND (ts VARCHAR, page VARCHAR) PARTITIONED BY ALL";
-        let select = "SELECT COUNT(*) AS pages FROM wikipedia";
+        let Names { wikipedia, sales } = &self.names;
+        let (insert, select) = (&self.names.insert(), &format!("SELECT COUNT(*) AS pages FROM {wikipedia}"));
         let extern_ = "SELECT * FROM TABLE(EXTERN('{\"type\":\"http\",\"uris\":[\"http://example.org/a.json\"]}', '{\"type\":\"json\"}')) EXTEND (a VARCHAR)";
         vec![
             self.submit("vera runs a SELECT as a task, which she may", 202, "VERA", select, Some("vera")),
@@ -246,7 +360,7 @@ impl Guide {
                 "nobody reads what the policy does not name",
                 403,
                 "INGO",
-                "SELECT * FROM sales",
+                &format!("SELECT * FROM {sales}"),
                 None,
             ),
             Step {
@@ -287,6 +401,6 @@ impl Guide {
     }
 
     fn query_id(&self, id: &str) -> String {
-        format!("demo-{}-{id}", self.run)
+        query_id(&self.run, id)
     }
 }

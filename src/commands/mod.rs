@@ -3,6 +3,7 @@
 mod certs;
 mod check;
 mod demo;
+mod demo_druid;
 mod explain;
 mod load;
 mod needs;

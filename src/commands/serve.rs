@@ -61,19 +61,21 @@ async fn serve(config: crate::config::Config, file: &Path) -> Result<(), StartEr
     Ok(())
 }
 
-enum Told {
+/// What a signal asks for
+pub(super) enum Told {
     Refresh,
     Stop,
 }
 
-struct Signals {
+/// The signals that end a command, or ask it to look again
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self, StartError> {
+    pub(super) fn new() -> Result<Self, StartError> {
         let on = |kind| signal(kind).map_err(|_| StartError::System("signals"));
         Ok(Self {
             terminate: on(SignalKind::terminate())?,
@@ -82,7 +84,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Told {
+    pub(super) async fn next(&mut self) -> Told {
         tokio::select! {
             _ = self.terminate.recv() => Told::Stop,
             _ = self.interrupt.recv() => Told::Stop,

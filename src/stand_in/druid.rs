@@ -109,6 +109,7 @@ impl Druid {
                 task.cancel();
                 Answer::json(200, &json!({ "task": id }))
             }),
+            ("POST", ["druid", "coordinator", "v1", "datasources", name, "markUnused"]) => self.forget(name),
             (_, segments) => elsewhere(segments, &seen.target),
         }
     }
@@ -119,6 +120,12 @@ impl Druid {
         let now = Instant::now();
         cluster.finish(|task| task.is_due(now));
         cluster
+    }
+
+    /// `DataSourcesResource.markSegmentsUnused`
+    fn forget(&self, datasource: &str) -> Answer {
+        let forgotten = self.cluster().tables.remove(datasource);
+        Answer::json(200, &json!({ "numChangedSegments": usize::from(forgotten.is_some()) }))
     }
 
     /// `BasicHTTPAuthenticator`

@@ -1,6 +1,7 @@
 """The gate as its clients see it: the demonstration's lines, curl over HTTP/1.1 and HTTP/2, pydruid.
 
-Starts `msq-gate demo`, types what it prints, and looks at what comes back.
+Starts `msq-gate demo`, types what it prints, and looks at what comes back. Before a real Druid (check.py GATE URL) it also
+looks at what is left there.
 """
 
 import json
@@ -9,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 
 from pydruid.db import connect
 from pydruid.db.exceptions import ProgrammingError
@@ -93,17 +95,32 @@ def check_pydruid(variables):
             print(f"  pydruid with {name}: {error}")
 
 
+def datasources(druid):
+    """What a real Druid has, used or not"""
+    with urllib.request.urlopen(f"{druid}/druid/coordinator/v1/metadata/datasources?includeUnused") as answer:
+        return set(json.load(answer))
+
+
 def main():
-    demo = subprocess.Popen([sys.argv[1], "demo"], stdout=subprocess.PIPE, text=True)
+    druid = sys.argv[2] if len(sys.argv) > 2 else None
+    before = datasources(druid) if druid else None
+    demo = subprocess.Popen([sys.argv[1], "demo", *(["--druid", druid] if druid else [])], stdout=subprocess.PIPE, text=True)
     try:
         lines = read_demo(demo)
         variables = dict(match.groups() for line in lines if (match := re.fullmatch(r"([A-Z]+)=(\S+)", line)))
         check_demo(lines, variables)
-        check_curl(variables)
-        check_pydruid(variables)
+        if druid is None:
+            check_curl(variables)
+            check_pydruid(variables)
+        else:
+            made = datasources(druid) - before
+            assert made and all(name.startswith("msq_gate_demo_") for name in made), made
     finally:
-        demo.send_signal(signal.SIGINT)
-        code = demo.wait(timeout=60)
+        demo.send_signal(signal.SIGTERM if druid else signal.SIGINT)
+        code = demo.wait(timeout=300)
+    if druid:
+        assert datasources(druid) == before, "the demonstration left datasources behind"
+        print(f"  made and removed {', '.join(made)}")
     assert code == 0, f"the demonstration ended with {code}"
     assert not os.path.exists(os.path.dirname(variables["CA"])), "the demonstration left its folder behind"
 

@@ -33,6 +33,7 @@
 mod answers;
 mod authenticates;
 mod begins;
+mod demonstrates;
 mod explains;
 mod forwards;
 mod gate;
