@@ -40,6 +40,9 @@ pub(super) enum BorrowError {
     /// A task failed
     #[error("Druid's task {0} failed")]
     Failed(String),
+    /// The datasource is there though its segments should be removed
+    #[error("Druid has not removed its segments")]
+    Left,
     /// It takes too long
     #[error("Druid's task {task} has not ended within {} seconds", WORK.as_secs())]
     Slow {
@@ -105,15 +108,22 @@ impl Borrowed {
             }
             self.ended(&task).await?;
         }
-        let unused = format!("/druid/coordinator/v1/datasources/{}/markUnused", self.datasource);
-        self.post(&unused, &json!({"interval": ALL_TIME})).await?;
+        // Not `markUnused`, which does nothing to segments that no historical has loaded yet.
+        let all = format!("/druid/coordinator/v1/datasources/{}", self.datasource);
+        self.ask(&all, &Question::delete(&all)).await?;
         let kill = json!({"type": "kill", "dataSource": self.datasource, "interval": ALL_TIME});
         let answer = self.post("/druid/indexer/v1/task", &kill).await?;
         let task = answer.get("task").and_then(Value::as_str).unwrap_or_default().to_owned();
         match self.ended(&task).await? {
-            Standing::Succeeded => Ok(()),
+            Standing::Succeeded => self.is_gone().await,
             Standing::Running | Standing::Failed | Standing::Unknown => Err(BorrowError::Failed(task)),
         }
+    }
+
+    async fn is_gone(&self) -> Result<(), BorrowError> {
+        let all = self.get("/druid/coordinator/v1/metadata/datasources?includeUnused").await?;
+        let is_left = all.as_array().is_none_or(|names| names.contains(&json!(self.datasource)));
+        if is_left { Err(BorrowError::Left) } else { Ok(()) }
     }
 
     /// How a task ended, once it has

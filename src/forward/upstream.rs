@@ -161,6 +161,11 @@ impl Question {
         Self { method: Method::GET, target: target.into(), body: Bytes::new() }
     }
 
+    /// A DELETE; only of what the gate has made itself
+    pub fn delete(target: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, target: target.into(), body: Bytes::new() }
+    }
+
     /// A POST of JSON, which changes nothing
     pub fn post(target: impl Into<String>, body: Bytes) -> Self {
         Self { method: Method::POST, target: target.into(), body }

@@ -109,7 +109,10 @@ impl Druid {
                 task.cancel();
                 Answer::json(200, &json!({ "task": id }))
             }),
-            ("POST", ["druid", "coordinator", "v1", "datasources", name, "markUnused"]) => self.forget(name),
+            ("DELETE", ["druid", "coordinator", "v1", "datasources", name]) => self.forget(name),
+            ("GET", ["druid", "coordinator", "v1", "metadata", "datasources"]) => {
+                Answer::json(200, &json!(self.cluster().tables.keys().collect::<Vec<_>>()))
+            }
             (_, segments) => elsewhere(segments, &seen.target),
         }
     }
@@ -122,7 +125,7 @@ impl Druid {
         cluster
     }
 
-    /// `DataSourcesResource.markSegmentsUnused`
+    /// `DataSourcesResource.markAsUnusedAllSegments`
     fn forget(&self, datasource: &str) -> Answer {
         let forgotten = self.cluster().tables.remove(datasource);
         Answer::json(200, &json!({ "numChangedSegments": usize::from(forgotten.is_some()) }))

@@ -83,10 +83,12 @@ async fn at_a_real_druid_it_writes_under_its_own_name_and_removes_that() {
         for request in &written {
             assert!(!request.contains("wikipedia") && request.contains("msq_gate_demo_"), "{request}");
         }
-        let removed = written
-            .iter()
-            .filter(|request| request.contains("/markUnused") || request.contains("\"type\":\"kill\""));
+        let removed = written.iter().filter(|request| {
+            request.starts_with("/druid/coordinator/v1/datasources/msq_gate_demo_")
+                || request.contains("\"type\":\"kill\"")
+        });
         assert_eq!(removed.count(), 2, "{written:#?} {said}");
+        assert!(!said.contains("left"), "{said}");
     }
 }
 
