@@ -135,7 +135,7 @@ impl Borrowed {
                     return Err(BorrowError::Slow { task: task.to_owned() });
                 }
                 Standing::Running => sleep(LOOK).await,
-                ended => return Ok(ended),
+                ended @ (Standing::Succeeded | Standing::Failed | Standing::Unknown) => return Ok(ended),
             }
         }
     }

@@ -12,6 +12,7 @@
 //! - `verifies`: Druid as a third reader of statements
 //! - `reasons`: what operators are told where something cannot be reached
 //! - `records`: what stands in the audit record and in the metrics
+//! - `demonstrates`: `msq-gate demo`, and what it borrows from a real Druid
 //! - `explains`: what one asks before anything runs
 //! - `keys`, `keys_catalogue`, `reloads`: keys that rotate and issuers that go down; files that change
 //! - `providers`: oidc-provider and Keycloak, where they are given
