@@ -20,6 +20,7 @@ use crate::authenticate::Identity;
 use crate::authenticate::unverified::Mismatch;
 use crate::authorize::Receipt;
 use crate::config::{AuditFile, Statements};
+use crate::druid::resource::Printable;
 use crate::durable_storage::Standing;
 use crate::metrics::Metrics;
 use crate::refusal::Reason;
@@ -137,6 +138,9 @@ enum State {
     Closed,
 }
 
+/// How much of a path that is no endpoint's stands on record, in characters
+const PATH: usize = 256;
+
 /// The endpoint of a request that goes to none
 const NO_ENDPOINT: &str = "none";
 
@@ -203,6 +207,15 @@ impl Record {
         let needed: Vec<_> = receipt.needed.iter().map(|needed| needed.permission.sentence()).collect();
         self.set("needed", json!(needed));
         self.set("missing", missing(receipt));
+        if receipt.is_submitters {
+            self.set("held", json!("owner"));
+        }
+    }
+
+    /// The path, where it is no endpoint's; cut, and without its query
+    pub fn path(&mut self, path: &str) {
+        let path: String = path.chars().take(PATH).collect();
+        self.set("path", json!(Printable(&path).to_string()));
     }
 
     /// Why durable storage cannot be used

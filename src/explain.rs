@@ -47,13 +47,20 @@ impl Explanation {
     pub fn json(&self, detail: RefusalDetail) -> Value {
         let mut answer = Map::new();
         answer.insert("deed".to_owned(), json!(self.deed));
-        let (word, reason) = match self.verdict {
-            Verdict::Permit => ("allowed", None),
-            Verdict::Deny(reason) => ("refused", Some(reason_code(reason))),
+        let (word, reason) = match (&self.verdict, detail) {
+            (Verdict::Permit, _) => ("allowed", None),
+            // As the refusal itself: the reason only, and none of those that tell more.
+            (Verdict::Deny(_), RefusalDetail::Code) => {
+                ("refused", Some(reason_code(DeniedReason::MissingPermission)))
+            }
+            (Verdict::Deny(reason), _) => ("refused", Some(reason_code(*reason))),
         };
         answer.insert("verdict".to_owned(), json!(word));
         if let Some(reason) = reason {
             answer.insert("reason".to_owned(), json!(reason));
+        }
+        if self.verdict != Verdict::Permit && detail == RefusalDetail::Code {
+            return Value::Object(answer);
         }
         answer.insert("needed".to_owned(), needed(&self.receipt, detail));
         answer.insert("missing".to_owned(), missing(&self.receipt));

@@ -146,7 +146,7 @@ impl Gate {
             record.endpoint(own.path(), None);
             return Ok(Answered::Own(self.answer_own(own, head, body, identity, record).await?));
         }
-        let destination = route::classify(method, &path)?;
+        let destination = route::classify(method, &path).inspect_err(|_| record.path(head.uri.path()))?;
         record.endpoint(destination.row(), destination.id());
         let request = self.read(head, body, &destination, record).await?;
         let (request, evidence) = self.find_out(request, identity, record).await?;

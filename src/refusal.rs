@@ -284,7 +284,7 @@ impl HeadError {
 impl RouteError {
     fn reason(&self) -> Reason {
         match self {
-            Self::UnknownEndpoint => Reason::UnknownEndpoint,
+            Self::UnknownEndpoint(_) => Reason::UnknownEndpoint,
             Self::Method { .. } => Reason::Method,
             Self::Parameter { .. } => Reason::BadParameter,
             Self::Target(_) => Reason::BadTarget,

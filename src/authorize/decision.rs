@@ -86,11 +86,14 @@ pub enum Verdict {
 /// He may if, and only if, any authenticated caller may; or, for every resource action that is needed, some
 /// role of his grants it and none denies it; or it asks for its submitter, and that is he.
 pub fn verdict(needs: &Needed, caller: &Caller, policy: &Policy) -> (Verdict, Receipt) {
-    let receipt = Receipt::new(needs, &caller.holder(policy), policy);
+    let mut receipt = Receipt::new(needs, &caller.holder(policy), policy);
     let denial = match needs {
         Needed::Authenticated => None,
         Needed::All(_) => receipt.first_fault(),
-        Needed::SubmitterOr { submitter: Some(owner), .. } if *owner == caller.owner() => None,
+        Needed::SubmitterOr { submitter: Some(owner), .. } if *owner == caller.owner() => {
+            receipt.is_submitters = receipt.first_fault().is_some();
+            None
+        }
         Needed::SubmitterOr { .. } => receipt.first_fault().map(|_| DeniedReason::NotOwner),
     };
     (denial.map_or(Verdict::Permit, Verdict::Deny), receipt)

@@ -10,6 +10,8 @@ use crate::resource_actions::Needed;
 pub struct Receipt {
     /// One for each needed permission
     pub needed: Vec<NeededPermission>,
+    /// Whether the caller is the submitter, which was enough
+    pub is_submitters: bool,
 }
 
 /// A needed permission and how it stands
@@ -54,12 +56,12 @@ impl Receipt {
                 },
             },
         };
-        Self { needed: needs.resource_actions().into_iter().map(stands).collect() }
+        Self { needed: needs.resource_actions().into_iter().map(stands).collect(), is_submitters: false }
     }
 
-    /// The permissions that are not held, in the order of their sentences
+    /// The permissions that are not held and should be, in the order of their sentences
     pub fn missing(&self) -> impl Iterator<Item = &NeededPermission> {
-        self.needed.iter().filter(|needed| !needed.is_held())
+        self.needed.iter().filter(|needed| !self.is_submitters && !needed.is_held())
     }
 
     /// Whether READ STATE STATE is needed and not held

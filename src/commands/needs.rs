@@ -237,7 +237,7 @@ const KNOWN: [&str; 7] = ["id", "sql", "parameters", "context", "engine", "task"
 
 /// Native queries are not judged yet, and none is let through
 fn native() -> Refusal {
-    Refusal::Route(crate::route::RouteError::UnknownEndpoint)
+    Refusal::Route(crate::route::RouteError::UnknownEndpoint(crate::route::closed::Closed::NativeQuery))
 }
 
 fn refused(refusal: &Refusal) -> Value {

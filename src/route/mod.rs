@@ -2,6 +2,7 @@
 //!
 //! An allow-list: a path that is not in the table is refused, whatever it may be to Druid.
 
+pub mod closed;
 pub mod own;
 pub mod table;
 
@@ -9,6 +10,7 @@ use std::fmt::Write;
 
 use crate::druid::path::{Escaped, Segment, TargetError, query_parameters};
 use crate::druid::{CanonicalPath, Endpoint, Method};
+use closed::Closed;
 use table::{Parameter, ROUTES, Route, Values};
 
 /// Where a request goes: an endpoint, and the id in its path
@@ -22,8 +24,8 @@ pub struct Destination {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// No row has this path
-    #[error("this endpoint is not one the gate lets through; `msq-gate routes` lists those it does")]
-    UnknownEndpoint,
+    #[error("{0}")]
+    UnknownEndpoint(Closed),
     /// A row has this path, with other methods
     #[error("this endpoint takes {}", words(.allowed))]
     Method {
@@ -63,7 +65,8 @@ pub fn classify(method: Option<Method>, path: &CanonicalPath) -> Result<Destinat
             allowed.push(route.method);
         }
     }
-    Err(if allowed.is_empty() { RouteError::UnknownEndpoint } else { RouteError::Method { allowed } })
+    let unknown = || RouteError::UnknownEndpoint(Closed::of(path));
+    Err(if allowed.is_empty() { unknown() } else { RouteError::Method { allowed } })
 }
 
 /// The id of a path that is this row's, or `None` where it is not; literal rows come before `{id}`
@@ -221,7 +224,7 @@ mod tests {
             "/druid/indexer/v1/tasks",
             "/druid/indexer/v1/task/.x/status",
         ] {
-            assert_eq!(go(Method::Post, path), Err(RouteError::UnknownEndpoint), "{path}");
+            assert!(matches!(go(Method::Post, path), Err(RouteError::UnknownEndpoint(_))), "{path}");
         }
     }
 

@@ -48,6 +48,18 @@ async fn whoami_says_who_one_is_and_what_one_holds() {
 }
 
 #[tokio::test]
+async fn where_only_the_code_is_told_an_explanation_tells_no_more() {
+    let (gate, _druid) = setup(&format!("{ROLES}[rules]\nrefusal_detail = \"code\"\n")).await;
+    for statement in ["SELECT * FROM b", "SELECT * FROM secret"] {
+        let answer = explain(&gate, "/_gate/explain", &json!({"query": statement}), &["reader"]).await;
+        let told = json!({"deed": "run this SELECT", "verdict": "refused", "reason": "missing_permission"});
+        assert_eq!(answer.json(), told, "{statement}");
+    }
+    let answer = explain(&gate, "/_gate/explain", &json!({"query": "SELECT * FROM a"}), &["reader"]).await;
+    assert_eq!(answer.json()["verdict"], "allowed");
+}
+
+#[tokio::test]
 async fn explain_says_what_a_statement_or_a_task_would_need() {
     let (gate, druid) = setup(ROLES).await;
     let statement = json!({"query": "INSERT INTO b SELECT * FROM a PARTITIONED BY ALL"});

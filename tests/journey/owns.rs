@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use msq_gate::stand_in::{StandIn, StandInSettings, TaskPace};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -55,8 +55,17 @@ async fn a_statement_is_its_submitters_at_every_replica_and_nobody_elses() {
     let statement = format!("/druid/v2/sql/statements/{id}");
     let results = format!("{statement}/results");
     for target in [&statement, &results] {
-        assert_eq!(scene.ask(Method::GET, target, "olga", &[]).await.status, StatusCode::OK);
-        assert_eq!(scene.ask(Method::GET, target, "stan", &["state"]).await.status, StatusCode::OK);
+        let (hers, his) = (
+            scene.ask(Method::GET, target, "olga", &[]).await,
+            scene.ask(Method::GET, target, "stan", &["state"]).await,
+        );
+        assert_eq!((hers.status, his.status), (StatusCode::OK, StatusCode::OK));
+        for (answer, held) in [(hers, json!("owner")), (his, Value::Null)] {
+            for line in scene.replica.record(&answer) {
+                assert_eq!((&line["held"], &line["missing"]), (&held, &json!([])), "{line}");
+                assert_eq!(line["needed"], json!(["READ STATE STATE"]));
+            }
+        }
         for (who, roles) in [("otto", &["selects"][..]), ("oper", &["operator"]), ("Olga", &[])] {
             let answer = scene.ask(Method::GET, target, who, roles).await;
             assert_eq!(

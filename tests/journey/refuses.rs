@@ -155,6 +155,39 @@ async fn an_endpoint_that_is_not_listed_is_refused_by_the_gate_itself() {
 }
 
 #[tokio::test]
+async fn a_path_that_people_ask_for_says_what_to_do_instead_and_every_path_is_on_record() {
+    let (gate, _druid) = setup(ROLES).await;
+    for (path, instead) in [
+        ("/druid/v2", "POST {\"query\": \"SELECT …\"} to /druid/v2/sql"),
+        ("/druid/v2/?pretty", "/druid/v2/sql"),
+        ("/druid/v2/candidates", "/druid/v2/sql"),
+        ("/druid/v2/sql/task/query-1/shutdown", "POST /druid/indexer/v1/task/ID/shutdown"),
+        ("/druid/v2/sql/avatica/", "JDBC is not let through yet"),
+        ("/", "the web console is not let through yet"),
+        ("/unified-console.html", "the web console is not let through yet"),
+        ("/proxy/overlord/druid/indexer/v1/tasks", "without `/proxy/coordinator` or `/proxy/overlord`"),
+        ("/druid/indexer/v1/tasks", "`msq-gate routes` lists those it does"),
+        ("/a/%22%00?token=secret", "`msq-gate routes` lists those it does"),
+    ] {
+        let answer = gate.post(path, &json!({})).bearer(&gate.token("alice", &["reader"])).send().await;
+        if answer.status == StatusCode::BAD_REQUEST {
+            continue;
+        }
+        assert_eq!(answer.reason().as_deref(), Some("unknown_endpoint"), "{path}");
+        assert!(
+            answer.json()["errorMessage"].as_str().unwrap().contains(instead),
+            "{path}: {}",
+            answer.text()
+        );
+        let record = gate.record(&answer).remove(0);
+        assert_eq!(record["path"], json!(path.split('?').next().unwrap()), "{record}");
+    }
+    let long = format!("/{}", "a".repeat(1_000));
+    let answer = gate.get(&long).bearer(&gate.token("alice", &[])).send().await;
+    assert_eq!(gate.record(&answer)[0]["path"], json!(&long[..256]));
+}
+
+#[tokio::test]
 async fn tables_that_show_everybodys_things_ask_for_state_since_druid_sees_only_the_gate() {
     let roles = "[roles.state]\ngrants = [\"READ STATE STATE\"]\n";
     let (gate, druid) = setup(roles).await;
