@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use aws_lc_rs::hmac;
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::authenticate::Identity;
@@ -22,6 +23,7 @@ use crate::authorize::Receipt;
 use crate::config::{AuditFile, Statements};
 use crate::druid::resource::Printable;
 use crate::durable_storage::Standing;
+use crate::forward::account::Account;
 use crate::metrics::Metrics;
 use crate::refusal::Reason;
 use crate::respond::{durable_storage, missing};
@@ -251,6 +253,12 @@ impl Record {
     pub fn upstream_status(&mut self, status: u16) {
         self.set("upstreamStatus", json!(status));
         self.set("status", json!(status));
+    }
+
+    /// That Druid refused the gate's own account with this status; `null` where the gate signs in with none
+    pub fn refused_account(&mut self, status: StatusCode, account: &Account) {
+        self.upstream_status(status.as_u16());
+        self.set("refusedAccount", json!(account.0));
     }
 
     /// Puts on record that the request is let through

@@ -76,6 +76,15 @@ fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, BodyError> {
     if decoder.into_inner().is_empty() { Ok(inflated) } else { Err(BodyError::Gzip) }
 }
 
+/// As much as can be inflated of the beginning of a gzip member, `most` bytes of it at most
+pub fn inflate_beginning(bytes: &[u8], most: usize) -> Vec<u8> {
+    let mut inflated = Vec::new();
+    let most = u64::try_from(most).unwrap_or(u64::MAX);
+    // Where it is cut off, what came before is there.
+    let _end = GzDecoder::new(bytes).take(most).read_to_end(&mut inflated);
+    inflated
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;

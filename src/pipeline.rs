@@ -22,7 +22,7 @@ use crate::decision_id::{decision_id, random};
 use crate::druid::endpoint::{Content, Endpoint, Judged};
 use crate::druid::{CanonicalPath, DruidRequest, Method};
 use crate::forward::answer::AnswerBody;
-use crate::forward::{self, Patiences, Routers};
+use crate::forward::{self, Patiences, Routers, UpstreamError};
 use crate::head::{self, HeadLimits};
 use crate::judge::{Judge, JudgeError};
 use crate::key_keeper::{KeyKeeper, Search};
@@ -35,7 +35,7 @@ use crate::resource_actions::{Evidence, Rules, analyze};
 use crate::respond::{self, Circumstances, DECISION};
 use crate::route::{self, Destination};
 use crate::storage_report::StorageWatch;
-use crate::tasks::{TaskError, Tasks};
+use crate::tasks::Tasks;
 use crate::verify::{Verifier, VerifyError};
 
 /// What a request gets that is not refused
@@ -317,6 +317,12 @@ impl Gate {
         if let Refusal::Storage(unusable) = refusal {
             record.durable_storage(&unusable.standing);
         }
+        if let Some(UpstreamError::Account { status, account }) = refusal.upstream() {
+            record.refused_account(*status, account);
+        }
+        if let Some(UpstreamError::Stranger { status, .. }) = refusal.upstream() {
+            record.upstream_status(status.as_u16());
+        }
         log(refusal, record.decision());
         if let Some(limit) = refusal.limit_met(self.limits.task_body_bytes) {
             self.metrics.limit_met(limit);
@@ -346,7 +352,7 @@ fn druid_request(destination: &Destination, target: String, body: Vec<u8>) -> Dr
 
 /// Faults that are not the caller's belong in the log, with their cause
 fn log(refusal: &Refusal, decision: &str) {
-    if let Refusal::Upstream(error) | Refusal::Task(TaskError::Upstream(error)) = refusal {
+    if let Some(error) = refusal.upstream() {
         let cause = std::error::Error::source(error).map(why);
         tracing::warn!(decision, %error, cause, "Druid gave no answer that can be passed on");
     }

@@ -204,12 +204,13 @@ impl Refusal {
             Self::Analysis(AnalysisError::TaskSpec(_)) => Reason::UnsupportedTask,
             Self::Analysis(AnalysisError::Mismatch) | Self::Audit | Self::Internal => Reason::Overloaded,
             Self::Task(TaskError::Unknown) => Reason::UnknownTask,
-            Self::Task(TaskError::Upstream(error)) | Self::Upstream(error) => error.reason(),
+            Self::Task(TaskError::Upstream(error))
+            | Self::Verify(VerifyError::Upstream(error))
+            | Self::Upstream(error) => error.reason(),
             Self::Denied(denied) => denied_reason(denied.reason),
             Self::Storage(_) => Reason::DurableStorage,
             Self::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)) => Reason::Verification,
             Self::Verify(VerifyError::Busy) => Reason::Overloaded,
-            Self::Verify(VerifyError::Upstream(error)) => error.reason(),
         }
     }
 }
@@ -255,6 +256,17 @@ impl Refusal {
             ),
         ];
         met.into_iter().find_map(|(is_met, limit)| is_met.then_some(limit))
+    }
+
+    /// What went wrong between the gate and Druid, where that is why
+    pub fn upstream(&self) -> Option<&UpstreamError> {
+        let (Self::Upstream(error)
+        | Self::Task(TaskError::Upstream(error))
+        | Self::Verify(VerifyError::Upstream(error))) = self
+        else {
+            return None;
+        };
+        Some(error)
     }
 
     /// How long to wait before another try, where that is worth one
@@ -335,7 +347,7 @@ impl UpstreamError {
         match self {
             Self::Unreachable(_) => Reason::UpstreamUnreachable,
             Self::Timeout => Reason::UpstreamTimeout,
-            Self::Broken(_) => Reason::UpstreamBroken,
+            Self::Broken(_) | Self::Stranger { .. } | Self::Account { .. } => Reason::UpstreamBroken,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::authorize::{DeniedReason, Receipt};
 use crate::config::RefusalDetail;
 use crate::druid::resource::Printable;
 use crate::durable_storage::Standing;
+use crate::forward::UpstreamError;
 use crate::refusal::{Reason, Refusal};
 use crate::route::{RouteError, words};
 use crate::verify::VerifyError;
@@ -251,18 +252,26 @@ fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
         (Refusal::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)), RefusalDetail::Code) => {
             "Druid does not say of this statement what the gate says".to_owned()
         }
-        // What went wrong between the gate and Druid is for the log, not for callers.
-        (
-            Refusal::Upstream(error)
-            | Refusal::Task(crate::tasks::TaskError::Upstream(error))
-            | Refusal::Verify(VerifyError::Upstream(error)),
-            _,
-        ) => match error {
-            crate::forward::UpstreamError::Unreachable(_) => "Druid cannot be reached".to_owned(),
-            crate::forward::UpstreamError::Timeout => "Druid did not answer in time".to_owned(),
-            crate::forward::UpstreamError::Broken(_) => "Druid's answer cannot be used".to_owned(),
-        },
-        (other, _) => other.to_string(),
+        (other, _) => {
+            other.upstream().map_or_else(|| other.to_string(), |error| druids_side(error).to_owned())
+        }
+    }
+}
+
+/// What went wrong between the gate and Druid, without what is for the log and not for callers
+fn druids_side(error: &UpstreamError) -> &'static str {
+    match error {
+        UpstreamError::Unreachable(_) => "Druid cannot be reached",
+        UpstreamError::Timeout => "Druid did not answer in time",
+        UpstreamError::Broken(_) => "Druid's answer cannot be used",
+        UpstreamError::Stranger { .. } => "something else than Druid answered; tell whoever runs the gate",
+        UpstreamError::Account { status: StatusCode::UNAUTHORIZED, .. } => {
+            "Druid does not take the sign-in of the gate's own account, whoever asks; tell whoever runs the gate"
+        }
+        UpstreamError::Account { .. } => {
+            "Druid does not permit this to the gate's own account: a right of the gate's is missing in Druid, none of \
+             the caller's; tell whoever runs the gate"
+        }
     }
 }
 

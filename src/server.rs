@@ -16,6 +16,7 @@ use crate::config::{Config, IssuerConfig, Located, Severity, SignIn, UpstreamTls
 use crate::decision_id::random;
 use crate::fetch::Fetcher;
 use crate::forward::Routers;
+use crate::forward::account::Account;
 use crate::forward::upstream::{Upstream, UpstreamSettings};
 use crate::judge::{self, Judge};
 use crate::key_keeper::{KeyKeeper, KeyPlace, Rhythm, Source};
@@ -446,5 +447,6 @@ pub fn routers(config: &Config) -> Result<Routers, StartError> {
         };
         Upstream::new(settings).map_err(|_| StartError::Password(PasswordFault::NotAHeader))
     };
-    Ok(Routers::new(config.upstream.authorities.iter().map(router).collect::<Result<_, _>>()?))
+    let account = Account(sign_in.as_ref().map(|(name, _)| name.clone()));
+    Ok(Routers::new(config.upstream.authorities.iter().map(router).collect::<Result<_, _>>()?, account))
 }

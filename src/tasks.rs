@@ -168,7 +168,6 @@ impl Tasks {
                 json::parse(&body, ANSWER_DEPTH).map_err(|_| broken("a task's description is no JSON"))
             }
             StatusCode::NOT_FOUND => Err(TaskError::Unknown),
-            StatusCode::FORBIDDEN => Err(broken("it does not show the gate's account this task")),
             _ => Err(broken("it does not describe a task")),
         }
     }

@@ -159,14 +159,12 @@ impl Verifier {
         let (status, answer) = self.routers.ask(&doubt.question, PLAN_BYTES, self.patience).await?;
         match status {
             StatusCode::OK => Ok(PlannedResources::read(&answer, PLAN_DEPTH)?),
-            StatusCode::FORBIDDEN => {
-                Err(UpstreamError::Broken("it plans no such statement for the gate's account".to_owned())
-                    .into())
-            }
-            // What its planner does not take is a 400, what it cannot do a 501, and what it fails at a 500.
-            StatusCode::BAD_REQUEST | StatusCode::NOT_IMPLEMENTED | StatusCode::INTERNAL_SERVER_ERROR => {
-                Err(words(&answer).map_or_else(not_asked, VerifyError::NotPlanned))
-            }
+            // What its planner does not take is a 400, what it cannot do a 501, what it fails at a 500, and what its
+            // operators block a 403.
+            StatusCode::BAD_REQUEST
+            | StatusCode::NOT_IMPLEMENTED
+            | StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::FORBIDDEN => Err(words(&answer).map_or_else(not_asked, VerifyError::NotPlanned)),
             _ => Err(not_asked()),
         }
     }

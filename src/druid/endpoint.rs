@@ -133,6 +133,26 @@ impl Endpoint {
         }
     }
 
+    /// The media types of its answers where it succeeds; rows come as JSON, lines of it or CSV (`ResultFormat`)
+    pub fn media_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Sql | Self::StatementResults => &["application/json", "text/plain", "text/csv"],
+            Self::TaskLog => &["text/plain"],
+            Self::SqlTask
+            | Self::SqlStatements
+            | Self::StatementStatus
+            | Self::StatementCancel
+            | Self::SqlTaskEnabled
+            | Self::SqlStatementsEnabled
+            | Self::Health
+            | Self::TaskSubmit
+            | Self::TaskPayload
+            | Self::TaskStatus
+            | Self::TaskReports
+            | Self::TaskShutdown => &["application/json"],
+        }
+    }
+
     /// How long its answer may take
     pub fn patience(self) -> Patience {
         match self {

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
@@ -21,7 +22,17 @@ pub enum AnswerError {
 
 /// An answer's body; trailers included
 #[derive(Debug)]
-pub struct AnswerBody {
+pub struct AnswerBody(Source);
+
+#[derive(Debug)]
+enum Source {
+    Streamed(Streamed),
+    /// A refusal, which had to be read to know whom it is about
+    Whole(Full<Bytes>),
+}
+
+#[derive(Debug)]
+struct Streamed {
     incoming: Incoming,
     patience: Duration,
     /// Runs while Druid is waited for; a client that is slow to take what came does not start it
@@ -31,7 +42,25 @@ pub struct AnswerBody {
 impl AnswerBody {
     /// The body, each frame of which may take this long
     pub fn new(incoming: Incoming, patience: Duration) -> Self {
-        Self { incoming, patience, waiting: None }
+        Self(Source::Streamed(Streamed { incoming, patience, waiting: None }))
+    }
+
+    /// A body that was read
+    pub fn whole(body: Bytes) -> Self {
+        Self(Source::Whole(Full::new(body)))
+    }
+}
+
+impl Streamed {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
+            self.waiting = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(AnswerError::Broken)));
+        }
+        let patience = self.patience;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        ready!(waiting.as_mut().poll(context));
+        Poll::Ready(Some(Err(AnswerError::Stalled)))
     }
 }
 
@@ -43,21 +72,25 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
-            self.waiting = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(AnswerError::Broken)));
+        match &mut self.0 {
+            Source::Streamed(streamed) => streamed.poll_frame(context),
+            Source::Whole(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
         }
-        let patience = self.patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        ready!(waiting.as_mut().poll(context));
-        Poll::Ready(Some(Err(AnswerError::Stalled)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.0 {
+            Source::Streamed(streamed) => streamed.incoming.is_end_stream(),
+            Source::Whole(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.0 {
+            Source::Streamed(streamed) => streamed.incoming.size_hint(),
+            Source::Whole(body) => body.size_hint(),
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! Send it: spends a permitted request, and streams the answer back
 
+pub mod account;
 pub mod answer;
 pub mod headers;
+pub mod passable;
 pub mod routers;
 pub mod upstream;
 
@@ -14,6 +16,7 @@ use crate::authorize::PermittedRequest;
 use crate::druid;
 use crate::druid::endpoint::Patience;
 use answer::AnswerBody;
+use passable::passable;
 pub use routers::Routers;
 pub use upstream::UpstreamError;
 
@@ -58,7 +61,8 @@ pub async fn forward(
     patiences: Patiences,
 ) -> Result<Response<AnswerBody>, UpstreamError> {
     let request = permitted.into_request();
-    let patience = patiences.of(request.endpoint.patience());
+    let endpoint = request.endpoint;
+    let patience = patiences.of(endpoint.patience());
     let method = match request.method {
         druid::Method::Get => Method::GET,
         druid::Method::Post => Method::POST,
@@ -66,8 +70,8 @@ pub async fn forward(
     };
     let fields = headers::towards_druid(arrived, !request.body.is_empty());
     let answer = routers.send(method, &request.target, fields, Bytes::from(request.body), patience).await?;
-    let (head, body) = answer.into_parts();
-    let mut response = Response::new(AnswerBody::new(body, patience));
+    let (head, body) = passable(answer, endpoint, routers.account(), patience).await?.into_parts();
+    let mut response = Response::new(body);
     *response.status_mut() = head.status;
     *response.headers_mut() = headers::towards_client(&head.headers);
     Ok(response)

@@ -13,6 +13,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
+use super::account::Account;
 use super::upstream::{Question, Upstream, UpstreamError};
 use crate::drain;
 
@@ -26,14 +27,20 @@ const PROBES_MISSED: usize = 2;
 /// The routers, in the order of the configuration
 #[derive(Debug)]
 pub struct Routers {
+    account: Account,
     routers: Vec<Upstream>,
     in_use: AtomicUsize,
 }
 
 impl Routers {
-    /// These routers, the first of them in use
-    pub fn new(routers: Vec<Upstream>) -> Self {
-        Self { routers, in_use: AtomicUsize::new(0) }
+    /// These routers, the first of them in use; the gate signs in to all of them with this account
+    pub fn new(routers: Vec<Upstream>, account: Account) -> Self {
+        Self { account, routers, in_use: AtomicUsize::new(0) }
+    }
+
+    /// Whom Druid takes the gate for
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Sends one request, to the first router that can be reached, and awaits the head of the answer

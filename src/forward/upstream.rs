@@ -15,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
+use super::account::{Account, is_about_the_query};
 use crate::connector::{Connector, connector, why};
 use crate::password::Password;
 use crate::redact::presentable;
@@ -27,6 +28,7 @@ pub struct Upstream {
     client: Client<Connector, Full<Bytes>>,
     scheme: Scheme,
     authority: String,
+    account: Account,
     sign_in: Option<HeaderValue>,
 }
 
@@ -61,6 +63,32 @@ pub enum UpstreamError {
     /// What came was no answer, or none that may be passed on
     #[error("Druid's answer cannot be used: {0}")]
     Broken(String),
+    /// It says of itself that it is nothing that Druid answers here
+    #[error(
+        "what answered with status {status} says that it is {said:?}, which Druid does not answer here; does a login \
+         page or a firewall stand between the gate and Druid?"
+    )]
+    Stranger {
+        /// The status of the answer
+        status: StatusCode,
+        /// Its media type, cut
+        said: String,
+    },
+    /// Druid refuses the gate's own account, whatever the caller may
+    #[error("Druid refuses {account}, with status {status}; {}", remedy(*status))]
+    Account {
+        /// 401 or 403
+        status: StatusCode,
+        /// Whom it refuses
+        account: Account,
+    },
+}
+
+fn remedy(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "give `upstream.username` and its password as Druid knows them",
+        _ => "grant that account in Druid whatever the gate's callers may do, with no policy on it",
+    }
 }
 
 impl Upstream {
@@ -80,8 +108,9 @@ impl Upstream {
             .http1_max_headers(200)
             .http1_max_buf_size(64 << 10)
             .build(connector(tls, settings.connect));
+        let account = Account(settings.sign_in.as_ref().map(|(name, _)| name.clone()));
         let sign_in = settings.sign_in.map(|(name, password)| basic(&name, password.expose())).transpose()?;
-        Ok(Self { client, scheme, authority: settings.authority, sign_in })
+        Ok(Self { client, scheme, authority: settings.authority, account, sign_in })
     }
 
     /// Sends one request, once, and awaits the head of the answer
@@ -113,7 +142,7 @@ impl Upstream {
         *request.headers_mut() = fields;
         let answer = tokio::time::timeout(patience, self.client.request(request)).await;
         let answer = answer.map_err(|_| UpstreamError::Timeout)?.map_err(classify)?;
-        refuse_unusable(answer)
+        self.refuse_unusable(answer)
     }
 
     fn uri(&self, target: &str) -> Result<Uri, http::Error> {
@@ -129,7 +158,8 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// As [`Upstream::send`], and where the answer is longer than `bytes` or breaks off.
+    /// As [`Upstream::send`], where the answer is longer than `bytes` or breaks off, and where it is a 403 of the
+    /// gate's account.
     pub async fn ask(
         &self,
         question: &Question,
@@ -142,8 +172,34 @@ impl Upstream {
         let status = answer.status();
         let body = tokio::time::timeout(patience, Limited::new(answer.into_body(), bytes).collect()).await;
         let body = body.map_err(|_| UpstreamError::Timeout)?;
-        let body = body.map_err(|error| UpstreamError::Broken(error.to_string()))?;
-        Ok((status, body.to_bytes()))
+        let body = body.map_err(|error| UpstreamError::Broken(error.to_string()))?.to_bytes();
+        if status == StatusCode::FORBIDDEN && !is_about_the_query(&body) {
+            return Err(self.refused(status));
+        }
+        Ok((status, body))
+    }
+
+    fn refused(&self, status: StatusCode) -> UpstreamError {
+        UpstreamError::Account { status, account: self.account.clone() }
+    }
+
+    fn refuse_unusable(&self, answer: Response<Incoming>) -> Result<Response<Incoming>, UpstreamError> {
+        let status = answer.status();
+        let broken = |why: &str| Err(UpstreamError::Broken(why.to_owned()));
+        if status == StatusCode::UNAUTHORIZED {
+            Err(self.refused(status))
+        } else if status.is_informational() {
+            broken("it wants to switch protocols")
+        } else if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+            let to = answer.headers().get(LOCATION);
+            let to = to.map(|to| presentable(&String::from_utf8_lossy(to.as_bytes())));
+            let to: String = to.as_deref().unwrap_or("nowhere").chars().take(200).collect();
+            broken(&format!("it redirects to `{to}`, which a client must not follow around the gate"))
+        } else if status.as_u16() >= 600 {
+            broken("its status is none")
+        } else {
+            Ok(answer)
+        }
     }
 }
 
@@ -184,24 +240,5 @@ fn classify(error: hyper_util::client::legacy::Error) -> UpstreamError {
         UpstreamError::Unreachable(Box::new(error))
     } else {
         UpstreamError::Broken(why(&error))
-    }
-}
-
-fn refuse_unusable(answer: Response<Incoming>) -> Result<Response<Incoming>, UpstreamError> {
-    let status = answer.status();
-    let broken = |why: &str| Err(UpstreamError::Broken(why.to_owned()));
-    if status == StatusCode::UNAUTHORIZED {
-        broken("it refuses the gate's own sign-in")
-    } else if status.is_informational() {
-        broken("it wants to switch protocols")
-    } else if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
-        let to =
-            answer.headers().get(LOCATION).map(|to| presentable(&String::from_utf8_lossy(to.as_bytes())));
-        let to: String = to.as_deref().unwrap_or("nowhere").chars().take(200).collect();
-        broken(&format!("it redirects to `{to}`, which a client must not follow around the gate"))
-    } else if status.as_u16() >= 600 {
-        broken("its status is none")
-    } else {
-        Ok(answer)
     }
 }

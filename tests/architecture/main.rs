@@ -93,6 +93,7 @@ const RULES: &[Rule] = &[
             "tasks.rs",
             "verify.rs",
             "forward/upstream.rs",
+            "forward/passable.rs",
             "fetch.rs",
             "stand_in/",
         ],

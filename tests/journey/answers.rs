@@ -6,9 +6,10 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::json;
 
 use crate::gate::{Answer, Speaks, TestGate};
-use crate::scripted::{Script, Scripted, ok};
+use crate::scripted::{Script, Scripted, answer, gzip, ok};
 
 const ENABLED: &str = "/druid/v2/sql/task/enabled";
 
@@ -39,7 +40,6 @@ async fn answers_of_druids_that_cannot_be_passed_on_are_the_gates_own_502() {
     for bytes in [
         redirect,
         &many,
-        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
@@ -54,6 +54,96 @@ async fn answers_of_druids_that_cannot_be_passed_on_are_the_gates_own_502() {
         );
         assert_eq!(answer.json()["errorMessage"], "Druid's answer cannot be used");
         assert!(answer.header("location").is_none() && answer.header("www-authenticate").is_none());
+    }
+}
+
+const BLOCKED: &str = r#"{"error":"druidException","errorCode":"general","persona":"USER","category":"FORBIDDEN","errorMessage":"Query [q] blocked by rule [r]","context":{}}"#;
+
+/// A 403 with this body, as gzip or not
+fn forbidden(body: &str, is_gzip: bool) -> Vec<u8> {
+    if !is_gzip {
+        return answer("403 Forbidden", body);
+    }
+    let body = gzip(body.as_bytes());
+    let head = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n";
+    [format!("{head}Content-Length: {}\r\n\r\n", body.len()).into_bytes(), body].concat()
+}
+
+#[tokio::test]
+async fn a_query_that_druid_blocks_is_told_in_druids_words_whole() {
+    for is_gzip in [false, true] {
+        let blocked = forbidden(BLOCKED, is_gzip);
+        let druid = Scripted::start(Script::Answer(blocked.clone())).await;
+        let gate = TestGate::start(&druid.url, "").await;
+        let answer = gate.get(ENABLED).bearer(&gate.token("alice", &[])).send().await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(blocked.ends_with(&answer.body), "{}", answer.text());
+        let finished = gate.record(&answer).pop().unwrap();
+        assert_eq!((&finished["verdict"], &finished["upstreamStatus"]), (&json!("allowed"), &json!(403)));
+        assert!(finished.get("refusedAccount").is_none());
+    }
+}
+
+#[tokio::test]
+async fn what_druid_refuses_after_an_allow_it_refuses_to_the_gates_account() {
+    let sign_in = "username = \"msq_gate\"\npassword_env = \"PATH\"";
+    let page = "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/html;charset=iso-8859-1\r\nContent-Length: 6\r\n\r\n<html>";
+    let challenge = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n";
+    for (script, status) in [
+        (page.as_bytes().to_vec(), 401),
+        (challenge.as_bytes().to_vec(), 401),
+        (forbidden(r#"{"Access-Check-Result":"Unauthorized"}"#, false), 403),
+        (forbidden(r#"{"Access-Check-Result":"Unauthorized"}"#, true), 403),
+        (forbidden(&BLOCKED.replace("Query [q] blocked by rule [r]", "Unauthorized"), true), 403),
+        (forbidden("", false), 403),
+        (forbidden(&" ".repeat(100_000), true), 403),
+    ] {
+        for (lines, account) in [(sign_in, json!("msq_gate")), ("", json!(null))] {
+            let druid = Scripted::start(Script::Answer(script.clone())).await;
+            let gate = TestGate::start(&druid.url, lines).await;
+            let answer = gate.get(ENABLED).bearer(&gate.token("alice", &[])).send().await;
+            assert_eq!(
+                (answer.status, answer.reason().as_deref()),
+                (StatusCode::BAD_GATEWAY, Some("upstream_broken"))
+            );
+            let told = answer.json()["errorMessage"].as_str().unwrap().to_owned();
+            assert!(told.contains("gate's own account") && !told.contains("msq_gate"), "{told}");
+            assert!(answer.header("www-authenticate").is_none());
+            let finished = gate.record(&answer).pop().unwrap();
+            assert_eq!(
+                (&finished["verdict"], &finished["status"], &finished["upstreamStatus"]),
+                (&json!("failed"), &json!(502), &json!(status))
+            );
+            assert_eq!(finished["refusedAccount"], account);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_druid_does_not_show_to_the_gates_account_is_no_fault_of_the_callers() {
+    let druid =
+        Scripted::start(Script::Answer(forbidden(r#"{"Access-Check-Result":"Unauthorized"}"#, false))).await;
+    let gate = TestGate::start(&druid.url, "").await;
+    let answer = gate.get("/druid/indexer/v1/task/t/status").bearer(&gate.token("alice", &[])).send().await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    assert!(answer.text().contains("gate's own account"), "{}", answer.text());
+    assert_eq!(gate.record(&answer)[0]["upstreamStatus"], json!(403));
+}
+
+#[tokio::test]
+async fn a_login_page_or_a_firewalls_page_never_reaches_a_client() {
+    let json = answer_to(Script::Answer(ok("{\"enabled\":true}")), Speaks::Http1).await;
+    assert_eq!((json.status, json.text().as_str()), (StatusCode::OK, "{\"enabled\":true}"));
+    for status in ["200 OK", "403 Forbidden", "404 Not Found", "503 Service Unavailable"] {
+        let page =
+            format!("HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: 12\r\n\r\n<h1>Sign in!");
+        let answer = answer_to(Script::Answer(page.into_bytes()), Speaks::Http2).await;
+        assert_eq!(
+            (answer.status, answer.reason().as_deref()),
+            (StatusCode::BAD_GATEWAY, Some("upstream_broken")),
+            "{status}"
+        );
+        assert!(!answer.text().contains("Sign in!"), "{}", answer.text());
     }
 }
 

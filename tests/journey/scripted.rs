@@ -1,5 +1,6 @@
 //! A router that answers, byte for byte, what it is told, and keeps what it was asked
 
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,6 +92,13 @@ pub(crate) fn answer(status: &str, json: &str) -> Vec<u8> {
         json.len()
     )
     .into_bytes()
+}
+
+/// These bytes as one gzip member
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 async fn play(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<String>>) {

@@ -1,0 +1,113 @@
+//! Whether an answer may be passed on to the caller: what only the gate, or nobody, should read may not
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+
+use super::account::{Account, is_about_the_query};
+use super::answer::AnswerBody;
+use super::upstream::UpstreamError;
+use crate::body::inflate_beginning;
+use crate::druid::Endpoint;
+use crate::redact::presentable;
+
+/// A 403 of Druid's is shorter
+const REFUSAL_BYTES: usize = 64 << 10;
+/// How much of a media type is worth showing
+const SHOWN: usize = 100;
+/// Errors come as JSON, or as a line of text (`Cannot find any task with id: …`)
+const OF_ERRORS: [&str; 2] = ["application/json", "text/plain"];
+
+/// The answer, to be streamed on
+///
+/// # Errors
+///
+/// Where it is in no form that Druid has for this endpoint, as a login page is not, or refuses `account`.
+pub async fn passable(
+    answer: Response<Incoming>,
+    endpoint: Endpoint,
+    account: &Account,
+    patience: Duration,
+) -> Result<Response<AnswerBody>, UpstreamError> {
+    check_media_type(answer.status(), answer.headers(), endpoint)?;
+    if answer.status() != StatusCode::FORBIDDEN {
+        return Ok(answer.map(|body| AnswerBody::new(body, patience)));
+    }
+    let (head, body) = answer.into_parts();
+    let body = tokio::time::timeout(patience, Limited::new(body, REFUSAL_BYTES).collect()).await;
+    let body = body.map_err(|_| UpstreamError::Timeout)?;
+    let body = body.map_err(|error| UpstreamError::Broken(error.to_string()))?.to_bytes();
+    if is_about_the_query(&plain(&head, &body)) {
+        Ok(Response::from_parts(head, AnswerBody::whole(body)))
+    } else {
+        Err(UpstreamError::Account { status: head.status, account: account.clone() })
+    }
+}
+
+/// What a body says, whether it came as gzip or not
+fn plain(head: &Parts, body: &Bytes) -> Vec<u8> {
+    match head.headers.get(CONTENT_ENCODING) {
+        Some(coding) if coding.as_bytes().eq_ignore_ascii_case(b"gzip") => {
+            inflate_beginning(body, REFUSAL_BYTES)
+        }
+        Some(_) | None => body.to_vec(),
+    }
+}
+
+/// An answer that says of itself that it is something else than the endpoint's is somebody else's
+///
+/// One that says nothing passes: some of Druid's have no body, and no type.
+fn check_media_type(status: StatusCode, fields: &HeaderMap, endpoint: Endpoint) -> Result<(), UpstreamError> {
+    let expected = if status.is_success() { endpoint.media_types() } else { &OF_ERRORS };
+    let mut said = fields.get_all(CONTENT_TYPE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let is_expected = |said: &str| {
+        let essence = said.split(';').next().unwrap_or_default().trim();
+        expected.iter().any(|expected| essence.eq_ignore_ascii_case(expected))
+    };
+    match said.find(|said| !is_expected(said)) {
+        None => Ok(()),
+        Some(other) => {
+            Err(UpstreamError::Stranger { status, said: presentable(&other).chars().take(SHOWN).collect() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::table::ROUTES;
+
+    fn passes(status: u16, types: &[&str], endpoint: Endpoint) -> bool {
+        let mut fields = HeaderMap::new();
+        for said in types {
+            fields.append(CONTENT_TYPE, said.parse().unwrap());
+        }
+        check_media_type(StatusCode::from_u16(status).unwrap(), &fields, endpoint).is_ok()
+    }
+
+    #[test]
+    fn at_every_endpoint_only_what_druid_answers_there_passes() {
+        for endpoint in ROUTES.iter().map(|route| route.endpoint) {
+            for media_type in endpoint.media_types() {
+                assert!(passes(200, &[&format!("{media_type}; charset=UTF-8")], endpoint), "{endpoint:?}");
+            }
+            for status in [200, 202, 400, 403, 404, 500, 503] {
+                assert!(passes(status, &[], endpoint), "an answer without a body has no type");
+                for other in ["text/html", "TEXT/HTML;charset=utf-8", "application/xhtml+xml", "x", ""] {
+                    assert!(!passes(status, &[other], endpoint), "{endpoint:?} {status} {other}");
+                    let own = endpoint.media_types()[0];
+                    assert!(!passes(status, &[own, other], endpoint), "{endpoint:?} {status} {other}");
+                }
+            }
+            assert!(passes(404, &["text/plain;charset=utf-8"], endpoint));
+            assert!(passes(500, &["application/json"], endpoint));
+        }
+        assert!(!passes(200, &["text/plain"], Endpoint::TaskStatus));
+        assert!(!passes(200, &["application/json"], Endpoint::TaskLog));
+    }
+}
