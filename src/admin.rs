@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use crate::authenticate::KeyStore;
 use crate::connector::why;
 use crate::drain;
+use crate::faulty_files::FaultyFiles;
 use crate::forward::upstream::Question;
 use crate::live::Live;
 use crate::pipeline::Gate;
@@ -34,6 +35,7 @@ pub async fn listen(
     listener: TcpListener,
     live: Arc<Live>,
     keys: Arc<KeyStore>,
+    faulty: Arc<FaultyFiles>,
     mut draining: watch::Receiver<bool>,
 ) {
     loop {
@@ -45,10 +47,10 @@ pub async fn listen(
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (live, keys) = (Arc::clone(&live), Arc::clone(&keys));
+        let (live, keys, faulty) = (Arc::clone(&live), Arc::clone(&keys), Arc::clone(&faulty));
         let service = service_fn(move |request| {
-            let (gate, keys) = (live.gate(), Arc::clone(&keys));
-            async move { Ok::<_, std::convert::Infallible>(answer(&request, &gate, &keys).await) }
+            let (gate, keys, faulty) = (live.gate(), Arc::clone(&keys), Arc::clone(&faulty));
+            async move { Ok::<_, std::convert::Infallible>(answer(&request, &gate, &keys, &faulty).await) }
         });
         tokio::spawn(async move {
             let mut builder = http1::Builder::new();
@@ -59,14 +61,19 @@ pub async fn listen(
     }
 }
 
-async fn answer(request: &Request<Incoming>, gate: &Gate, keys: &KeyStore) -> Response<Full<Bytes>> {
+async fn answer(
+    request: &Request<Incoming>,
+    gate: &Gate,
+    keys: &KeyStore,
+    faulty: &FaultyFiles,
+) -> Response<Full<Bytes>> {
     if request.method() != Method::GET {
         return json_response(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "only GET is answered here"}));
     }
     match request.uri().path() {
         "/livez" => json_response(StatusCode::OK, &json!({"live": true})),
-        "/readyz" => ready(gate, keys).await,
-        "/metrics" => metrics(gate),
+        "/readyz" => ready(gate, keys, faulty).await,
+        "/metrics" => metrics(gate, faulty),
         _ => json_response(
             StatusCode::NOT_FOUND,
             &json!({"error": "there are /livez, /readyz and /metrics here"}),
@@ -74,7 +81,7 @@ async fn answer(request: &Request<Incoming>, gate: &Gate, keys: &KeyStore) -> Re
     }
 }
 
-async fn ready(gate: &Gate, keys: &KeyStore) -> Response<Full<Bytes>> {
+async fn ready(gate: &Gate, keys: &KeyStore, faulty: &FaultyFiles) -> Response<Full<Bytes>> {
     let names = gate.config.issuers.iter().map(|issuer| issuer.issuer.name());
     let missing: Vec<_> = names.filter(|name| !keys.has(name)).collect();
     let druid = gate.routers.ask(&Question::get("/status/health"), 1 << 10, PROBE).await;
@@ -85,7 +92,7 @@ async fn ready(gate: &Gate, keys: &KeyStore) -> Response<Full<Bytes>> {
     let druid = matches!(druid, Ok((StatusCode::OK, _)));
     let ready = druid && missing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut answer = json!({"ready": ready, "policy": true, "druid": druid, "issuersWithoutKeys": missing});
+    let mut answer = json!({"ready": ready, "policy": true, "druid": druid, "issuersWithoutKeys": missing, "faulty": faulty.json()});
     if let (Some(storage), Some(members)) = (&gate.storage, answer.as_object_mut()) {
         // Told, and no more: what asks for no durable storage is served.
         members.insert("durableStorage".to_owned(), storage.json(SystemTime::now()));
@@ -93,9 +100,10 @@ async fn ready(gate: &Gate, keys: &KeyStore) -> Response<Full<Bytes>> {
     json_response(status, &answer)
 }
 
-fn metrics(gate: &Gate) -> Response<Full<Bytes>> {
+fn metrics(gate: &Gate, faulty: &FaultyFiles) -> Response<Full<Bytes>> {
     let standing = gate.storage.as_ref().map(|storage| storage.standing(SystemTime::now()));
     gate.metrics.durable_storage(standing.as_ref());
+    gate.metrics.faulty_since(&faulty.since());
     let mut response = Response::new(Full::new(Bytes::from(gate.metrics.page())));
     let openmetrics = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, openmetrics);

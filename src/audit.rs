@@ -59,6 +59,11 @@ impl Audit {
         })
     }
 
+    /// Whether it is what these settings describe
+    pub fn is_of(&self, settings: &crate::config::Audit) -> bool {
+        self.file == settings.file && self.statements == settings.statements
+    }
+
     /// Opens the file again, after somebody moved it away
     ///
     /// # Errors

@@ -45,6 +45,13 @@ pub fn look_at(certificate: &Path, key: &Path, now: SystemTime) -> Vec<Advice> {
     advice
 }
 
+/// When a certificate ends
+pub fn end(der: &CertificateDer<'_>) -> Option<SystemTime> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
 fn of_certificate(der: &CertificateDer<'_>, now: SystemTime) -> Vec<Advice> {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Vec::new() };
     let mut advice = Vec::new();

@@ -170,6 +170,11 @@ impl KeyKeeper {
         &self.source.issuer
     }
 
+    /// From where they come
+    pub fn place(&self) -> &KeyPlace {
+        &self.source.place
+    }
+
     /// Takes the place of a keeper of the same issuer; of the same source, its keys serve on and age on
     pub fn succeed(&self, before: &Self) {
         before.retire();

@@ -2,8 +2,9 @@
 //!
 //! Every label is from a closed list: endpoints of the route table, reasons, names of limits.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
@@ -15,6 +16,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::durable_storage::{Action, Standing};
+use crate::faulty_files::Part;
 
 /// The counters
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct Metrics {
     keys_age: Family<IssuerLabels, Gauge>,
     keys_failed: Family<IssuerLabels, Counter>,
     reloads: Family<OutcomeLabels, Counter>,
+    faulty_since: Family<PartLabels, Gauge>,
+    certificate_ends: PassingGauge,
     storage_states: Family<StateLabels, Gauge>,
     storage_actions: Family<ActionLabels, Gauge>,
     storage_age: PassingGauge,
@@ -72,6 +76,11 @@ struct StateLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ActionLabels {
     action: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabels {
+    part: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -188,6 +197,18 @@ impl Default for Metrics {
         );
         let reloads = Family::default();
         registry.register("reloads", "Changed files, by whether they were applied", Family::clone(&reloads));
+        let faulty_since = Family::default();
+        registry.register(
+            "faulty_since_timestamp_seconds",
+            "Since when a changed file cannot be used, by what it is about; what held of it, holds",
+            Family::clone(&faulty_since),
+        );
+        let certificate_ends = PassingGauge::default();
+        registry.register(
+            "certificate_ends_timestamp_seconds",
+            "When the server's certificate ends",
+            certificate_ends.clone(),
+        );
         let storage_states = Family::default();
         registry.register(
             "durable_storage",
@@ -224,6 +245,8 @@ impl Default for Metrics {
             keys_age,
             keys_failed,
             reloads,
+            faulty_since,
+            certificate_ends,
             storage_states,
             storage_actions,
             storage_age,
@@ -304,6 +327,19 @@ impl Metrics {
         self.reloads.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
+    /// Notes since when parts are faulty; all others are fine
+    pub fn faulty_since(&self, since: &BTreeMap<Part, SystemTime>) {
+        self.faulty_since.clear();
+        for (part, since) in since {
+            self.faulty_since.get_or_create(&PartLabels { part: part.name() }).set(timestamp(*since));
+        }
+    }
+
+    /// Notes when the server's certificate ends
+    pub fn certificate_ends(&self, end: Option<SystemTime>) {
+        self.certificate_ends.set(end.map(timestamp));
+    }
+
     /// The page of `/metrics`
     pub fn page(&self) -> String {
         let mut page = String::new();
@@ -311,6 +347,11 @@ impl Metrics {
         let _written = encode(&mut page, &self.registry);
         page
     }
+}
+
+/// Whole seconds since 1970
+fn timestamp(time: SystemTime) -> i64 {
+    seconds(Some(time.duration_since(UNIX_EPOCH).unwrap_or_default()))
 }
 
 /// Whole seconds; -1 where there are none

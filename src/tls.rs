@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -10,6 +11,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
+use crate::certificate_advice;
 use crate::pem::{self, PemError};
 use crate::redact::Shown;
 
@@ -63,6 +65,12 @@ impl Certificate {
             Err(error) => return Err(why_no_pair(&chain, &key, error)),
         };
         Ok(Self { current: RwLock::new(Arc::new(pair)) })
+    }
+
+    /// When it ends, where it says so
+    pub fn end(&self) -> Option<SystemTime> {
+        let pair = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        pair.cert.first().and_then(certificate_advice::end)
     }
 
     /// From the next handshake on, this one

@@ -2,34 +2,57 @@
 //!
 //! Half a file is no policy: what two looks a second apart find equal, and other than what holds, is applied.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, PasswordSource, UpstreamTls};
+use crate::faulty_files::Part;
 
 /// The bytes of each file, or that it cannot be read
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look(Vec<(PathBuf, Option<Vec<u8>>)>);
+pub struct Look(Vec<(Part, PathBuf, Option<Vec<u8>>)>);
 
 impl Look {
     /// Reads the configuration's file and the files that a configuration names
     pub fn at(file: &Path, config: &Config) -> Self {
-        let mut paths = vec![file.to_owned(), config.listen.certificate.clone(), config.listen.key.clone()];
+        let mut paths = vec![
+            (Part::Configuration, file),
+            (Part::Certificate, &config.listen.certificate),
+            (Part::Certificate, &config.listen.key),
+        ];
         if let UpstreamTls::CaFile(path) = &config.upstream.tls {
-            paths.push(path.clone());
+            paths.push((Part::Upstream, path));
         }
         if let Some(PasswordSource::File(path)) =
             config.upstream.sign_in.as_ref().map(|account| &account.password)
         {
-            paths.push(path.clone());
+            paths.push((Part::Upstream, path));
         }
-        paths.extend(config.issuers.iter().filter_map(|issuer| issuer.ca_file.clone()));
-        Self(paths.into_iter().map(|path| (path.clone(), std::fs::read(path).ok())).collect())
+        let roots = config.issuers.iter().filter_map(|issuer| issuer.ca_file.as_deref());
+        paths.extend(roots.map(|path| (Part::Issuers, path)));
+        Self(
+            paths.into_iter().map(|(part, path)| (part, path.to_owned(), std::fs::read(path).ok())).collect(),
+        )
+    }
+
+    /// The bytes of the configuration's file
+    pub fn configuration(&self) -> Option<&[u8]> {
+        self.0.first().and_then(|(_, _, bytes)| bytes.as_deref())
+    }
+
+    /// The parts whose files are others than in another look; where none is, it is about all of them
+    pub fn parts_other_than(&self, other: &Self) -> BTreeSet<Part> {
+        let of =
+            |look: &Self, part| look.0.iter().filter(|(of, ..)| *of == part).cloned().collect::<Vec<_>>();
+        let changed: BTreeSet<_> =
+            Part::ALL.into_iter().filter(|part| of(self, *part) != of(other, *part)).collect();
+        if changed.is_empty() { Part::ALL.into() } else { changed }
     }
 
     /// What there was to see when this configuration was read, though its file may have changed since
     pub fn applied(file: &Path, config: &Config) -> Self {
         let mut look = Self::at(file, config);
-        if let Some((_, bytes)) = look.0.first_mut() {
+        if let Some((_, _, bytes)) = look.0.first_mut() {
             *bytes = Some(config.text.clone().into_bytes());
         }
         look
@@ -78,7 +101,7 @@ mod tests {
     use super::*;
 
     fn look(text: &str) -> Look {
-        Look(vec![(PathBuf::from("f"), Some(text.as_bytes().to_vec()))])
+        Look(vec![(Part::Configuration, PathBuf::from("f"), Some(text.as_bytes().to_vec()))])
     }
 
     #[test]
