@@ -119,7 +119,9 @@ impl Parts<'_> {
         };
         let audit = before.map(|before| Arc::clone(&before.audit));
         let audit = or_before(self.audit(&config, audit.clone()), audit, Part::Audit, faults)?;
-        let routers = before.map(|before| Arc::clone(&before.routers));
+        // Another Druid is another policy's: only a fault in the files of the same one leaves the way as it was.
+        let same_druid = before.filter(|before| before.config.upstream == config.upstream);
+        let routers = same_druid.map(|before| Arc::clone(&before.routers));
         let routers = or_before(self.routers(&config), routers, Part::Upstream, faults)?;
         let storage = self.storage(&config, before).await;
         let keepers = self.keepers(&config, before, faults).await?;

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use msq_gate::development::Certificates;
 use msq_gate::stand_in::{StandIn, StandInSettings, Table};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::gate::TestGate;
+use crate::scripted::{Script, Scripted, ok};
 
 const TASK: &str = "/druid/v2/sql/task";
 const READER: &str = "[roles.reader]\ngrants = [\"READ DATASOURCE a\"]\n";
@@ -172,4 +175,85 @@ async fn one_client(gate: Arc<TestGate>, stopped: tokio::sync::watch::Receiver<b
         *statuses.entry(status.as_u16()).or_default() += 1;
     }
     statuses
+}
+
+/// What `/readyz` says is faulty
+async fn faulty(gate: &TestGate) -> Vec<String> {
+    let (_, body) = gate.ask_admin("/readyz").await;
+    let ready: Value = serde_json::from_str(&body).unwrap();
+    let parts = ready["faulty"].as_array().unwrap();
+    assert!(parts.iter().all(|part| part["since"].as_str().is_some_and(|since| since.ends_with('Z'))));
+    parts.iter().map(|part| part["part"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_fault_in_the_policy_holds_back_no_renewed_certificate() {
+    let (gate, _druid) = setup().await;
+    let good = config(&gate);
+    let ends = |page: &str| {
+        page.lines().any(|line| line.starts_with("msq_gate_certificate_ends_timestamp_seconds 1"))
+    };
+    assert!(ends(&gate.metrics().await) && faulty(&gate).await.is_empty());
+    gate.write("proxy.toml", &good.replace("READ DATASOURCE a", "LOOK AT a"));
+    gate.has_reloaded("refused", 1).await;
+    assert_eq!(faulty(&gate).await, ["configuration"]);
+    let since = "msq_gate_faulty_since_timestamp_seconds{part=\"configuration\"} 1";
+    assert!(gate.metrics().await.contains(since), "{}", gate.metrics().await);
+    let new = Certificates::make(SystemTime::now()).unwrap();
+    assert!(!gate.try_connect(&new.ca).await);
+    gate.write("server.key", &new.key);
+    gate.write("server.pem", &new.certificate);
+    gate.has_reloaded("applied", 1).await;
+    assert!(gate.try_connect(&new.ca).await, "the new certificate is served");
+    assert_eq!(faulty(&gate).await, ["configuration"], "and the policy is as faulty as before");
+    gate.write("proxy.toml", &good);
+    gate.has_reloaded("applied", 2).await;
+    assert!(faulty(&gate).await.is_empty() && !gate.metrics().await.contains(since));
+}
+
+#[tokio::test]
+async fn a_fault_in_the_certificate_holds_back_no_policy() {
+    let (gate, _druid) = setup().await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+    gate.write("server.pem", "no certificate");
+    gate.has_reloaded("refused", 1).await;
+    assert_eq!(faulty(&gate).await, ["certificate"]);
+    gate.write("proxy.toml", &config(&gate).replace("READ DATASOURCE a", "READ DATASOURCE b"));
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::FORBIDDEN, "over the certificate that was there before");
+    assert_eq!(faulty(&gate).await, ["certificate"]);
+}
+
+#[tokio::test]
+async fn a_fault_in_the_policy_holds_back_no_password_and_no_password_holds_back_the_policy() {
+    let druid = Scripted::start(Script::Answer(ok("[]"))).await;
+    let password = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(password.path(), "old").unwrap();
+    let account = format!("username = \"gate\"\npassword_file = \"{}\"\n{READER}", password.path().display());
+    let gate = TestGate::start(&druid.url, &account).await;
+    let good = config(&gate);
+    let signed_in = async |with: &str| {
+        assert_eq!(select(&gate).await, StatusCode::OK);
+        let basic = format!("Basic {}", STANDARD.encode(format!("gate:{with}")));
+        let seen = druid.seen().into_iter().rfind(|request| request.starts_with("POST")).unwrap();
+        assert!(seen.contains(&basic), "{seen}");
+    };
+    signed_in("old").await;
+    gate.write("proxy.toml", &good.replace("READ DATASOURCE a", "LOOK AT a"));
+    gate.has_reloaded("refused", 1).await;
+    std::fs::write(password.path(), "new").unwrap();
+    gate.has_reloaded("applied", 1).await;
+    signed_in("new").await;
+    gate.write("proxy.toml", &good);
+    gate.has_reloaded("applied", 2).await;
+    std::fs::remove_file(password.path()).unwrap();
+    gate.has_reloaded("refused", 2).await;
+    assert_eq!(faulty(&gate).await, ["upstream"]);
+    gate.write("proxy.toml", &good.replace("READ DATASOURCE a", "READ DATASOURCE b"));
+    gate.has_reloaded("applied", 3).await;
+    assert_eq!(select(&gate).await, StatusCode::FORBIDDEN);
+    // Another Druid is not asked in the old way: that change waits for its password.
+    gate.write("proxy.toml", &good.replace(&druid.url, "http://127.0.0.1:1"));
+    gate.has_reloaded("refused", 3).await;
+    assert_eq!(select(&gate).await, StatusCode::FORBIDDEN, "the policy before it holds");
 }
