@@ -21,6 +21,7 @@ use crate::authenticate::Identity;
 use crate::authenticate::unverified::Mismatch;
 use crate::authorize::Receipt;
 use crate::config::{AuditFile, Statements};
+use crate::druid::Owner;
 use crate::druid::resource::Printable;
 use crate::durable_storage::Standing;
 use crate::forward::account::Account;
@@ -247,6 +248,13 @@ impl Record {
     pub fn mismatch(&mut self, mismatch: &Mismatch) {
         let Mismatch { claim, wanted, found } = mismatch;
         self.set("mismatch", json!({"claim": claim, "wanted": wanted, "found": found.for_operators()}));
+    }
+
+    /// Whose the task is, where it is somebody else's
+    pub fn owner(&mut self, owner: Option<&Owner>) {
+        if let Some(owner) = owner {
+            self.set("owner", json!(owner.as_str()));
+        }
     }
 
     /// The task that Druid started

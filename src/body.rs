@@ -1,5 +1,6 @@
 //! Read the body: whole, bounded, timed, and inflated where it came as gzip
 
+use std::fmt;
 use std::io::Read;
 use std::time::Duration;
 
@@ -17,6 +18,21 @@ pub enum Coding {
     Gzip,
 }
 
+/// How many bytes a body may have
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyLimit {
+    /// The number of bytes
+    pub bytes: usize,
+    /// The key under `[limits]` that says so
+    pub key: &'static str,
+}
+
+impl fmt::Display for BodyLimit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes.fmt(formatter)
+    }
+}
+
 /// Why there is no body
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
@@ -24,7 +40,7 @@ pub enum BodyError {
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
         /// The number of bytes allowed
-        limit: usize,
+        limit: BodyLimit,
     },
     /// It did not come in time
     #[error("the body did not arrive in time")]
@@ -45,12 +61,17 @@ pub enum BodyError {
 /// # Errors
 ///
 /// Where it is too large, too slow, broken off, followed by fields, or not what its coding says.
-pub async fn read<B>(body: B, coding: Coding, limit: usize, patience: Duration) -> Result<Vec<u8>, BodyError>
+pub async fn read<B>(
+    body: B,
+    coding: Coding,
+    limit: BodyLimit,
+    patience: Duration,
+) -> Result<Vec<u8>, BodyError>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let whole = tokio::time::timeout(patience, Limited::new(body, limit).collect()).await;
+    let whole = tokio::time::timeout(patience, Limited::new(body, limit.bytes).collect()).await;
     let whole = whole.map_err(|_| BodyError::Timeout)?.map_err(|error| {
         if error.is::<LengthLimitError>() { BodyError::TooLarge { limit } } else { BodyError::Framing }
     })?;
@@ -64,12 +85,12 @@ where
     }
 }
 
-fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, BodyError> {
+fn inflate(bytes: &[u8], limit: BodyLimit) -> Result<Vec<u8>, BodyError> {
     let mut decoder = GzDecoder::new(bytes);
     let mut inflated = Vec::new();
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(limit.bytes).unwrap_or(u64::MAX).saturating_add(1);
     decoder.by_ref().take(most).read_to_end(&mut inflated).map_err(|_| BodyError::Gzip)?;
-    if inflated.len() > limit {
+    if inflated.len() > limit.bytes {
         return Err(BodyError::TooLarge { limit });
     }
     // A second member, or anything else behind the first, is text that somebody else might read.
@@ -91,6 +112,10 @@ mod tests {
 
     use super::*;
 
+    fn limit(bytes: usize) -> BodyLimit {
+        BodyLimit { bytes, key: "body_bytes" }
+    }
+
     fn gzip(text: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(text).unwrap();
@@ -99,20 +124,20 @@ mod tests {
 
     #[test]
     fn one_whole_member_is_inflated() {
-        assert_eq!(inflate(&gzip(b"{}"), 2), Ok(b"{}".to_vec()));
+        assert_eq!(inflate(&gzip(b"{}"), limit(2)), Ok(b"{}".to_vec()));
     }
 
     #[test]
     fn anything_behind_the_member_a_cut_one_and_a_bomb_are_refused() {
         let two = [gzip(b"{}"), gzip(b"{}")].concat();
-        assert_eq!(inflate(&two, 100), Err(BodyError::Gzip));
+        assert_eq!(inflate(&two, limit(100)), Err(BodyError::Gzip));
         let trailing = [gzip(b"{}"), b"x".to_vec()].concat();
-        assert_eq!(inflate(&trailing, 100), Err(BodyError::Gzip));
+        assert_eq!(inflate(&trailing, limit(100)), Err(BodyError::Gzip));
         let whole = gzip(b"{}");
         let cut = whole.split_last().unwrap().1;
-        assert_eq!(inflate(cut, 100), Err(BodyError::Gzip));
+        assert_eq!(inflate(cut, limit(100)), Err(BodyError::Gzip));
         let bomb = gzip(&vec![b' '; 1 << 20]);
-        assert_eq!(inflate(&bomb, 1_000), Err(BodyError::TooLarge { limit: 1_000 }));
+        assert_eq!(inflate(&bomb, limit(1_000)), Err(BodyError::TooLarge { limit: limit(1_000) }));
     }
 
     #[tokio::test]
@@ -121,9 +146,9 @@ mod tests {
 
         let patience = Duration::from_secs(1);
         let whole = Full::new(Bytes::from_static(b"{}"));
-        assert_eq!(read(whole.clone(), Coding::Identity, 2, patience).await, Ok(b"{}".to_vec()));
+        assert_eq!(read(whole.clone(), Coding::Identity, limit(2), patience).await, Ok(b"{}".to_vec()));
         // Fields or none: HTTP/2 hides pseudo-fields that stand there.
         let trailed = whole.with_trailers(std::future::ready(Some(Ok(http::HeaderMap::new()))));
-        assert_eq!(read(trailed, Coding::Identity, 2, patience).await, Err(BodyError::Trailers));
+        assert_eq!(read(trailed, Coding::Identity, limit(2), patience).await, Err(BodyError::Trailers));
     }
 }

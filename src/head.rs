@@ -10,7 +10,7 @@ use http::header::{
 use http::request::Parts;
 use http::{Method, Uri, Version};
 
-use crate::body::Coding;
+use crate::body::{BodyLimit, Coding};
 use crate::druid::endpoint::Content;
 use crate::druid::path::TargetError;
 
@@ -157,7 +157,7 @@ pub enum FieldError {
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
         /// The number of bytes allowed
-        limit: usize,
+        limit: BodyLimit,
     },
 }
 
@@ -172,7 +172,7 @@ pub fn check_fields(
     head: &Parts,
     content: Content,
     has_body: bool,
-    limit: usize,
+    limit: BodyLimit,
 ) -> Result<Coding, FieldError> {
     if matches!(head.method, Method::POST | Method::DELETE) && is_cross_site(head) {
         return Err(FieldError::CrossSite);
@@ -190,7 +190,7 @@ pub fn check_fields(
     }
     check_media_type(&head.headers)?;
     let coding = coding(&head.headers)?;
-    if length.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
+    if length.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit.bytes)) {
         return Err(FieldError::TooLarge { limit });
     }
     Ok(coding)
@@ -320,7 +320,8 @@ mod tests {
     fn fields(fields: &[(&str, &str)]) -> Result<Coding, FieldError> {
         let mut all = vec![("host", "gate:1")];
         all.extend_from_slice(fields);
-        check_fields(&head(Version::HTTP_11, "/a", &all), Content::Statement, true, 100)
+        let limit = BodyLimit { bytes: 100, key: "body_bytes" };
+        check_fields(&head(Version::HTTP_11, "/a", &all), Content::Statement, true, limit)
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! The body of an answer on its way out, and what is noted when it is gone
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::audit::{Ending, Record};
 use crate::connection::InFlight;
+use crate::druid::Endpoint;
 use crate::forward::answer::{AnswerBody, AnswerError};
 
 /// An answer's body: the gate's own or Druid's
@@ -32,9 +36,10 @@ impl OutgoingBody {
         Self { content: Content::Own(body), _in_flight: in_flight }
     }
 
-    /// Druid's body, whose end is noted in the record
-    pub fn druids(body: AnswerBody, record: Record, in_flight: InFlight) -> Self {
-        let recorded = Recorded { body, record: Some(record), bytes_out: 0, beginning: Vec::new() };
+    /// Druid's body, whose end is noted in the record, and with it the task that it names
+    pub fn druids(body: AnswerBody, record: Record, endpoint: Endpoint, in_flight: InFlight) -> Self {
+        let room = if endpoint.starts_task() { BEGINNING } else { 0 };
+        let recorded = Recorded { body, record: Some(record), bytes_out: 0, room, beginning: Vec::new() };
         Self { content: Content::Druids(Box::new(recorded)), _in_flight: in_flight }
     }
 }
@@ -71,13 +76,15 @@ impl Body for OutgoingBody {
 }
 
 /// How much of an answer's beginning is kept to find the id of the task it started
-const BEGINNING: usize = 1_024;
+const BEGINNING: usize = 64 << 10;
 
 #[derive(Debug)]
 struct Recorded {
     body: AnswerBody,
     record: Option<Record>,
     bytes_out: u64,
+    /// How much of the beginning there is to keep
+    room: usize,
     beginning: Vec<u8>,
 }
 
@@ -99,8 +106,9 @@ impl Recorded {
     fn note(&mut self, frame: &Frame<Bytes>) {
         let Some(data) = frame.data_ref() else { return };
         self.bytes_out = self.bytes_out.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
-        let room = BEGINNING.saturating_sub(self.beginning.len());
-        self.beginning.extend(data.iter().take(room));
+        let kept = data.get(..self.room.min(data.len())).unwrap_or_default();
+        self.room -= kept.len();
+        self.beginning.extend_from_slice(kept);
     }
 
     fn close(&mut self, ending: Ending) {
@@ -121,8 +129,56 @@ impl Drop for Recorded {
 }
 
 /// The id in `{"taskId":…}`, `{"queryId":…}` or `{"task":…}`, which Druid answers to a submit
+///
+/// What follows it may be missing: a statement's answer can hold rows.
 fn started_task(beginning: &[u8]) -> Option<String> {
-    let answer: Value = serde_json::from_slice(beginning).ok()?;
-    let id = ["taskId", "queryId", "task"].iter().find_map(|name| answer.get(name)?.as_str())?;
-    Some(id.to_owned())
+    let mut found = None;
+    // Where it ends early or is no object, what was found until there counts.
+    let _cut = serde_json::Deserializer::from_slice(beginning).deserialize_map(StartedTask(&mut found));
+    found
+}
+
+struct StartedTask<'f>(&'f mut Option<String>);
+
+impl<'de> Visitor<'de> for StartedTask<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object with the id of a task")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            if !["taskId", "queryId", "task"].contains(&name.as_str()) {
+                members.next_value::<IgnoredAny>()?;
+            } else if let Value::String(id) = members.next_value()? {
+                *self.0 = Some(id);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_task_is_found_however_long_the_answer_is() {
+        let rows = r#"{"x":[1,{"taskId":"inner"}]},"#.repeat(10_000);
+        for (answer, id) in [
+            (r#"{"taskId":"a","state":"RUNNING"}"#.to_owned(), Some("a")),
+            (r#"{"task":"b"}"#.to_owned(), Some("b")),
+            (format!(r#"{{"queryId":"c","result":[{rows}"#), Some("c")),
+            (format!(r#"{{"result":{{"rows":[{rows}1]}},"queryId":"d"}}"#), Some("d")),
+            (format!(r#"{{"result":[{rows}"#), None),
+            (r#"{"taskId":7,"task":"e"}"#.to_owned(), Some("e")),
+            (r#"[{"taskId":"a"}]"#.to_owned(), None),
+            (String::new(), None),
+            ("<html>".to_owned(), None),
+        ] {
+            assert_eq!(started_task(answer.as_bytes()).as_deref(), id, "{} bytes", answer.len());
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::audit::{Audit, Record};
 use crate::authenticate::unverified::Mismatch;
 use crate::authenticate::{AuthenticationError, Authenticator, Identity};
 use crate::authorize::{PermittedRequest, Policy, decide, decision};
-use crate::body;
+use crate::body::{self, BodyLimit};
 use crate::config::{Config, Door, Health, Limits};
 use crate::connection::InFlight;
 use crate::connector::why;
@@ -35,13 +35,13 @@ use crate::resource_actions::{Evidence, Rules, analyze};
 use crate::respond::{self, Circumstances, DECISION};
 use crate::route::{self, Destination};
 use crate::storage_report::StorageWatch;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, Whose};
 use crate::verify::{Verifier, VerifyError};
 
 /// What a request gets that is not refused
 enum Answered {
-    /// Druid's answer
-    Druid(Response<AnswerBody>),
+    /// Druid's answer at this endpoint
+    Druid(Response<AnswerBody>, Endpoint),
     /// One of the gate's own
     Own(Value),
 }
@@ -107,9 +107,9 @@ impl Gate {
                 record.answered(answer.status().as_u16());
                 answer.map(|body| OutgoingBody::own(body, in_flight))
             }
-            Ok(Answered::Druid(answer)) => {
+            Ok(Answered::Druid(answer, endpoint)) => {
                 record.upstream_status(answer.status().as_u16());
-                let mut answer = answer.map(|body| OutgoingBody::druids(body, record, in_flight));
+                let mut answer = answer.map(|body| OutgoingBody::druids(body, record, endpoint, in_flight));
                 if let Ok(decision) = decision.parse() {
                     answer.headers_mut().insert(DECISION, decision);
                 }
@@ -136,7 +136,7 @@ impl Gate {
         let path = CanonicalPath::parse(head.uri.path())?;
         let identity = match self.authenticate(head, client).await {
             Err(AuthenticationError::NoToken) if self.door.health == Health::Public => {
-                return Ok(Answered::Druid(self.forward(self.public(head, &path)?, head, record).await?));
+                return self.forward(self.public(head, &path)?, head, record).await;
             }
             verified => subject.insert(verified?),
         };
@@ -151,12 +151,15 @@ impl Gate {
         let request = self.read(head, body, &destination, record).await?;
         let (request, evidence) = self.find_out(request, identity, record).await?;
         let doubt = self.verifier.doubt(request.endpoint, &evidence);
+        let whose = Whose::of(request.id.as_deref(), &evidence);
+        record.owner(whose.others(&identity.owner()));
         let analyzed = analyze(request, evidence, &self.rules, self.limits.json_depth)?;
         let permitted = decide(analyzed, identity, &self.policy)?;
+        record.owner(self.tasks.find_out(whose).await.others(&identity.owner()));
         record.receipt(permitted.receipt());
         let aside = record.aside();
         self.verifier.settle(doubt, |beyond| aside.differs(beyond)).await?;
-        Ok(Answered::Druid(self.forward(permitted, head, record).await?))
+        self.forward(permitted, head, record).await
     }
 
     /// Who asks; where his key is not known, it is looked for
@@ -216,9 +219,9 @@ impl Gate {
         record: &mut Record,
     ) -> Result<Vec<u8>, Refusal> {
         let limit = match content {
-            Content::Statement => self.limits.body_bytes,
-            Content::TaskSpec => self.limits.task_body_bytes,
-            Content::EmptyOrObject | Content::Nothing => 64,
+            Content::Statement => BodyLimit { bytes: self.limits.body_bytes, key: "body_bytes" },
+            Content::TaskSpec => BodyLimit { bytes: self.limits.task_body_bytes, key: "task_body_bytes" },
+            Content::EmptyOrObject | Content::Nothing => BodyLimit { bytes: 64, key: "body_bytes" },
         };
         let has_body = body.as_ref().is_some_and(|body| !body.is_end_stream());
         let coding = head::check_fields(head, content, has_body, limit)?;
@@ -275,7 +278,7 @@ impl Gate {
         permitted: PermittedRequest,
         head: &Parts,
         record: &mut Record,
-    ) -> Result<Response<AnswerBody>, Refusal> {
+    ) -> Result<Answered, Refusal> {
         record.receipt(permitted.receipt());
         if let Some(storage) = &self.storage {
             storage.check(permitted.storage(), SystemTime::now())?;
@@ -285,7 +288,14 @@ impl Gate {
             Refusal::Audit
         })?;
         let patiences = Patiences { query: self.limits.answer, control: self.limits.control_answer };
-        Ok(forward::forward(permitted, &head.headers, &self.routers, patiences).await?)
+        let endpoint = permitted.endpoint();
+        let answer = forward::forward(permitted, &head.headers, &self.routers, patiences).await;
+        let answer = answer.inspect_err(|error| {
+            if matches!(error, UpstreamError::Timeout) {
+                self.metrics.limit_met(endpoint.patience().limit());
+            }
+        });
+        Ok(Answered::Druid(answer?, endpoint))
     }
 
     fn roles_of(&self, identity: &Identity) -> Vec<&str> {
@@ -324,7 +334,7 @@ impl Gate {
             record.upstream_status(status.as_u16());
         }
         log(refusal, record.decision());
-        if let Some(limit) = refusal.limit_met(self.limits.task_body_bytes) {
+        if let Some(limit) = refusal.limit_met() {
             self.metrics.limit_met(limit);
         }
         let circumstances = Circumstances {

@@ -218,12 +218,11 @@ impl Refusal {
 impl Refusal {
     /// The limit that was met, by its key, where it was one
     ///
-    /// `task_body_bytes` is the limit of that name: a body's error knows only the number.
-    pub fn limit_met(&self, task_body_bytes: usize) -> Option<&'static str> {
-        let body = |limit| if limit == task_body_bytes { "task_body_bytes" } else { "body_bytes" };
+    /// Of Druid's answer to the request itself, only its endpoint says how long it was waited for.
+    pub fn limit_met(&self) -> Option<&'static str> {
         if let Self::Fields(FieldError::TooLarge { limit }) | Self::Body(BodyError::TooLarge { limit }) = self
         {
-            return Some(body(*limit));
+            return Some(limit.key);
         }
         let met = [
             (matches!(self, Self::Head(HeadError::TooManyFields { .. })), "head_fields"),
@@ -249,11 +248,15 @@ impl Refusal {
                 ),
                 "token_bytes",
             ),
-            (matches!(self, Self::Upstream(UpstreamError::Timeout)), "answer_seconds"),
             (
-                matches!(self, Self::Task(TaskError::Upstream(UpstreamError::Timeout))),
+                matches!(
+                    self,
+                    Self::Task(TaskError::Upstream(UpstreamError::Timeout))
+                        | Self::Verify(VerifyError::Upstream(UpstreamError::Timeout))
+                ),
                 "control_answer_seconds",
             ),
+            (self.upstream().is_some_and(UpstreamError::is_connect_timeout), "connect_seconds"),
         ];
         met.into_iter().find_map(|(is_met, limit)| is_met.then_some(limit))
     }

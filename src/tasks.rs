@@ -48,6 +48,46 @@ pub struct Tasks {
     controllers: Cache<String, (String, Instant)>,
 }
 
+/// Whose a task or statement is, as far as that was to be found out before it could be judged
+#[derive(Clone, Debug)]
+pub enum Whose {
+    /// This one's
+    Known(Owner),
+    /// Not found out: nothing rested on it
+    Unknown {
+        /// Its id
+        id: String,
+        /// Its type
+        kind: String,
+    },
+    /// It is no task's request, or the task has no owner
+    Nobodys,
+}
+
+impl Whose {
+    /// What the evidence says
+    pub fn of(id: Option<&str>, evidence: &Evidence) -> Self {
+        match (evidence, id) {
+            (Evidence::StatementOwner(Some(owner)) | Evidence::Task(Task { owner: Some(owner), .. }), _) => {
+                Self::Known(owner.clone())
+            }
+            (Evidence::Task(task), Some(id)) => Self::Unknown { id: id.to_owned(), kind: task.kind.clone() },
+            (
+                Evidence::Task(_)
+                | Evidence::StatementOwner(None)
+                | Evidence::Statement { .. }
+                | Evidence::None,
+                _,
+            ) => Self::Nobodys,
+        }
+    }
+
+    /// The owner, if that is somebody else
+    pub fn others(&self, caller: &Owner) -> Option<&Owner> {
+        if let Self::Known(owner) = self { Some(owner).filter(|owner| *owner != caller) } else { None }
+    }
+}
+
 /// A task's type and datasource
 #[derive(Clone, Debug)]
 struct Kind {
@@ -83,6 +123,17 @@ impl Tasks {
             None
         };
         Ok(Task { kind, datasource, owner })
+    }
+
+    /// Whose a task is that somebody may look at or cancel, for the record; nobody's where that cannot be found out
+    pub async fn find_out(&self, whose: Whose) -> Whose {
+        match whose {
+            Whose::Unknown { id, kind } => {
+                let owner = self.owner_of_task(&id, &kind).await.ok().flatten();
+                owner.map_or(Whose::Nobodys, Whose::Known)
+            }
+            known @ (Whose::Known(_) | Whose::Nobodys) => known,
+        }
     }
 
     /// Type and datasource, from `/status`

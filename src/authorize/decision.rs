@@ -31,6 +31,11 @@ impl PermittedRequest {
         PermittedRequest { request, receipt, storage }
     }
 
+    /// Which endpoint it is for
+    pub fn endpoint(&self) -> Endpoint {
+        self.request.endpoint
+    }
+
     /// Whether it asks for durable storage
     pub fn storage(&self) -> &Storage {
         &self.storage

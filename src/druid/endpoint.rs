@@ -114,6 +114,25 @@ impl Endpoint {
         }
     }
 
+    /// Whether its answer names a task that it has started
+    pub fn starts_task(self) -> bool {
+        match self {
+            Self::SqlTask | Self::SqlStatements | Self::TaskSubmit => true,
+            Self::Sql
+            | Self::StatementStatus
+            | Self::StatementResults
+            | Self::StatementCancel
+            | Self::SqlTaskEnabled
+            | Self::SqlStatementsEnabled
+            | Self::Health
+            | Self::TaskPayload
+            | Self::TaskStatus
+            | Self::TaskReports
+            | Self::TaskLog
+            | Self::TaskShutdown => false,
+        }
+    }
+
     /// What its requests carry
     pub fn content(self) -> Content {
         match self {
@@ -192,4 +211,14 @@ pub enum Patience {
     Query,
     /// `control_answer_seconds`
     Control,
+}
+
+impl Patience {
+    /// The limit's key under `[limits]`
+    pub fn limit(self) -> &'static str {
+        match self {
+            Self::Query => "answer_seconds",
+            Self::Control => "control_answer_seconds",
+        }
+    }
 }

@@ -91,6 +91,22 @@ fn remedy(status: StatusCode) -> &'static str {
     }
 }
 
+impl UpstreamError {
+    /// Whether no connection could be made in `connect_seconds`
+    pub fn is_connect_timeout(&self) -> bool {
+        let Self::Unreachable(cause) = self else { return false };
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(cause.as_ref());
+        while let Some(error) = cause {
+            let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            if kind == Some(std::io::ErrorKind::TimedOut) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 impl Upstream {
     /// A pool for this router; connects when it is first used
     ///

@@ -107,6 +107,9 @@ async fn by_the_manual_whoever_reads_the_stub_sees_and_cancels_every_select() {
     assert_eq!(scene.ask(Method::POST, &shutdown, "otto", &["selects"]).await.status, StatusCode::OK);
     let answer = scene.ask(Method::GET, &status, "otto", &["selects"]).await;
     assert_eq!(answer.json()["status"]["statusCode"], "FAILED");
+    let owner = |answer: &Answer| scene.replica.record(answer).remove(0)["owner"].clone();
+    assert_eq!(owner(&answer), json!("https://id.test|olga"), "whose it was that somebody else looked at");
+    assert_eq!(owner(&scene.ask(Method::GET, &status, "olga", &["selects"]).await), Value::Null, "her own");
 }
 
 #[tokio::test]

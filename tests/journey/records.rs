@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::gate::TestGate;
-use crate::scripted::{Script, Scripted};
+use crate::scripted::{Script, Scripted, ok};
 
 async fn setup(tables: &str) -> (TestGate, StandIn) {
     let druid = StandIn::start(StandInSettings::default()).await.unwrap();
@@ -46,6 +46,61 @@ async fn a_request_that_is_forwarded_has_two_lines() {
         !all.contains("hidden text") && !all.contains("eyJ"),
         "neither statements nor tokens are on record"
     );
+}
+
+#[tokio::test]
+async fn the_task_that_was_started_is_on_record_however_the_client_wants_its_answer() {
+    let rows = r#"{"x":"y"},"#.repeat(1_000);
+    let answers = [
+        ("/druid/v2/sql/task", r#"{"taskId":"query-1","state":"RUNNING"}"#.to_owned()),
+        (
+            "/druid/v2/sql/statements",
+            format!(r#"{{"result":{{"sampleRecords":[{rows}1]}},"queryId":"query-1"}}"#),
+        ),
+    ];
+    for (target, answer) in answers {
+        let druid = Scripted::start(Script::Answer(ok(&answer))).await;
+        let gate = TestGate::start(&druid.url, ROLES).await;
+        let asked =
+            gate.post(target, &json!({"query": "SELECT 1"})).header("accept-encoding", "gzip, deflate, br");
+        let answered = asked.bearer(&gate.token("alice", &["reader"])).send().await;
+        assert_eq!(answered.text(), answer);
+        assert_eq!(gate.record(&answered)[1]["taskId"], "query-1", "{target}");
+        assert!(!druid.seen()[0].to_ascii_lowercase().contains("accept-encoding"), "{}", druid.seen()[0]);
+    }
+    let druid = Scripted::start(Script::Answer(ok("[]"))).await;
+    let gate = TestGate::start(&druid.url, ROLES).await;
+    let asked = gate.post("/druid/v2/sql", &json!({"query": "SELECT 1"})).header("accept-encoding", "gzip");
+    asked.bearer(&gate.token("alice", &["reader"])).send().await;
+    assert!(druid.seen()[0].to_ascii_lowercase().contains("accept-encoding: gzip"), "rows are worth it");
+}
+
+#[tokio::test]
+async fn each_limit_is_counted_under_its_own_name() {
+    let druid = Scripted::start(Script::AnswerAndHang(Vec::new())).await;
+    let limits = "[limits]\nbody_bytes = 2000\ntask_body_bytes = 2000\nanswer_seconds = 1\ncontrol_answer_seconds = 1\n";
+    let gate = TestGate::start(&druid.url, &format!("{ROLES}{limits}")).await;
+    let token = gate.token("alice", &["reader"]);
+    let long = "x".repeat(2_001);
+    for (asked, limit) in [
+        (gate.post("/druid/v2/sql", &json!({"query": long})), "body_bytes"),
+        (gate.post("/druid/indexer/v1/task", &json!({"type": long})), "task_body_bytes"),
+        (gate.post("/druid/v2/sql", &json!({"query": "SELECT 1"})), "answer_seconds"),
+        (gate.get("/druid/v2/sql/task/enabled"), "control_answer_seconds"),
+        (gate.get("/druid/indexer/v1/task/query-1/status"), "control_answer_seconds"),
+    ] {
+        let before = gate.metrics().await;
+        asked.bearer(&token).send().await;
+        let counted = |page: &str| {
+            let line = format!("msq_gate_limit_met_total{{limit=\"{limit}\"}} ");
+            page.lines().find_map(|counted| counted.strip_prefix(&line)?.parse().ok()).unwrap_or(0)
+        };
+        let after = gate.metrics().await;
+        assert_eq!(counted(&after), counted(&before) + 1, "{limit}: {after}");
+        let all =
+            |page: &str| page.lines().filter(|line| line.starts_with("msq_gate_limit_met_total")).count();
+        assert!(all(&after) <= all(&before) + 1, "no other is: {after}");
+    }
 }
 
 #[tokio::test]

@@ -184,7 +184,7 @@ async fn a_path_that_people_ask_for_says_what_to_do_instead_and_every_path_is_on
     }
     let long = format!("/{}", "a".repeat(1_000));
     let answer = gate.get(&long).bearer(&gate.token("alice", &[])).send().await;
-    assert_eq!(gate.record(&answer)[0]["path"], json!(&long[..256]));
+    assert_eq!(gate.record(&answer)[0]["path"], json!(format!("/{}", "a".repeat(255))));
 }
 
 #[tokio::test]
