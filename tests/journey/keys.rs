@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
 use msq_gate::development::{Certificates, ThrowAwayIssuer};
@@ -117,9 +117,9 @@ async fn an_issuer_that_comes_late_is_known_as_soon_as_it_answers() {
     let token = gate.token("alice", &[]);
     assert_eq!(enabled(&gate, &token).await.status, StatusCode::SERVICE_UNAVAILABLE);
     web.tell(|told| told.status = "200 OK".to_owned());
-    let end = std::time::Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(20);
     while enabled(&gate, &token).await.status != StatusCode::OK {
-        assert!(std::time::Instant::now() < end, "the gate has given up on its issuer");
+        assert!(Instant::now() < end, "the gate has given up on its issuer");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -144,13 +144,14 @@ async fn a_rotated_key_is_fetched_for_the_first_token_that_names_it() {
 }
 
 #[tokio::test]
-async fn ten_thousand_unknown_keys_cost_a_handful_of_fetches() {
+async fn ten_thousand_unknown_keys_cost_a_handful_of_fetches_in_half_a_minute() {
     let issuer = ThrowAwayIssuer::new().unwrap();
     let web = Web::start(&issuer.jwks()).await;
     let (gate, _druid) = gate_with(&web, "", "", issuer).await;
     let gate = Arc::new(gate);
     let claims = json!({"iss": web.url, "aud": "druid", "sub": "alice", "exp": 32_503_680_000_u64});
     let (mut tasks, strangers) = (tokio::task::JoinSet::new(), 8);
+    let began = Instant::now();
     for stranger in 0..strangers {
         let (gate, claims) = (Arc::clone(&gate), claims.clone());
         tasks.spawn(async move {
@@ -161,7 +162,8 @@ async fn ten_thousand_unknown_keys_cost_a_handful_of_fetches() {
     }
     let refused: usize = tasks.join_all().await.into_iter().map(|statuses| statuses[&401]).sum();
     assert_eq!(refused, 10_000);
-    assert!(web.fetches() < 5, "{} fetches", web.fetches());
+    let half_minutes = 1 + usize::try_from(began.elapsed().as_secs() / 30).unwrap();
+    assert!(web.fetches() < 5 * half_minutes, "{} fetches", web.fetches());
     assert_eq!(enabled(&gate, &gate.token("alice", &[])).await.status, StatusCode::OK);
 }
 
@@ -185,21 +187,21 @@ async fn the_last_good_keys_serve_while_the_issuer_is_down_and_no_longer_than_th
             told.jwks = jwks.map_or_else(|| told.jwks.clone(), str::to_owned);
         });
         let failed = web.fetches() + 1;
-        let end = std::time::Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(20);
         while web.fetches() <= failed {
             assert_eq!(
                 enabled(&gate, &token).await.status,
                 StatusCode::OK,
                 "{status}: the last good keys serve"
             );
-            assert!(std::time::Instant::now() < end);
+            assert!(Instant::now() < end);
         }
         let last = loop {
             let answer = enabled(&gate, &token).await;
             if answer.status != StatusCode::OK {
                 break answer;
             }
-            assert!(std::time::Instant::now() < end, "{status}: keys that are too old still serve");
+            assert!(Instant::now() < end, "{status}: keys that are too old still serve");
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
         assert_eq!(
@@ -246,9 +248,9 @@ async fn an_unknown_key_while_the_issuer_is_down_is_told_to_come_again_and_known
         told.status = "200 OK".to_owned();
         told.jwks = new.jwks().to_string();
     });
-    let end = std::time::Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(20);
     while enabled(&gate, &token).await.status != StatusCode::OK {
-        assert!(std::time::Instant::now() < end, "the new key is known once the issuer answers");
+        assert!(Instant::now() < end, "the new key is known once the issuer answers");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
