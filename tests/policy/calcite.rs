@@ -1,7 +1,7 @@
 //! What statements read, as Calcite's own parser and validator say, in the versions that Druids carry
 //!
-//! `tests/calcite/calcite assemble` fetches and compiles them; `MSQ_GATE_CALCITE` says where they are.
-//! `MSQ_GATE_CALCITE_STATEMENTS` is how many statements each version gets (default 5,000).
+//! `tests/calcite/calcite compare [COUNT]` runs it: it fetches and compiles them, and says where they are in
+//! `MSQ_GATE_CALCITE`. `MSQ_GATE_CALCITE_STATEMENTS` is how many statements each version gets (default 5,000).
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use msq_gate::resource_actions::Rules;
 use serde_json::{Value, json};
 
+use crate::places;
 use crate::scoped::{self, Scoped};
 use crate::support::{judged, sentences, with_judges_stack};
 
@@ -45,8 +46,7 @@ struct Compared {
 
 fn compared(home: &Path, count: u64) -> Compared {
     let mut compared = Compared::default();
-    for (number, answer) in (1..=count).zip(answers(home, count)) {
-        let statement = scoped::statement(number);
+    for (statement, answer) in statements(count).zip(answers(home, count)) {
         match answer["reads"].as_array() {
             Some(reads) => compared.count(&statement, reads),
             None if std::env::var_os("MSQ_GATE_CALCITE_REFUSED").is_some() => {
@@ -81,6 +81,11 @@ impl Compared {
     }
 }
 
+/// Every place by hand, then so many made at random
+fn statements(count: u64) -> impl Iterator<Item = Scoped> {
+    places::statements().into_iter().chain((1..=count).map(scoped::statement))
+}
+
 /// What Calcite says of the statements, in their order
 fn answers(home: &Path, count: u64) -> impl Iterator<Item = Value> {
     let classes = format!("{}:{}/*", home.join("classes").display(), home.join("lib").display());
@@ -94,7 +99,7 @@ fn answers(home: &Path, count: u64) -> impl Iterator<Item = Value> {
         .unwrap();
     let mut questions = BufWriter::new(calcite.stdin.take().unwrap());
     std::thread::spawn(move || {
-        for statement in (1..=count).map(scoped::statement) {
+        for statement in statements(count) {
             let question = json!({"query": statement.query, "clusteredBy": statement.clustered_by});
             writeln!(questions, "{question}").unwrap();
         }
@@ -102,6 +107,6 @@ fn answers(home: &Path, count: u64) -> impl Iterator<Item = Value> {
     let lines = BufReader::new(calcite.stdout.take().unwrap()).lines();
     let answers: Vec<Value> = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
     assert!(calcite.wait().unwrap().success());
-    assert_eq!(answers.len() as u64, count, "an answer to each statement");
+    assert_eq!(answers.len(), statements(count).count(), "an answer to each statement");
     answers.into_iter()
 }

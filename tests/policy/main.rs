@@ -12,6 +12,7 @@ mod corpora;
 mod generated;
 mod laws;
 mod matrix;
+mod places;
 mod properties;
 mod scoped;
 mod size;
