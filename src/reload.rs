@@ -42,7 +42,8 @@ impl Running {
     /// Looks at the files every second, and when asked, until the gate stops
     pub(crate) async fn keep_watching(self: Arc<Self>, file: PathBuf, hang_up: Arc<Notify>) {
         let mut draining = self.draining.clone();
-        let mut held = Look::applied(&file, &self.live.gate().config);
+        let mut read = self.live.gate().config.clone();
+        let mut held = Look::after(&file, Some(read.text.as_bytes()), &read);
         let mut watcher = Watcher::new(held.clone());
         loop {
             tokio::select! {
@@ -53,11 +54,11 @@ impl Running {
                 }
                 () = drain::told(&mut draining) => return,
             }
-            let look = Look::at(&file, &self.live.gate().config);
+            let look = Look::at(&file, &read);
             if watcher.is_due(look.clone()) {
                 let touched = look.parts_other_than(&held);
                 let mut faults = Faults::new();
-                held = self.reload(&file, look, &mut faults).await;
+                held = self.reload(&file, &look, &mut read, &mut faults).await;
                 self.tell(&file, &touched, &faults);
                 watcher.follow(held.clone());
             }
@@ -65,27 +66,25 @@ impl Running {
     }
 
     /// Takes up whatever can be used; what was looked at for that
-    async fn reload(&self, file: &Path, look: Look, faults: &mut Faults) -> Look {
+    ///
+    /// `last` is the configuration that it was tried with, serving or not: its files are those to look at.
+    async fn reload(&self, file: &Path, seen: &Look, last: &mut Config, faults: &mut Faults) -> Look {
         let before = self.live.gate();
-        let (config, look) = match read(file, look.configuration()) {
-            Ok(config) => {
-                let look = Look::applied(file, &config);
-                (config, look)
-            }
-            Err(fault) => {
-                faults.push((Part::Configuration, fault));
-                (before.config.clone(), look)
-            }
-        };
-        self.warn_of_addresses(&config);
-        match Certificate::read(&config.listen.certificate, &config.listen.key) {
+        *last = read(file, seen.configuration()).unwrap_or_else(|fault| {
+            faults.push((Part::Configuration, fault));
+            before.config.clone()
+        });
+        self.warn_of_addresses(last);
+        // Before anything else is read, so that no change after that is missed.
+        let look = Look::after(file, seen.configuration(), last);
+        match Certificate::read(&last.listen.certificate, &last.listen.key) {
             Ok(certificate) => {
                 self.metrics.certificate_ends(certificate.end());
                 self.certificate.replace(certificate);
             }
             Err(fault) => faults.push((Part::Certificate, fault.into())),
         }
-        match self.parts().assemble(config, Some(&before), faults).await {
+        match self.parts().assemble(last.clone(), Some(&before), faults).await {
             Ok(gate) => self.replace(&before, gate),
             Err(fault) => faults.push((Part::Configuration, fault)),
         }

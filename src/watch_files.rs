@@ -49,11 +49,11 @@ impl Look {
         if changed.is_empty() { Part::ALL.into() } else { changed }
     }
 
-    /// What there was to see when this configuration was read, though its file may have changed since
-    pub fn applied(file: &Path, config: &Config) -> Self {
+    /// The same, when these bytes were read of the configuration's file, though it may have changed since
+    pub fn after(file: &Path, read: Option<&[u8]>, config: &Config) -> Self {
         let mut look = Self::at(file, config);
         if let Some((_, _, bytes)) = look.0.first_mut() {
-            *bytes = Some(config.text.clone().into_bytes());
+            *bytes = read.map(<[u8]>::to_vec);
         }
         look
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
-use msq_gate::development::Certificates;
+use msq_gate::development::{Certificates, ThrowAwayIssuer};
 use msq_gate::stand_in::{StandIn, StandInSettings, Table};
 use serde_json::{Value, json};
 
@@ -256,4 +256,71 @@ async fn a_fault_in_the_policy_holds_back_no_password_and_no_password_holds_back
     gate.write("proxy.toml", &good.replace(&druid.url, "http://127.0.0.1:1"));
     gate.has_reloaded("refused", 3).await;
     assert_eq!(select(&gate).await, StatusCode::FORBIDDEN, "the policy before it holds");
+}
+
+#[tokio::test]
+async fn a_configuration_that_waits_for_a_file_is_taken_up_when_the_file_is_there() {
+    let (gate, _druid) = setup().await;
+    let account = "[upstream]\nusername = \"gate\"\npassword_file = \"password\"";
+    let waiting = config(&gate).replace("READ DATASOURCE a", "READ DATASOURCE b");
+    gate.write("proxy.toml", &waiting.replace("[upstream]", account));
+    gate.has_reloaded("refused", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+    // By the time this is found, whoever tried again and again would have been counted.
+    gate.write("server.pem", "no certificate");
+    gate.has_reloaded("refused", 2).await;
+    assert!(!gate.metrics().await.contains("msq_gate_reloads_total{outcome=\"applied\"}"));
+    gate.write("password", "secret");
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::FORBIDDEN);
+    assert_eq!(faulty(&gate).await, ["certificate"]);
+}
+
+#[tokio::test]
+async fn a_fault_in_the_policy_holds_back_no_key_that_is_removed() {
+    let (gate, _druid) = setup().await;
+    gate.write("proxy.toml", &config(&gate).replace("READ DATASOURCE a", "LOOK AT a"));
+    gate.has_reloaded("refused", 1).await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+    gate.write("jwks.json", &ThrowAwayIssuer::new().unwrap().jwks().to_string());
+    let end = Instant::now() + Duration::from_secs(30);
+    while select(&gate).await != StatusCode::UNAUTHORIZED {
+        assert!(Instant::now() < end, "the key that was removed counts on");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_fault_in_an_issuers_roots_or_in_the_audit_file_holds_back_no_policy() {
+    let tables = vec![("a".to_owned(), Table { columns: Vec::new(), rows: Vec::new() })];
+    let druid = StandIn::start(StandInSettings { tables, ..StandInSettings::default() }).await.unwrap();
+    let keys = "jwks_file = \"jwks.json\"\nca_file = \"ca.pem\"";
+    let issuer = ThrowAwayIssuer::new().unwrap();
+    let url = format!("http://{}", druid.address());
+    let gate = TestGate::start_for(&url, READER, "https://id.test", keys, issuer).await;
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+    std::fs::remove_file(gate.path("ca.pem")).unwrap();
+    gate.has_reloaded("refused", 1).await;
+    assert_eq!(faulty(&gate).await, ["issuers"]);
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED, "the keys that were there serve on");
+    let narrower = config(&gate).replace("READ DATASOURCE a", "READ DATASOURCE b");
+    gate.write("proxy.toml", &narrower.replace("audit.jsonl", "nowhere/audit.jsonl"));
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(faulty(&gate).await, ["issuers", "audit"]);
+    let before = gate.audit().len();
+    assert_eq!(select(&gate).await, StatusCode::FORBIDDEN);
+    assert_eq!(gate.audit().len(), before + 1, "and it is on record where records went before");
+    std::fs::create_dir(gate.path("nowhere")).unwrap();
+    gate.write(
+        "proxy.toml",
+        &narrower.replace("audit.jsonl", "nowhere/audit.jsonl").replace("jwks.json", "other.json"),
+    );
+    gate.has_reloaded("applied", 2).await;
+    assert_eq!(faulty(&gate).await, ["issuers"]);
+    assert_eq!(
+        select(&gate).await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "keys of a place that is left serve no longer"
+    );
+    assert_eq!(std::fs::read_to_string(gate.path("nowhere/audit.jsonl")).unwrap().lines().count(), 1);
 }
