@@ -220,8 +220,11 @@ impl Record {
         }
     }
 
-    /// The path, where it is no endpoint's; cut, and without its query
-    pub fn path(&mut self, path: &str) {
+    /// The path, where it is not known for an endpoint's; cut, and without its query
+    pub fn path_of_none(&mut self, path: &str) {
+        if self.endpoint != NO_ENDPOINT {
+            return;
+        }
         let path: String = path.chars().take(PATH).collect();
         self.set("path", json!(Printable(&path).to_string()));
     }
@@ -255,6 +258,11 @@ impl Record {
         if let Some(owner) = owner {
             self.set("owner", json!(owner.as_str()));
         }
+    }
+
+    /// Counts that the request met a limit, by its key
+    pub fn limit_met(&self, limit: &'static str) {
+        self.audit.metrics.limit_met(limit);
     }
 
     /// The task that Druid started

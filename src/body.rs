@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::bufread::GzDecoder;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 
@@ -18,13 +20,23 @@ pub enum Coding {
     Gzip,
 }
 
+impl Coding {
+    /// How an answer says that it is coded, as far as the gate reads answers
+    pub fn of_answer(fields: &HeaderMap) -> Self {
+        match fields.get(CONTENT_ENCODING) {
+            Some(coding) if coding.as_bytes().eq_ignore_ascii_case(b"gzip") => Self::Gzip,
+            Some(_) | None => Self::Identity,
+        }
+    }
+}
+
 /// How many bytes a body may have
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyLimit {
     /// The number of bytes
     pub bytes: usize,
-    /// The key under `[limits]` that says so
-    pub key: &'static str,
+    /// The key under `[limits]` that says so, where one does
+    pub key: Option<&'static str>,
 }
 
 impl fmt::Display for BodyLimit {
@@ -113,7 +125,7 @@ mod tests {
     use super::*;
 
     fn limit(bytes: usize) -> BodyLimit {
-        BodyLimit { bytes, key: "body_bytes" }
+        BodyLimit { bytes, key: Some("body_bytes") }
     }
 
     fn gzip(text: &[u8]) -> Vec<u8> {
@@ -148,7 +160,7 @@ mod tests {
         let whole = Full::new(Bytes::from_static(b"{}"));
         assert_eq!(read(whole.clone(), Coding::Identity, limit(2), patience).await, Ok(b"{}".to_vec()));
         // Fields or none: HTTP/2 hides pseudo-fields that stand there.
-        let trailed = whole.with_trailers(std::future::ready(Some(Ok(http::HeaderMap::new()))));
+        let trailed = whole.with_trailers(std::future::ready(Some(Ok(HeaderMap::new()))));
         assert_eq!(read(trailed, Coding::Identity, limit(2), patience).await, Err(BodyError::Trailers));
     }
 }

@@ -320,7 +320,7 @@ mod tests {
     fn fields(fields: &[(&str, &str)]) -> Result<Coding, FieldError> {
         let mut all = vec![("host", "gate:1")];
         all.extend_from_slice(fields);
-        let limit = BodyLimit { bytes: 100, key: "body_bytes" };
+        let limit = BodyLimit { bytes: 100, key: Some("body_bytes") };
         check_fields(&head(Version::HTTP_11, "/a", &all), Content::Statement, true, limit)
     }
 

@@ -12,8 +12,10 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::audit::{Ending, Record};
+use crate::body::{Coding, inflate_beginning};
 use crate::connection::InFlight;
 use crate::druid::Endpoint;
+use crate::druid::endpoint::Patience;
 use crate::forward::answer::{AnswerBody, AnswerError};
 
 /// An answer's body: the gate's own or Druid's
@@ -37,9 +39,17 @@ impl OutgoingBody {
     }
 
     /// Druid's body, whose end is noted in the record, and with it the task that it names
-    pub fn druids(body: AnswerBody, record: Record, endpoint: Endpoint, in_flight: InFlight) -> Self {
+    pub fn druids(
+        body: AnswerBody,
+        coding: Coding,
+        record: Record,
+        endpoint: Endpoint,
+        in_flight: InFlight,
+    ) -> Self {
         let room = if endpoint.starts_task() { BEGINNING } else { 0 };
-        let recorded = Recorded { body, record: Some(record), bytes_out: 0, room, beginning: Vec::new() };
+        let patience = endpoint.patience();
+        let record = Some(record);
+        let recorded = Recorded { body, coding, patience, record, bytes_out: 0, room, beginning: Vec::new() };
         Self { content: Content::Druids(Box::new(recorded)), _in_flight: in_flight }
     }
 }
@@ -81,6 +91,8 @@ const BEGINNING: usize = 64 << 10;
 #[derive(Debug)]
 struct Recorded {
     body: AnswerBody,
+    coding: Coding,
+    patience: Patience,
     record: Option<Record>,
     bytes_out: u64,
     /// How much of the beginning there is to keep
@@ -96,6 +108,9 @@ impl Recorded {
             Poll::Ready(Some(Ok(frame))) => self.note(frame),
             Poll::Ready(Some(Err(error))) => {
                 tracing::warn!(%error, "Druid's answer broke off");
+                if let (AnswerError::Stalled, Some(record)) = (error, &self.record) {
+                    record.limit_met(self.patience.limit());
+                }
                 self.close(Ending::BrokeOff);
             }
             Poll::Ready(None) => self.close(Ending::Finished),
@@ -113,7 +128,11 @@ impl Recorded {
 
     fn close(&mut self, ending: Ending) {
         let Some(mut record) = self.record.take() else { return };
-        if let Some(task) = started_task(&self.beginning) {
+        let beginning = match self.coding {
+            Coding::Identity => std::mem::take(&mut self.beginning),
+            Coding::Gzip => inflate_beginning(&self.beginning, BEGINNING),
+        };
+        if let Some(task) = started_task(&beginning) {
             record.task(&task);
         }
         record.finished(ending, self.bytes_out);

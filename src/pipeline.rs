@@ -14,7 +14,7 @@ use crate::audit::{Audit, Record};
 use crate::authenticate::unverified::Mismatch;
 use crate::authenticate::{AuthenticationError, Authenticator, Identity};
 use crate::authorize::{PermittedRequest, Policy, decide, decision};
-use crate::body::{self, BodyLimit};
+use crate::body::{self, BodyLimit, Coding};
 use crate::config::{Config, Door, Health, Limits};
 use crate::connection::InFlight;
 use crate::connector::why;
@@ -109,13 +109,16 @@ impl Gate {
             }
             Ok(Answered::Druid(answer, endpoint)) => {
                 record.upstream_status(answer.status().as_u16());
-                let mut answer = answer.map(|body| OutgoingBody::druids(body, record, endpoint, in_flight));
+                let coding = Coding::of_answer(answer.headers());
+                let body = |body| OutgoingBody::druids(body, coding, record, endpoint, in_flight);
+                let mut answer = answer.map(body);
                 if let Ok(decision) = decision.parse() {
                     answer.headers_mut().insert(DECISION, decision);
                 }
                 answer
             }
             Err(refusal) => {
+                record.path_of_none(head.uri.path());
                 let keep_alive = !refusal.ends_connection() && drained(&head, body).await;
                 self.refuse(&refusal, subject.as_ref(), keep_alive, record)
                     .map(|body| OutgoingBody::own(body, in_flight))
@@ -146,7 +149,7 @@ impl Gate {
             record.endpoint(own.path(), None);
             return Ok(Answered::Own(self.answer_own(own, head, body, identity, record).await?));
         }
-        let destination = route::classify(method, &path).inspect_err(|_| record.path(head.uri.path()))?;
+        let destination = route::classify(method, &path)?;
         record.endpoint(destination.row(), destination.id());
         let request = self.read(head, body, &destination, record).await?;
         let (request, evidence) = self.find_out(request, identity, record).await?;
@@ -219,9 +222,11 @@ impl Gate {
         record: &mut Record,
     ) -> Result<Vec<u8>, Refusal> {
         let limit = match content {
-            Content::Statement => BodyLimit { bytes: self.limits.body_bytes, key: "body_bytes" },
-            Content::TaskSpec => BodyLimit { bytes: self.limits.task_body_bytes, key: "task_body_bytes" },
-            Content::EmptyOrObject | Content::Nothing => BodyLimit { bytes: 64, key: "body_bytes" },
+            Content::Statement => BodyLimit { bytes: self.limits.body_bytes, key: Some("body_bytes") },
+            Content::TaskSpec => {
+                BodyLimit { bytes: self.limits.task_body_bytes, key: Some("task_body_bytes") }
+            }
+            Content::EmptyOrObject | Content::Nothing => BodyLimit { bytes: 64, key: None },
         };
         let has_body = body.as_ref().is_some_and(|body| !body.is_end_stream());
         let coding = head::check_fields(head, content, has_body, limit)?;

@@ -222,13 +222,22 @@ impl Refusal {
     pub fn limit_met(&self) -> Option<&'static str> {
         if let Self::Fields(FieldError::TooLarge { limit }) | Self::Body(BodyError::TooLarge { limit }) = self
         {
-            return Some(limit.key);
+            return limit.key;
         }
         let met = [
             (matches!(self, Self::Head(HeadError::TooManyFields { .. })), "head_fields"),
             (matches!(self, Self::Head(HeadError::TargetTooLong { .. })), "target_bytes"),
             (matches!(self, Self::Body(BodyError::Timeout)), "body_seconds"),
-            (matches!(self, Self::Submit(SubmitError::Json(JsonError::TooDeep { .. }))), "json_depth"),
+            (
+                matches!(
+                    self,
+                    Self::Submit(SubmitError::Json(JsonError::TooDeep { .. }))
+                        | Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(
+                            JsonError::TooDeep { .. }
+                        )))
+                ),
+                "json_depth",
+            ),
             (
                 matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooManyBytes { .. }))),
                 "statement_bytes",

@@ -21,6 +21,8 @@ use crate::resource_actions::{Evidence, Rules, task_access};
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// How many tasks are remembered
 const TASKS: usize = 10_000;
+/// A request waits no longer for what is asked for its record only
+const FOR_THE_RECORD: Duration = Duration::from_secs(2);
 /// A status is small; a payload holds the whole spec
 const STATUS_BYTES: usize = 1 << 20;
 const PAYLOAD_BYTES: usize = 64 << 20;
@@ -129,7 +131,8 @@ impl Tasks {
     pub async fn find_out(&self, whose: Whose) -> Whose {
         match whose {
             Whose::Unknown { id, kind } => {
-                let owner = self.owner_of_task(&id, &kind).await.ok().flatten();
+                let owner = tokio::time::timeout(FOR_THE_RECORD, self.owner_of_task(&id, &kind)).await;
+                let owner = owner.ok().and_then(Result::ok).flatten();
                 owner.map_or(Whose::Nobodys, Whose::Known)
             }
             known @ (Whose::Known(_) | Whose::Nobodys) => known,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use super::account::{Account, is_about_the_query};
 use super::answer::AnswerBody;
 use super::upstream::UpstreamError;
-use crate::body::inflate_beginning;
+use crate::body::{Coding, inflate_beginning};
 use crate::druid::Endpoint;
 use crate::redact::presentable;
 
@@ -51,11 +51,9 @@ pub async fn passable(
 
 /// What a body says, whether it came as gzip or not
 fn plain(head: &Parts, body: &Bytes) -> Vec<u8> {
-    match head.headers.get(CONTENT_ENCODING) {
-        Some(coding) if coding.as_bytes().eq_ignore_ascii_case(b"gzip") => {
-            inflate_beginning(body, REFUSAL_BYTES)
-        }
-        Some(_) | None => body.to_vec(),
+    match Coding::of_answer(&head.headers) {
+        Coding::Gzip => inflate_beginning(body, REFUSAL_BYTES),
+        Coding::Identity => body.to_vec(),
     }
 }
 

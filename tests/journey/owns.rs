@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::gate::{Answer, TestGate};
+use crate::scripted::{Script, Scripted, ok};
 
 const ROLES: &str = r#"
 [roles.selects]
@@ -208,4 +209,16 @@ async fn a_task_is_asked_about_once_a_minute_and_by_the_gates_own_sign_in() {
     }
     let seen: Vec<_> = scene.druid.requests().into_iter().map(|seen| seen.target).collect();
     assert_eq!(seen, [status], "nothing but the gate's own look-up, and that once");
+}
+
+#[tokio::test]
+async fn a_request_waits_not_long_for_what_is_only_for_its_record() {
+    let status = r#"{"task":"t","status":{"id":"t","type":"query_controller","dataSource":"a"}}"#;
+    let answers = vec![("/task/t/status ", ok(status)), ("/task/t ", Vec::new())];
+    let druid = Scripted::start(Script::Chosen(answers)).await;
+    let gate = TestGate::start(&druid.url, "[roles.reader]\ngrants = [\"READ DATASOURCE a\"]\n").await;
+    let asking = gate.get("/druid/indexer/v1/task/t/status").bearer(&gate.token("alice", &["reader"])).send();
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(30), asking).await.unwrap();
+    assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, status));
+    assert_eq!(gate.record(&answer)[0].get("owner"), None, "nobody knows whose it is");
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::gate::TestGate;
-use crate::scripted::{Script, Scripted, ok};
+use crate::scripted::{Script, Scripted, gzip, ok};
 
 async fn setup(tables: &str) -> (TestGate, StandIn) {
     let druid = StandIn::start(StandInSettings::default()).await.unwrap();
@@ -67,6 +67,17 @@ async fn the_task_that_was_started_is_on_record_however_the_client_wants_its_ans
         assert_eq!(answered.text(), answer);
         assert_eq!(gate.record(&answered)[1]["taskId"], "query-1", "{target}");
         assert!(!druid.seen()[0].to_ascii_lowercase().contains("accept-encoding"), "{}", druid.seen()[0]);
+        // A balancer before Druid may make gzip of it all the same.
+        let zipped = gzip(answer.as_bytes());
+        let head = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n";
+        let head = format!("{head}Content-Length: {}\r\n\r\n", zipped.len());
+        let druid = Scripted::start(Script::Answer([head.into_bytes(), zipped.clone()].concat())).await;
+        let gate = TestGate::start(&druid.url, ROLES).await;
+        let asked =
+            gate.post(target, &json!({"query": "SELECT 1"})).bearer(&gate.token("alice", &["reader"]));
+        let answered = asked.send().await;
+        assert_eq!((&answered.body[..], answered.header("content-encoding")), (&zipped[..], Some("gzip")));
+        assert_eq!(gate.record(&answered)[1]["taskId"], "query-1", "{target}");
     }
     let druid = Scripted::start(Script::Answer(ok("[]"))).await;
     let gate = TestGate::start(&druid.url, ROLES).await;
@@ -82,7 +93,12 @@ async fn each_limit_is_counted_under_its_own_name() {
     let gate = TestGate::start(&druid.url, &format!("{ROLES}{limits}")).await;
     let token = gate.token("alice", &["reader"]);
     let long = "x".repeat(2_001);
+    let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
+    let deep = serde_json::from_str::<Value>(&deep).unwrap();
     for (asked, limit) in [
+        (gate.post("/druid/v2/sql", &json!({"query": "SELECT 1", "context": {"a": deep}})), "json_depth"),
+        (gate.post("/druid/indexer/v1/task", &json!({"type": "index", "spec": deep})), "json_depth"),
+        (gate.post("/_gate/explain", &json!({"type": "index", "spec": deep})), "none"),
         (gate.post("/druid/v2/sql", &json!({"query": long})), "body_bytes"),
         (gate.post("/druid/indexer/v1/task", &json!({"type": long})), "task_body_bytes"),
         (gate.post("/druid/v2/sql", &json!({"query": "SELECT 1"})), "answer_seconds"),
@@ -93,14 +109,35 @@ async fn each_limit_is_counted_under_its_own_name() {
         asked.bearer(&token).send().await;
         let counted = |page: &str| {
             let line = format!("msq_gate_limit_met_total{{limit=\"{limit}\"}} ");
-            page.lines().find_map(|counted| counted.strip_prefix(&line)?.parse().ok()).unwrap_or(0)
+            page.lines().find_map(|counted| counted.strip_prefix(&line)?.parse().ok()).unwrap_or(0_usize)
         };
         let after = gate.metrics().await;
-        assert_eq!(counted(&after), counted(&before) + 1, "{limit}: {after}");
+        let times = usize::from(limit != "none");
+        assert_eq!(counted(&after), counted(&before) + times, "{limit}: {after}");
         let all =
             |page: &str| page.lines().filter(|line| line.starts_with("msq_gate_limit_met_total")).count();
-        assert!(all(&after) <= all(&before) + 1, "no other is: {after}");
+        assert!(all(&after) <= all(&before) + times, "no other is: {after}");
     }
+    let shutdown = gate.post("/druid/indexer/v1/task/query-1/shutdown", &json!("x".repeat(65)));
+    assert_eq!(shutdown.bearer(&token).send().await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(gate.metrics().await.contains("{limit=\"body_bytes\"} 1\n"), "64 bytes are no limit with a name");
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_is_counted_under_the_limit_of_its_endpoint() {
+    let beginning = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[{";
+    let druid = Scripted::start(Script::AnswerAndHang(beginning.to_vec())).await;
+    let gate = TestGate::start(&druid.url, "[limits]\ncontrol_answer_seconds = 1\n").await;
+    let token = gate.token("alice", &[]);
+    let mut stream = gate.connect(b"http/1.1").await;
+    let head = format!(
+        "GET /druid/v2/sql/task/enabled HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _cut = stream.read_to_end(&mut answer).await;
+    let page = gate.metrics().await;
+    assert!(page.contains("msq_gate_limit_met_total{limit=\"control_answer_seconds\"} 1\n"), "{page}");
 }
 
 #[tokio::test]
@@ -120,6 +157,11 @@ async fn a_request_that_is_refused_has_one_line_with_the_reason() {
     ] {
         let lines = gate.record(answer);
         let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(
+            line["path"].is_string(),
+            endpoint == "none",
+            "the path is there where no endpoint is: {line}"
+        );
         assert_eq!(
             (&line["event"], &line["verdict"], &line["reason"], &line["status"], &line["endpoint"]),
             (&json!("refused"), &json!("refused"), &json!(reason), &json!(status), &json!(endpoint))
