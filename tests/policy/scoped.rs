@@ -44,7 +44,7 @@ struct Maker {
 /// Whole queries, of two columns or of one
 impl Maker {
     fn ingestion(&mut self, depth: usize) -> Scoped {
-        let tail = self.random.of(&["", "", " LIMIT 3", " OFFSET 1"]);
+        let tail = self.random.of(&["", "", " LIMIT 3", " LIMIT ALL", " LIMIT ALL OFFSET 1", " OFFSET 1"]);
         let with = self.with(depth);
         let body = if self.random.below(3) == 0 { self.union(depth) } else { self.select(depth) };
         let inside = format!("{with}{body}{tail}");
@@ -82,7 +82,8 @@ impl Maker {
             2 => format!("(SELECT {number} AS cnt FROM {from})"),
             _ => format!("SELECT {number} AS cnt FROM {from}"),
         };
-        let tail = self.random.of(&["", "", "", " ORDER BY @", " LIMIT 1", " ORDER BY 1, @ LIMIT 1"]);
+        let tail =
+            self.random.of(&["", "", "", " ORDER BY @", " LIMIT 1", " LIMIT ALL", " ORDER BY 1, @ LIMIT 1"]);
         let tail =
             if tail.contains('@') { tail.replace('@', &self.number(depth, "")) } else { tail.to_owned() };
         self.in_parentheses(format!("{with}{select}{tail}"), depth)
@@ -149,7 +150,14 @@ impl Maker {
             3 => format!(" ORDER BY {} LIMIT 5", self.order_items(depth)),
             4 => self
                 .random
-                .of(&[" LIMIT 3", " OFFSET 2 ROWS", " FETCH FIRST 2 ROWS ONLY", " LIMIT 2 OFFSET 1"])
+                .of(&[
+                    " LIMIT 3",
+                    " LIMIT ALL",
+                    " LIMIT ALL OFFSET 1",
+                    " OFFSET 2 ROWS",
+                    " FETCH FIRST 2 ROWS ONLY",
+                    " LIMIT 2 OFFSET 1",
+                ])
                 .to_owned(),
             _ => String::new(),
         }

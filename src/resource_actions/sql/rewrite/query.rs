@@ -118,12 +118,13 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         if self.cursor.next_is_symbol(Symbol::LeftParen) {
             return if keyword == Keyword::Offset { self.name(token) } else { self.unexpected(token) };
         }
+        // It limits nothing, and Calcite's parser forgets it: no order stands there.
+        if keyword == Keyword::Limit && self.cursor.eat(Keyword::All) {
+            return Ok(());
+        }
         self.leave_order();
         if keyword == Keyword::Fetch {
             return self.fetch();
-        }
-        if keyword == Keyword::Limit && self.cursor.eat(Keyword::All) {
-            return Ok(());
         }
         self.count()?;
         if keyword == Keyword::Limit && self.cursor.eat_symbol(Symbol::Comma) {
