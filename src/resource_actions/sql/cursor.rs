@@ -3,7 +3,7 @@
 use super::keyword::Keyword;
 use super::lexeme::Symbol;
 use super::refusal::{Position, SqlRefusal};
-use super::token::{Token, TokenKind};
+use super::token::Token;
 
 /// A place in a list of tokens, from which they are read one by one
 #[derive(Clone, Debug)]
@@ -227,58 +227,6 @@ impl<'t, 'a, 'x> Cursor<'t, 'a, 'x> {
         SqlRefusal::Unsupported {
             what: format!("{what} is not supported"),
             at: Position::of(self.text, start),
-        }
-    }
-}
-
-/// Refuses a hint, wherever it stands, that ends at another place for whoever takes it for a comment
-///
-/// Calcite before 1.22 does, as in Druid 27: to it the first `*/` ends the hint, in a string too, and a question
-/// mark in it is none.
-pub(super) fn refuse_hints_of_two_readings(text: &str, tokens: &[Token<'_>]) -> Result<(), SqlRefusal> {
-    let mut is_hint = false;
-    for token in tokens {
-        if token.is_symbol(Symbol::HintEnd) {
-            is_hint = false;
-        } else if is_hint && (!may_stand_in_hint(token) || holds_comment_end(token)) {
-            let what = "a hint that ends earlier where hints are comments";
-            return Err(SqlRefusal::Lexical { what, at: Position::of(text, token.start) });
-        } else if token.is_symbol(Symbol::HintBegin) {
-            is_hint = true;
-        }
-    }
-    Ok(())
-}
-
-/// As it came or as it is printed
-fn holds_comment_end(token: &Token<'_>) -> bool {
-    let value = match &token.kind {
-        TokenKind::Text(text) => &text.value,
-        TokenKind::Name(name) => name,
-        TokenKind::Keyword(_)
-        | TokenKind::Word(_)
-        | TokenKind::Number(_)
-        | TokenKind::Bytes
-        | TokenKind::Parameter(_)
-        | TokenKind::Symbol(_) => token.text,
-    };
-    token.text.contains("*/") || value.contains("*/")
-}
-
-fn may_stand_in_hint(token: &Token<'_>) -> bool {
-    match &token.kind {
-        TokenKind::Word(_)
-        | TokenKind::Name(_)
-        | TokenKind::Text(_)
-        | TokenKind::Number(_)
-        | TokenKind::Bytes => true,
-        TokenKind::Keyword(keyword) => !keyword.shapes_queries(),
-        TokenKind::Parameter(_) => false,
-        TokenKind::Symbol(symbol) => {
-            matches!(
-                symbol,
-                Symbol::LeftParen | Symbol::RightParen | Symbol::Comma | Symbol::Equals | Symbol::Sign
-            )
         }
     }
 }

@@ -20,7 +20,7 @@ impl<'a> Depth<'a> {
 
     /// Counts one more lexeme
     pub(super) fn count(&mut self, lexeme: &Lexeme<'_>) -> Result<(), SqlRefusal> {
-        if matches!(lexeme.kind, LexemeKind::White | LexemeKind::Comment) {
+        if lexeme.kind.is_skipped() {
             return Ok(());
         }
         self.tokens += 1;
@@ -61,6 +61,7 @@ fn step(lexeme: &Lexeme<'_>) -> Step {
         LexemeKind::Word
         | LexemeKind::White
         | LexemeKind::Comment
+        | LexemeKind::Hint
         | LexemeKind::Quoted
         | LexemeKind::UnicodeQuoted
         | LexemeKind::Number
@@ -74,12 +75,8 @@ fn step(lexeme: &Lexeme<'_>) -> Step {
 
 fn step_of_symbol(symbol: Symbol) -> Step {
     match symbol {
-        Symbol::LeftParen
-        | Symbol::LeftBracket
-        | Symbol::FunctionBrace
-        | Symbol::LiteralBrace
-        | Symbol::HintBegin => Step::Down,
-        Symbol::RightParen | Symbol::RightBracket | Symbol::RightBrace | Symbol::HintEnd => Step::Up,
+        Symbol::LeftParen | Symbol::LeftBracket | Symbol::FunctionBrace | Symbol::LiteralBrace => Step::Down,
+        Symbol::RightParen | Symbol::RightBracket | Symbol::RightBrace => Step::Up,
         Symbol::Sign => Step::Prefix,
         Symbol::Comma
         | Symbol::Dot

@@ -87,6 +87,7 @@ fn has_controls(text: &str) -> bool {
 fn is_plain_lexeme(lexeme: &Lexeme<'_>) -> bool {
     match lexeme.kind {
         LexemeKind::White
+        | LexemeKind::Hint
         | LexemeKind::Quoted
         | LexemeKind::Number
         | LexemeKind::Text

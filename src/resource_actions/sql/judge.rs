@@ -13,7 +13,7 @@ use super::refusal::{Position, SqlRefusal};
 use super::statement::{Request, Target};
 use super::token::Token;
 use super::walk::Findings;
-use super::{census, cursor, dialect, forwarded, lexer, needs, rewrite, statement, token, walk};
+use super::{census, dialect, forwarded, lexer, needs, rewrite, statement, token, walk};
 use crate::druid::ResourceAction;
 use crate::druid::owner::is_reserved_context_key;
 use crate::resource_actions::query_context::Setting;
@@ -98,9 +98,7 @@ impl fmt::Display for StatementKind {
 pub fn judge(sql: &SqlStatement<'_>, rules: &Rules, limits: &SqlLimits) -> Result<Judgement, SqlRefusal> {
     let lexemes = lexer::read(sql.text, limits)?;
     let tokens = token::decode(sql.text, &lexemes)?;
-    cursor::refuse_hints_of_two_readings(sql.text, &tokens)?;
-    let read = token::without_hints(&tokens);
-    let request = statement::parse(sql.text, &read)?;
+    let request = statement::parse(sql.text, &tokens)?;
     refuse_reserved_keys(&request.settings)?;
     let query = Query { text: sql.text, tokens: query_tokens(&request), parameters: sql.parameters, limits };
     let findings = query.findings()?;
@@ -354,21 +352,21 @@ mod tests {
         for text in [
             "SELECT /*+ h('*/ a FROM secret --') */ a FROM b",
             "SELECT /*+ h(\"*/ a FROM secret --\") */ a FROM b",
-            "SELECT /*+ h(U&'\\002a/ a FROM secret --') */ a FROM b",
             "SELECT /*+ h(E'*/ a FROM secret --') */ a FROM b",
             "SELECT /*+ h(X'*/ a FROM secret --') */ a FROM b",
             "SELECT a FROM b /*+ h('*/, secret --') */",
-            "REPLACE INTO b OVERWRITE WHERE a > 1 /*+ '*/ SELECT 1 FROM secret PARTITIONED BY ALL --' */ SELECT 1 PARTITIONED BY ALL",
-            "REPLACE INTO b OVERWRITE WHERE a > 1 /*+ ? */ SELECT ? PARTITIONED BY ALL",
+            "REPLACE INTO b OVERWRITE WHERE a > 1 /*+ h('*/ SELECT 1 FROM secret PARTITIONED BY ALL --') */ SELECT 1 PARTITIONED BY ALL",
         ] {
             assert!(judged(text).is_err(), "{text}");
         }
         for text in [
             "SELECT /*+ h('* /', a = \"b\", U&'\\002a') */ a FROM b",
+            "SELECT /*+ h(U&'\\002a/ a FROM secret --') */ a FROM b",
             "SELECT a FROM b /*+ h(1) */",
             "/*+ h */ SELECT /*+ h */ a /*+ h */ FROM /*+ h */ b /*+ h */ AS c /*+ h(1, 'x') */",
             "SELECT f(a /*+ h(1, 2) */, 2) FROM (b /*+ h */ CROSS JOIN (VALUES (1 /*+ h */)) AS c)",
             "SELECT '*/', \"*/\" /* '*/ FROM b",
+            "SELECT a /*+ ? */ FROM b /*+ don't select \"*/",
         ] {
             assert_eq!(
                 judged(text).unwrap().needs.resource_actions(),

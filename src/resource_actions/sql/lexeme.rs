@@ -18,6 +18,8 @@ pub(super) enum LexemeKind {
     White,
     /// A comment, without the end of line that ends it
     Comment,
+    /// A hint, from `/*+` to `*/`; a comment to Druid 27 and before
+    Hint,
     /// An identifier or keyword without quotes
     Word,
     /// `"…"`
@@ -38,6 +40,13 @@ pub(super) enum LexemeKind {
     Bytes,
     /// An operator or separator
     Symbol(Symbol),
+}
+
+impl LexemeKind {
+    /// Whether nothing is read from it
+    pub(super) fn is_skipped(self) -> bool {
+        matches!(self, Self::White | Self::Comment | Self::Hint)
+    }
 }
 
 /// An operator or separator
@@ -77,10 +86,6 @@ pub(super) enum Symbol {
     Equals,
     /// Any other operator between two operands
     Operator,
-    /// `/*+`
-    HintBegin,
-    /// `*/`, which is a token where it ends no comment
-    HintEnd,
-    /// `->`, `..`, `|` and a bare `{`: tokens for which no statement has a use here
+    /// `->`, `..`, `|`, a bare `{`, and a `*/` that ends no comment: tokens for which no statement has a use here
     Useless,
 }

@@ -6,6 +6,7 @@
 //! Calcite's token manager does not take, or takes as a token that no statement can hold, is refused.
 
 use super::depth::Depth;
+use super::hint::{self, Reading};
 use super::lexeme::{Lexeme, LexemeKind, Symbol};
 use super::limits::SqlLimits;
 use super::refusal::{Position, SqlRefusal};
@@ -90,7 +91,7 @@ impl<'a> Lexer<'a> {
         }
         match first {
             '/' | '-' => match self.comment()? {
-                Some(comment) => Ok((LexemeKind::Comment, comment)),
+                Some(comment) => Ok(comment),
                 None => self.symbol(),
             },
             '\'' => Ok((LexemeKind::Text, self.quoted(0, '\'')?)),
@@ -104,23 +105,37 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The length of the comment that begins here, if one does
+    /// The comment or hint that begins here, if one does, and its length
     ///
     /// `/**` and any character but `/` opens a comment and eats that character, so that `/***/` is
-    /// still open. `/*+` opens no comment but a hint.
-    fn comment(&self) -> Result<Option<usize>, SqlRefusal> {
+    /// still open.
+    fn comment(&self) -> Result<Option<(LexemeKind, usize)>, SqlRefusal> {
         let rest = self.rest();
         if rest.starts_with("//") || rest.starts_with("--") {
-            return Ok(Some(run(rest, |character| !matches!(character, '\n' | '\r'))));
+            return Ok(Some((LexemeKind::Comment, run(rest, |character| !matches!(character, '\n' | '\r')))));
         }
-        if !rest.starts_with("/*") || rest.starts_with("/*+") {
+        if !rest.starts_with("/*") {
             return Ok(None);
         }
         let eaten =
             rest.strip_prefix("/**").and_then(|after| after.chars().next()).filter(|next| *next != '/');
         let body = eaten.map_or("/*".len(), |next| "/**".len() + next.len_utf8());
         let end = rest.get(body..).and_then(|body| body.find("*/"));
-        end.map(|end| Some(body + end + "*/".len())).ok_or_else(|| self.refuse("a comment without end"))
+        let end = end.ok_or_else(|| self.refuse("a comment without end"))? + body;
+        let kind = if rest.starts_with("/*+") { self.hint(self.at + end)? } else { LexemeKind::Comment };
+        Ok(Some((kind, end + "*/".len())))
+    }
+
+    /// What begins here with `/*+`, whose first `*/` stands at `end`
+    fn hint(&self, end: usize) -> Result<LexemeKind, SqlRefusal> {
+        let mut inside = Lexer { text: self.text, at: self.at + "/*+".len(), no_collation_before: 0 };
+        // No hint holds another, and what is no hint needs no further look.
+        let next = || if inside.rest().starts_with("/*+") { None } else { inside.next().ok().flatten() };
+        match hint::read(end, next) {
+            Reading::Hint => Ok(LexemeKind::Hint),
+            Reading::Comment => Ok(LexemeKind::Comment),
+            Reading::Two => Err(self.refuse("a hint that ends earlier where hints are comments")),
+        }
     }
 
     /// The length of a quoted piece whose opening quote stands after `prefix` bytes
@@ -271,10 +286,8 @@ fn brace(text: &str) -> (LexemeKind, usize) {
 fn symbol(bytes: &[u8]) -> Option<(Symbol, usize)> {
     let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
     let long = match (byte(0), byte(1)) {
-        (b'/', b'*') if byte(2) == b'+' => Some((Symbol::HintBegin, 3)),
-        (b'*', b'/') => Some((Symbol::HintEnd, 2)),
         (b'=', b'>') => Some((Symbol::NamedArgument, 2)),
-        (b'-', b'>') | (b'.', b'.') => Some((Symbol::Useless, 2)),
+        (b'-', b'>') | (b'.', b'.') | (b'*', b'/') => Some((Symbol::Useless, 2)),
         (b'|', b'|') | (b'<', b'=' | b'>') | (b'>' | b'!', b'=') => Some((Symbol::Operator, 2)),
         _ => None,
     };
@@ -333,9 +346,83 @@ mod tests {
         assert_eq!(pieces("a/**/b"), ["a", "/**/", "b"]);
         assert_eq!(pieces("a/***/b/**/c"), ["a", "/***/b/**/", "c"]);
         assert_eq!(pieces("/*!a*/b"), ["/*!a*/", "b"]);
-        assert_eq!(pieces("a/*+b*/"), ["a", "/*+", "b", "*/"]);
         assert!(is_refused("a/***/b"));
         assert!(is_refused("a/*"));
+    }
+
+    /// What `/*+` begins where hints are hints, and the rest of the text, which is one for every reader
+    fn hint(text: &str) -> Option<(LexemeKind, &str)> {
+        let lexemes = read(text, &SqlLimits::default()).ok()?;
+        let hint = lexemes.iter().find(|lexeme| lexeme.text.starts_with("/*+")).unwrap();
+        Some((hint.kind, text.get(hint.start + hint.text.len()..).unwrap()))
+    }
+
+    #[test]
+    fn a_hint_is_the_same_text_where_hints_are_comments() {
+        for text in [
+            "/*+ a */",
+            "/*+a*/",
+            "/*+ a, b c */",
+            "/*+ b(c='d', 'e' = - 1, \"f\") */",
+            "/*+ a() */",
+            "/*+ a -- b\n */",
+            "/*+ U&\"\\0061\"(X'00', N'a*', E'\\'') */",
+        ] {
+            assert_eq!(hint(&format!("{text} '*/'")), Some((LexemeKind::Hint, " '*/'")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_no_hint_is_the_comment_that_it_is_without_hints() {
+        for text in [
+            "/*+*/",
+            "/*+ */",
+            "/*+ select all */",
+            "/*+ why? */",
+            "/*+ a.b */",
+            "/*+ x; y */",
+            "/*+ @x */",
+            "/*+ * */",
+            "/*+ 'a' */",
+            "/*+ a 'b' */",
+            "/*+ a(b */",
+            "/*+ a) */",
+            "/*+ a(b c) */",
+            "/*+ it's */",
+            "/*+ \"a */",
+            "/*+ a, */",
+            "/*+ a /*+ b */",
+            "/*+ a$b-$c */",
+            "/*+ UNION ALL SELECT * FROM secret */",
+            "/*+ a /* b */",
+            "/*+ a(' */",
+        ] {
+            assert_eq!(hint(&format!("{text} 1")), Some((LexemeKind::Comment, " 1")), "{text}");
+        }
+        assert_eq!(hint("/*+ it's */ '*/'"), Some((LexemeKind::Comment, " '*/'")));
+    }
+
+    #[test]
+    fn a_hint_that_ends_elsewhere_where_hints_are_comments_is_refused() {
+        for text in [
+            "a /*+ h(k='*/ , secret --') */",
+            "a /*+ \"*/\" */",
+            "a /*+ b /* c */ */",
+            "a /*+ b -- */\n */",
+            "a /*+ b",
+            "a (b /*+ c // */",
+            "a /*+ b(U&'*/') */",
+        ] {
+            assert!(is_refused(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn many_hints_are_read_in_linear_time() {
+        for hint in ["/*+ a */", "/*+ it's */", "/*+ a(b,\"*/", "/*+ a-b$*/", "/*+ a(b */", "/*+a/*b*/"] {
+            let text = hint.repeat(SqlLimits::default().statement_bytes / hint.len());
+            let _any = read(&text, &SqlLimits::default());
+        }
     }
 
     #[test]

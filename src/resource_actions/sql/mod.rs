@@ -2,7 +2,8 @@
 //!
 //! Pure and synchronous; no statement is run, planned or looked up. The life of a statement:
 //!
-//! 1. `lexer` splits the text exactly as Druid's grammar does, within `limits`; `token` decodes the pieces;
+//! 1. `lexer` splits the text exactly as Druid's grammar does, within `limits` (`hint`: what begins with `/*+`);
+//!    `token` decodes the pieces;
 //! 2. `statement` takes the request apart: `SET`s, EXPLAIN, target, query, clustering;
 //! 3. `rewrite` turns the query into a small language, and sqlparser (`dialect`) reads that;
 //! 4. `walk` goes through the tree and notes what is mentioned; `census`, a second reader, counts the
@@ -15,6 +16,7 @@ mod depth;
 mod dialect;
 mod form;
 mod forwarded;
+mod hint;
 mod input_source;
 mod judge;
 mod kernel;

@@ -343,7 +343,6 @@ mod tests {
     fn parts(text: &str) -> Result<(Target, String, String), SqlRefusal> {
         let lexemes = lexer::read(text, &SqlLimits::default())?;
         let tokens = token::decode(text, &lexemes)?;
-        let tokens = token::without_hints(&tokens);
         let request = parse(text, &tokens)?;
         let join = |tokens: &[Token<'_>]| tokens.iter().map(|token| token.text).collect::<Vec<_>>().join(" ");
         Ok((request.target, join(request.query), join(request.clustered_by)))

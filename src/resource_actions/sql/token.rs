@@ -1,4 +1,4 @@
-//! From lexemes to tokens: decoded, numbered, and without white space and comments
+//! From lexemes to tokens: decoded, numbered, and without white space, comments and hints
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -94,11 +94,10 @@ impl<'a> Token<'a> {
 ///
 /// Escapes that Calcite refuses, or that could be read in two ways.
 pub(super) fn decode<'a>(text: &str, lexemes: &[Lexeme<'a>]) -> Result<Vec<Token<'a>>, SqlRefusal> {
-    let mut decoder = Decoder { text, lexemes, at: 0, parameters: 0, hint_end: None };
+    let mut decoder = Decoder { text, lexemes, at: 0, parameters: 0 };
     let mut tokens = Vec::with_capacity(lexemes.len());
     while let Some((at, lexeme)) = decoder.next() {
         let kind = decoder.kind(&lexeme)?;
-        decoder.hint(&lexeme, &kind)?;
         tokens.push(Token {
             kind,
             text: lexeme.text,
@@ -107,32 +106,7 @@ pub(super) fn decode<'a>(text: &str, lexemes: &[Lexeme<'a>]) -> Result<Vec<Token
             inside: 0,
         });
     }
-    let closed = pair(&mut tokens);
-    // The `*/` of a hint that is still open stands in a comment behind the last token.
-    if decoder.hint_end.is_some() || !closed {
-        return Err(SqlRefusal::EndsEarly);
-    }
-    Ok(tokens)
-}
-
-/// The tokens without hints: where these are comments they stand anywhere, and nowhere do they name a table
-pub(super) fn without_hints<'t, 'a>(tokens: &'t [Token<'a>]) -> Cow<'t, [Token<'a>]> {
-    if !tokens.iter().any(|token| token.is_symbol(Symbol::HintBegin)) {
-        return Cow::Borrowed(tokens);
-    }
-    let mut is_hint = false;
-    let mut rest: Vec<_> = tokens
-        .iter()
-        .filter(|token| {
-            is_hint |= token.is_symbol(Symbol::HintBegin);
-            let is_kept = !is_hint;
-            is_hint &= !token.is_symbol(Symbol::HintEnd);
-            is_kept
-        })
-        .cloned()
-        .collect();
-    pair(&mut rest);
-    Cow::Owned(rest)
+    if pair(&mut tokens) { Ok(tokens) } else { Err(SqlRefusal::EndsEarly) }
 }
 
 /// `ORDER BY`, as if it stood before this token
@@ -169,19 +143,13 @@ struct Decoder<'t, 'a> {
     lexemes: &'t [Lexeme<'a>],
     at: usize,
     parameters: usize,
-    /// Where the hint ends that is open
-    hint_end: Option<usize>,
 }
 
 impl<'a> Decoder<'_, 'a> {
-    /// The next lexeme that is neither white space nor comment
+    /// The next lexeme that is neither white space nor comment nor hint
     fn next(&mut self) -> Option<(usize, Lexeme<'a>)> {
-        let (offset, lexeme) = self
-            .lexemes
-            .iter()
-            .enumerate()
-            .skip(self.at)
-            .find(|(_, lexeme)| !matches!(lexeme.kind, LexemeKind::White | LexemeKind::Comment))?;
+        let (offset, lexeme) =
+            self.lexemes.iter().enumerate().skip(self.at).find(|(_, lexeme)| !lexeme.kind.is_skipped())?;
         self.at = offset + 1;
         Some((offset, *lexeme))
     }
@@ -208,43 +176,10 @@ impl<'a> Decoder<'_, 'a> {
                 TokenKind::Parameter(self.parameters - 1)
             }
             LexemeKind::Symbol(symbol) => TokenKind::Symbol(symbol),
-            LexemeKind::White | LexemeKind::Comment => return Err(self.refuse(lexeme, "nothing")),
+            LexemeKind::White | LexemeKind::Comment | LexemeKind::Hint => {
+                return Err(self.refuse(lexeme, "nothing"));
+            }
         })
-    }
-
-    /// Refuses a hint that is another piece of text where hints are comments (Druid 27 and before)
-    ///
-    /// A comment ends at the first `*/`, be it in a string, and so must a hint, also as it is printed.
-    fn hint(&mut self, lexeme: &Lexeme<'a>, kind: &TokenKind<'_>) -> Result<(), SqlRefusal> {
-        let ambiguous = "a hint that is read otherwise where hints are comments";
-        match self.hint_end {
-            None if lexeme.kind == LexemeKind::Symbol(Symbol::HintBegin) => {
-                let inside = lexeme.start + lexeme.text.len();
-                let end = self.text.get(inside..).and_then(|text| text.find("*/"));
-                self.hint_end = Some(inside + end.ok_or_else(|| self.refuse(lexeme, ambiguous))?);
-            }
-            None => {}
-            Some(end) if lexeme.start + lexeme.text.len() <= end => {
-                let is_ambiguous = match kind {
-                    TokenKind::Text(text) => text.value.contains("*/"),
-                    TokenKind::Name(name) => name.contains("*/"),
-                    TokenKind::Keyword(_)
-                    | TokenKind::Word(_)
-                    | TokenKind::Number(_)
-                    | TokenKind::Bytes
-                    | TokenKind::Parameter(_)
-                    | TokenKind::Symbol(_) => false,
-                };
-                if is_ambiguous {
-                    return Err(self.refuse(lexeme, ambiguous));
-                }
-            }
-            Some(end) if lexeme.start == end && lexeme.kind == LexemeKind::Symbol(Symbol::HintEnd) => {
-                self.hint_end = None;
-            }
-            Some(_) => return Err(self.refuse(lexeme, ambiguous)),
-        }
-        Ok(())
     }
 
     fn refuse(&self, lexeme: &Lexeme<'_>, what: &'static str) -> SqlRefusal {
@@ -335,28 +270,6 @@ mod tests {
         assert!(tokens("a (b (c) d)").is_ok());
         for text in ["a (b", "a (b (c)", "a (b (c) ')'", "a (b -- )"] {
             assert_eq!(tokens(text).unwrap_err(), SqlRefusal::EndsEarly, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_hint_is_the_same_text_where_hints_are_comments() {
-        let is_refused = |text: &str| tokens(text).is_err();
-        for text in ["a /*+ b(c='d') */ 'e*/'", "/*+ a */ /*+ b */", "/*+ a -- b\n */", "'*/' /*+ 'a*' */"] {
-            assert!(!is_refused(text), "{text}");
-        }
-        for text in [
-            "a /*+ h(k='*/ , secret --') */",
-            "a /*+ \"*/\" */",
-            "a /*+ U&'\\002a/' */",
-            "a /*+ U&\"\\002a/\" */",
-            "a /*+ b /* c */ */",
-            "a /*+ b -- */\n */",
-            "a /*+ b",
-            "a /*+ b '*/'",
-            "a (b /*+ c // */",
-            "a /*+ /* */ b ('*/') */",
-        ] {
-            assert!(is_refused(text), "{text}");
         }
     }
 }

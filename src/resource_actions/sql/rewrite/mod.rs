@@ -204,12 +204,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             Symbol::Star if !self.kernel.ends_operand() => self.done(|kernel| kernel.push(KernelToken::Mul)),
             Symbol::Sign if !self.kernel.ends_operand() => Ok(()),
             Symbol::Star | Symbol::Sign | Symbol::Equals | Symbol::Operator => self.operator(),
-            Symbol::Colon
-            | Symbol::Semicolon
-            | Symbol::Question
-            | Symbol::HintBegin
-            | Symbol::HintEnd
-            | Symbol::Useless => self.unexpected(token),
+            Symbol::Colon | Symbol::Semicolon | Symbol::Question | Symbol::Useless => self.unexpected(token),
         }
     }
 
