@@ -66,6 +66,7 @@ pub mod json;
 pub mod metrics;
 pub mod decision_id;
 pub mod drain;
+pub mod pace;
 pub mod small_file;
 pub mod pem;
 pub mod password;

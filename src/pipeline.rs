@@ -172,15 +172,13 @@ impl Gate {
         let known = || self.authenticator.authenticate(&head.headers, SystemTime::now());
         let mut verified = known();
         for _ in 0..2 {
-            let Err(AuthenticationError::UnknownKey { issuer, .. }) = &verified else { break };
+            let Err(AuthenticationError::UnknownKey { issuer, found, .. }) = &verified else { break };
             let Some(keeper) = self.keeper_of(issuer) else { break };
-            match keeper.search(client.ip()).await {
+            match keeper.search(found.whole(), client.ip()).await {
                 Search::Fetched => return known(),
                 Search::Joined => verified = known(),
-                Search::Held => break,
-                Search::Failed => {
-                    return Err(AuthenticationError::KeysUnavailable { issuer: issuer.clone() });
-                }
+                Search::InVain => break,
+                Search::Later(retry) => return Err(AuthenticationError::unavailable(issuer, retry)),
             }
         }
         verified

@@ -76,9 +76,6 @@ pub enum Refusal {
     Internal,
 }
 
-/// An issuer that is down is asked again after some seconds
-const KEYS_RETRY: Duration = Duration::from_secs(5);
-
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident => $code:literal,)*) => {
         /// The closed list of reason codes
@@ -283,8 +280,10 @@ impl Refusal {
 
     /// How long to wait before another try, where that is worth one
     pub fn retry_after(&self) -> Option<Duration> {
-        let for_keys = matches!(self, Self::Authentication(AuthenticationError::KeysUnavailable { .. }));
-        for_keys.then_some(KEYS_RETRY)
+        let Self::Authentication(AuthenticationError::KeysUnavailable { retry, .. }) = self else {
+            return None;
+        };
+        Some(*retry)
     }
 
     /// Whether nothing that follows on the connection can be trusted to be a request (RFC 9112, section 6.3)

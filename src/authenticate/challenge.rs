@@ -46,6 +46,7 @@ fn describable(character: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authenticate::error::KEYS_RETRY;
     use crate::authenticate::unverified::Unverified;
 
     #[test]
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn missing_keys_challenge_nobody() {
-        let error = AuthenticationError::KeysUnavailable { issuer: "i".to_owned() };
+        let error = AuthenticationError::unavailable("i", KEYS_RETRY);
         assert!(challenges(&error, BasicToken::Accepted).is_empty());
     }
 

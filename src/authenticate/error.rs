@@ -3,9 +3,14 @@
 //! Messages are for the caller: what is wrong and what to do. They name the configuration's words, never the
 //! token's: nothing of an unverified token is repeated.
 
+use std::time::Duration;
+
 use super::token_kind::OtherKind;
 use super::unverified::{Mismatch, Unverified};
 use crate::json::JsonError;
+
+/// After which time keys that are not there are asked for again
+pub const KEYS_RETRY: Duration = Duration::from_secs(5);
 
 /// Why there is no verified identity
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,14 +77,26 @@ pub enum AuthenticationError {
     #[error(transparent)]
     Claims(#[from] ClaimFault),
     /// The issuer's keys are not loaded, so nobody can say whether the token is good
-    #[error("the keys of the token's issuer are not available; try again later")]
+    #[error(
+        "the keys of the token's issuer are not available, so nobody can say whether the token is good; try \
+         again in {} seconds",
+        retry.as_secs()
+    )]
     KeysUnavailable {
         /// The configured issuer
         issuer: String,
+        /// After which time another try is worth one, in whole seconds
+        retry: Duration,
     },
 }
 
 impl AuthenticationError {
+    /// That an issuer's keys are not there now, and when to try again
+    pub fn unavailable(issuer: &str, retry: Duration) -> Self {
+        let retry = Duration::from_secs(retry.as_secs() + u64::from(retry.subsec_nanos() > 0));
+        Self::KeysUnavailable { issuer: issuer.to_owned(), retry }
+    }
+
     /// What did not match, for the log and the record, never for an answer
     pub fn mismatch(&self) -> Option<Mismatch> {
         let (claim, wanted, found) = match self {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::algorithm::{Algorithm, comma_separated};
 use super::bearer::BearerToken;
-use super::error::{AuthenticationError, MalformedToken, TokenPart};
+use super::error::{AuthenticationError, KEYS_RETRY, MalformedToken, TokenPart};
 use super::issuer::Issuer;
 use super::key_store::KeyStore;
 use super::keys::{KeySet, MAX_TRIES};
@@ -129,9 +129,8 @@ pub(super) fn verify(
     }
     let issuer = named_issuer(&claims, issuers)?;
     let algorithm = issuer.algorithm(&header.algorithm)?;
-    let keys = keys
-        .of(issuer.name())
-        .ok_or_else(|| AuthenticationError::KeysUnavailable { issuer: issuer.name().to_owned() })?;
+    let keys =
+        keys.of(issuer.name()).ok_or_else(|| AuthenticationError::unavailable(issuer.name(), KEYS_RETRY))?;
     check_signature(&parts, &header, algorithm, &keys, issuer.name())?;
     let validity = Validity::read(&claims)?;
     issuer.check_audience(&claims)?;

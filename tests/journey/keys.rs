@@ -144,7 +144,7 @@ async fn a_rotated_key_is_fetched_for_the_first_token_that_names_it() {
 }
 
 #[tokio::test]
-async fn ten_thousand_unknown_keys_cost_a_handful_of_fetches_in_half_a_minute() {
+async fn ten_thousand_requests_with_unknown_keys_cost_a_handful_of_fetches_in_half_a_minute() {
     let issuer = ThrowAwayIssuer::new().unwrap();
     let web = Web::start(&issuer.jwks()).await;
     let (gate, _druid) = gate_with(&web, "", "", issuer).await;
@@ -160,10 +160,17 @@ async fn ten_thousand_unknown_keys_cost_a_handful_of_fetches_in_half_a_minute() 
             gate.send_often(ENABLED, &token, 10_000 / strangers).await
         });
     }
-    let refused: usize = tasks.join_all().await.into_iter().map(|statuses| statuses[&401]).sum();
-    assert_eq!(refused, 10_000);
+    let statuses: Vec<_> = tasks.join_all().await;
+    // A key id that was looked for is unknown; whether one is that was not, nobody can say.
+    let refused: usize = statuses
+        .iter()
+        .flatten()
+        .filter(|(status, _)| [401, 503].contains(*status))
+        .map(|(_, count)| *count)
+        .sum();
+    assert_eq!(refused, 10_000, "{statuses:?}");
     let half_minutes = 1 + usize::try_from(began.elapsed().as_secs() / 30).unwrap();
-    assert!(web.fetches() < 5 * half_minutes, "{} fetches", web.fetches());
+    assert!(web.fetches() <= 10 * half_minutes, "{} fetches", web.fetches());
     assert_eq!(enabled(&gate, &gate.token("alice", &[])).await.status, StatusCode::OK);
 }
 
@@ -261,12 +268,47 @@ async fn a_junk_key_keeps_no_new_key_out() {
     let web = Web::start(&old.jwks()).await;
     let (gate, _druid) = gate_with(&web, "", "", old).await;
     let claims = json!({"iss": web.url, "aud": "druid", "sub": "alice", "exp": 32_503_680_000_u64});
-    let junk = ThrowAwayIssuer::named("junk").unwrap().token(&claims).unwrap();
-    let answer = enabled(&gate, &junk).await;
+    let junk =
+        |number: usize| ThrowAwayIssuer::named(&format!("junk-{number}")).unwrap().token(&claims).unwrap();
+    let answer = enabled(&gate, &junk(0)).await;
     assert_eq!(answer.reason().as_deref(), Some("token_key"));
     let record = gate.record(&answer);
-    assert_eq!(record[0]["mismatch"], json!({"claim": "kid", "wanted": ["throw-away"], "found": "junk"}));
+    assert_eq!(record[0]["mismatch"], json!({"claim": "kid", "wanted": ["throw-away"], "found": "junk-0"}));
     web.tell(|told| told.jwks = new.jwks().to_string());
     let answer = enabled(&gate, &new.token(&claims).unwrap()).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn while_junk_holds_up_the_search_for_new_keys_their_owners_are_told_to_come_again() {
+    let (old, new) = (ThrowAwayIssuer::new().unwrap(), ThrowAwayIssuer::named("new").unwrap());
+    let web = Web::start(&old.jwks()).await;
+    let (gate, _druid) = gate_with(&web, "", "", old).await;
+    let claims = json!({"iss": web.url, "aud": "druid", "sub": "alice", "exp": 32_503_680_000_u64});
+    let mut number = 0;
+    let answer = loop {
+        number += 1;
+        let junk = ThrowAwayIssuer::named(&format!("junk-{number}")).unwrap().token(&claims).unwrap();
+        let answer = enabled(&gate, &junk).await;
+        if answer.reason().as_deref() != Some("token_key") {
+            break answer;
+        }
+    };
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (StatusCode::SERVICE_UNAVAILABLE, Some("keys_unavailable"))
+    );
+    assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() <= 5);
+    web.tell(|told| told.jwks = new.jwks().to_string());
+    let token = new.token(&claims).unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answer = enabled(&gate, &token).await;
+        if answer.status == StatusCode::OK {
+            break;
+        }
+        assert_eq!(answer.reason().as_deref(), Some("keys_unavailable"), "never 401: {}", answer.text());
+        assert!(Instant::now() < end, "the new key is known after an interval");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
