@@ -107,7 +107,10 @@ impl Parts<'_> {
         faults: &mut Faults,
     ) -> Result<Gate, StartError> {
         let authenticator = self.authenticator(&config)?;
-        let judge = match before {
+        // Another Druid is another policy's, and another planner's: what the one said of statements, which is remembered
+        // with their judgements, says nothing of the other.
+        let same_druid = before.filter(|before| before.config.upstream == config.upstream);
+        let judge = match same_druid {
             Some(before) if before.rules == config.rules && before.limits.sql() == config.limits.sql() => {
                 Arc::clone(&before.judge)
             }
@@ -119,8 +122,7 @@ impl Parts<'_> {
         };
         let audit = before.map(|before| Arc::clone(&before.audit));
         let audit = or_before(self.audit(&config, audit.clone()), audit, Part::Audit, faults)?;
-        // Another Druid is another policy's: only a fault in the files of the same one leaves the way as it was.
-        let same_druid = before.filter(|before| before.config.upstream == config.upstream);
+        // Only a fault in the files of the same Druid leaves the way to it as it was.
         let routers = same_druid.map(|before| Arc::clone(&before.routers));
         let routers = or_before(self.routers(&config), routers, Part::Upstream, faults)?;
         let storage = self.storage(&config, before).await;

@@ -1,12 +1,12 @@
 //! Druid as a third reader: `rules.verify` asks its planner what a new statement needs, and compares
 //!
 //! `watch` asks beside the request and tells of a difference; `require` asks before it is forwarded, and a
-//! difference refuses it. The answer is remembered with the judgement. Only statements that their caller may run are
+//! difference refuses it. The answer is remembered with the judgement for an hour. Only statements that their caller may run are
 //! asked about, a few at a time, so that nobody can load the cluster with it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -89,7 +89,7 @@ impl Verifier {
     /// What there is to ask about a request, where statements are verified and this one has not agreed before
     pub fn doubt(&self, endpoint: Endpoint, evidence: &Evidence) -> Option<Doubt> {
         let Evidence::Statement { submit, judged, submitter: _ } = evidence else { return None };
-        if self.mode == Verify::Off || judged.beyond().is_some_and(BTreeSet::is_empty) {
+        if self.mode == Verify::Off || judged.beyond(Instant::now()).is_some_and(|beyond| beyond.is_empty()) {
             return None;
         }
         let body = submit.explanation(&judged.judgement().explanation());
@@ -131,7 +131,7 @@ impl Verifier {
 
     /// Where all turns are taken the statement is left for the next time
     async fn watched(&self, doubt: &Doubt, differs: impl FnOnce(&BTreeSet<String>) + Send) {
-        let is_known = doubt.judged.beyond().is_some();
+        let is_known = doubt.judged.beyond(Instant::now()).is_some();
         let Ok(turn) = self.turns.try_acquire() else { return self.metrics.verified(Verified::Skipped) };
         let outcome = self.verify(doubt, turn).await;
         self.metrics.verified(verdict(&outcome));
@@ -145,14 +145,15 @@ impl Verifier {
 
     /// What Druid says, or has said before
     async fn verify(&self, doubt: &Doubt, turn: SemaphorePermit<'_>) -> Result<(), VerifyError> {
-        let beyond = match doubt.judged.beyond() {
+        let beyond = match doubt.judged.beyond(Instant::now()) {
             Some(beyond) => beyond,
             None => {
-                doubt.judged.remember_beyond(self.plan(doubt).await?.beyond(&doubt.judged.judgement().needs))
+                let beyond = self.plan(doubt).await?.beyond(&doubt.judged.judgement().needs);
+                doubt.judged.remember_beyond(beyond, Instant::now())
             }
         };
         drop(turn);
-        if beyond.is_empty() { Ok(()) } else { Err(VerifyError::Differs { beyond: beyond.clone() }) }
+        if beyond.is_empty() { Ok(()) } else { Err(VerifyError::Differs { beyond: (*beyond).clone() }) }
     }
 
     async fn plan(&self, doubt: &Doubt) -> Result<PlannedResources, VerifyError> {

@@ -60,6 +60,19 @@ async fn a_new_statement_is_planned_once_before_it_is_forwarded() {
 }
 
 #[tokio::test]
+async fn what_one_druid_said_is_not_believed_of_another() {
+    let (gate, first) = setup("require", plan(&json!([datasource("a")]))).await;
+    assert_eq!(ask(&gate, "SELECT x FROM a").await.status, StatusCode::OK);
+    let more = plan(&json!([datasource("a"), datasource("secret")]));
+    let second = Scripted::start(Script::Chosen(vec![("EXPLAIN PLAN FOR", more), ("", ok("[]"))])).await;
+    let proxy_toml = std::fs::read_to_string(gate.path("proxy.toml")).unwrap();
+    gate.write("proxy.toml", &proxy_toml.replace(&first.url, &second.url));
+    gate.has_reloaded("applied", 1).await;
+    assert_eq!(ask(&gate, "SELECT x FROM a").await.reason().as_deref(), Some("verification"));
+    assert_eq!((explained(&first), explained(&second)), ((1, 1), (1, 0)));
+}
+
+#[tokio::test]
 async fn a_statement_of_which_druid_plans_more_is_refused_each_time_and_on_record() {
     let (gate, druid) = setup("require", plan(&json!([datasource("a"), datasource("s")]))).await;
     for _ in 0..2 {
