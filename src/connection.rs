@@ -38,7 +38,17 @@ pub enum Protocol {
     Http2,
 }
 
-/// Serves a connection until it ends, a deadline passes, or the gate drains and it is done
+/// Why hyper answered a request itself, without a body
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Its head is larger than hyper takes, 431
+    TooLarge,
+    /// Its head is none, 400 or 414
+    Malformed,
+}
+
+/// Serves a connection until it ends, a deadline passes, or the gate drains and it is done; `unread` is told of a
+/// request that never gets to `handle`
 pub async fn serve<Io, Handle, Answer>(
     io: Io,
     protocol: Protocol,
@@ -46,6 +56,7 @@ pub async fn serve<Io, Handle, Answer>(
     metrics: &Metrics,
     mut draining: watch::Receiver<bool>,
     handle: Handle,
+    unread: impl FnOnce(Unread),
 ) where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     Handle: Fn(Request<Incoming>, InFlight) -> Answer + Send + Sync + 'static,
@@ -72,9 +83,9 @@ pub async fn serve<Io, Handle, Answer>(
         tokio::select! {
             ended = &mut connection => {
                 if let Err(error) = ended {
-                    if error.is_parse_too_large() {
-                        // Or `head_fields`: hyper, which answers itself, does not say which.
-                        metrics.limit_met("head_bytes");
+                    if error.is_parse() {
+                        let is_large = error.is_parse_too_large();
+                        unread(if is_large { Unread::TooLarge } else { Unread::Malformed });
                     }
                     tracing::debug!(%error, "connection ended");
                 }
@@ -97,6 +108,11 @@ pub async fn serve<Io, Handle, Answer>(
     }
 }
 
+/// How much of a head hyper reads: twice what is taken, so that what is too large by less is answered with a reason
+fn read_bytes(limits: &Limits) -> usize {
+    limits.head_bytes * 2
+}
+
 fn http1_builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -104,7 +120,7 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
         // The deadlines are this module's.
         .header_read_timeout(None)
         .max_headers(limits.head_fields)
-        .max_buf_size(limits.head_bytes);
+        .max_buf_size(read_bytes(limits));
     builder
 }
 
@@ -113,7 +129,7 @@ fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)
-        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(read_bytes(limits)).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.idle / 2)
         .keep_alive_timeout(limits.idle / 2);
     builder

@@ -34,6 +34,12 @@ pub enum HeadError {
         /// The number of fields allowed
         limit: usize,
     },
+    /// All of it is too long
+    #[error("the head is longer than {limit} bytes; a token with fewer claims would be shorter")]
+    TooLong {
+        /// The number of bytes allowed
+        limit: usize,
+    },
     /// The target is too long
     #[error("path and query are longer than {limit} bytes")]
     TargetTooLong {
@@ -45,6 +51,8 @@ pub enum HeadError {
 /// How much of a head is taken
 #[derive(Clone, Copy, Debug)]
 pub struct HeadLimits {
+    /// The bytes of all of it, as HTTP/1.1 writes it
+    pub bytes: usize,
     /// The bytes of path and query
     pub target_bytes: usize,
     /// The number of fields; hyper keeps to it on HTTP/1.1 alone
@@ -60,6 +68,9 @@ pub fn check(head: &Parts, limits: HeadLimits) -> Result<(), HeadError> {
     if head.headers.len() > limits.fields {
         return Err(HeadError::TooManyFields { limit: limits.fields });
     }
+    if bytes(head) > limits.bytes {
+        return Err(HeadError::TooLong { limit: limits.bytes });
+    }
     check_framing(head)?;
     check_host(head)?;
     if head.headers.contains_key(UPGRADE) {
@@ -71,6 +82,15 @@ pub fn check(head: &Parts, limits: HeadLimits) -> Result<(), HeadError> {
     let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     let limit = limits.target_bytes;
     if target > limit { Err(HeadError::TargetTooLong { limit }) } else { Ok(()) }
+}
+
+/// How long a head is as HTTP/1.1 writes it (RFC 9112, sections 3 and 5), but for the target's host
+fn bytes(head: &Parts) -> usize {
+    let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());
+    let line = head.method.as_str().len() + target + "  HTTP/1.1\r\n\r\n".len();
+    let field =
+        |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + ": \r\n".len();
+    line + head.headers.iter().map(field).sum::<usize>()
 }
 
 /// One framing, and one that is understood (RFC 9112, section 6)
@@ -261,7 +281,7 @@ mod tests {
         request.into_parts().0
     }
 
-    const LIMITS: HeadLimits = HeadLimits { target_bytes: 100, fields: 3 };
+    const LIMITS: HeadLimits = HeadLimits { bytes: 250, target_bytes: 100, fields: 3 };
 
     fn framing(fields: &[(&str, &str)]) -> Result<(), HeadError> {
         let mut all = vec![("host", "gate:1")];
@@ -284,6 +304,15 @@ mod tests {
             assert!(framing(fields).is_err(), "{fields:?}");
         }
         assert!(check(&head(Version::HTTP_10, "/", &[("transfer-encoding", "chunked")]), LIMITS).is_err());
+    }
+
+    #[test]
+    fn a_head_is_as_long_as_http_1_writes_it() {
+        let long = "x".repeat(250 - "POST / HTTP/1.1\r\nhost: gate\r\nx: \r\n\r\n".len());
+        let with =
+            |value: &str| check(&head(Version::HTTP_11, "/", &[("host", "gate"), ("x", value)]), LIMITS);
+        assert_eq!(with(&long), Ok(()));
+        assert_eq!(with(&format!("{long}x")), Err(HeadError::TooLong { limit: 250 }));
     }
 
     #[test]

@@ -3,8 +3,7 @@
 //! An issuer's keys come from a file, an address, or the address that its discovery document names (OpenID
 //! Connect Discovery 1.0). The last good set serves until it is too old; what cannot be had is 503, not 401.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -19,8 +18,8 @@ use crate::decision_id::random;
 use crate::drain;
 use crate::fetch::{FetchError, Fetcher};
 use crate::json;
+use crate::key_search::{Paces, Search, Searches};
 use crate::metrics::Metrics;
-use crate::pace::{Pace, Paced};
 use crate::redact::presentable;
 use crate::small_file::SmallFile;
 
@@ -55,14 +54,6 @@ pub struct Rhythm {
     pub stale: Duration,
 }
 
-/// How often keys are fetched of an issuer because somebody came with one that is not known
-///
-/// Whoever causes a fetch, it brings every key that is there by then, so a new key is kept out for an interval at most.
-const SEARCHES_OF_AN_ISSUER: Pace = Pace { at_once: 10, interval: Duration::from_secs(1) };
-/// How often clients of one address cause that, by whatever key ids they invent
-const SEARCHES_FOR_AN_ADDRESS: Pace = Pace { at_once: 3, interval: Duration::from_secs(5) };
-/// How long a key id counts as unknown that was looked for
-const SOUGHT_FOR: Duration = Duration::from_secs(5);
 /// A file is at hand: it is looked at as often as it may change
 const FILE_REFRESH: Duration = Duration::from_secs(10);
 /// The first pause after a failure; each further one doubles it
@@ -130,52 +121,25 @@ impl Way {
             KeyPlace::Discovery => Self::Discovery,
         }
     }
-}
 
-/// What came of looking for a key that is not known
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Search {
-    /// Keys were fetched for this: it is worth trying again
-    Fetched,
-    /// Keys were fetched for somebody else, maybe asked for before this key was there
-    Joined,
-    /// Keys were fetched for this very key id just now, and it was not among them
-    InVain,
-    /// Nobody can say whether the key is one of the issuer's: it gives none, or is asked again only after this time
-    Later(Duration),
+    /// How often it is gone for an unknown key
+    fn paces(&self) -> Paces {
+        match self {
+            Self::File(_) => Paces::OF_A_FILE,
+            Self::Address(_) | Self::Discovery => Paces::OF_AN_ISSUER,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
     last_success: Option<Instant>,
-    /// The fetches for unknown keys of late, all of them and by the address that caused them
-    searches: Option<Paced>,
-    searches_for: HashMap<IpAddr, Paced>,
-    /// The key ids that were looked for of late
-    sought: Vec<(Instant, String)>,
+    searches: Searches,
     /// Whether a fetch for an unknown key is under way, for all who come meanwhile
     is_wanted: bool,
     failures: u32,
     /// Whether another keeper has its place: what it still fetches is dropped
     is_retired: bool,
-}
-
-impl State {
-    /// Counts a search, or says how long to wait with it
-    fn pace_search(&mut self, address: IpAddr, now: Instant) -> Option<Duration> {
-        self.searches_for.retain(|_, searches| !searches.is_forgotten(now));
-        let of_issuer = self.searches.get_or_insert(Paced::new(now));
-        let for_address = self.searches_for.get(&address).copied();
-        let mut for_address = for_address.unwrap_or(Paced::new(now));
-        let next = of_issuer.next(SEARCHES_OF_AN_ISSUER).max(for_address.next(SEARCHES_FOR_AN_ADDRESS));
-        if next > now {
-            return Some(next - now);
-        }
-        of_issuer.done(SEARCHES_OF_AN_ISSUER, now);
-        for_address.done(SEARCHES_FOR_AN_ADDRESS, now);
-        self.searches_for.insert(address, for_address);
-        None
-    }
 }
 
 impl KeyKeeper {
@@ -284,22 +248,15 @@ impl KeyKeeper {
         if self.state().failures > 0 { Search::Later(KEYS_RETRY) } else { may }
     }
 
-    /// Who comes while a fetch is under way waits for that one; who comes too soon after one is told when to come again
+    /// Who comes while a fetch is under way waits for that one
     fn may_search(&self, key: Option<&str>, client: IpAddr, now: Instant) -> Search {
         let mut state = self.state();
         if state.is_wanted {
             return Search::Joined;
         }
-        state.sought.retain(|(at, _)| now.duration_since(*at) < SOUGHT_FOR);
-        if key.is_some_and(|key| state.sought.iter().any(|(_, sought)| sought == key)) {
-            return Search::InVain;
-        }
-        if let Some(wait) = state.pace_search(network(client), now) {
-            return Search::Later(wait);
-        }
-        state.sought.extend(key.map(|key| (now, key.to_owned())));
-        state.is_wanted = true;
-        Search::Fetched
+        let search = state.searches.begin(key, client, self.way.paces(), now);
+        state.is_wanted = search == Search::Fetched;
+        search
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -376,14 +333,6 @@ impl KeyKeeper {
     }
 }
 
-/// An address, of IPv6 the network that one household or host has
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-        version_4 @ IpAddr::V4(_) => version_4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,64 +366,6 @@ mod tests {
         assert!(store.has("i"));
     }
 
-    /// What comes of a key id from this address, so many milliseconds after the beginning; each fetch is over at once
-    struct Asks(KeyKeeper, Instant);
-
-    impl Asks {
-        fn new() -> Self {
-            Self(keeper(PathBuf::from("none"), &Arc::new(KeyStore::new())), Instant::now())
-        }
-
-        fn at(&self, milliseconds: u64, address: &str, key: &str) -> Search {
-            let now = self.1 + Duration::from_millis(milliseconds);
-            let search = self.0.may_search(Some(key), address.parse().unwrap(), now);
-            self.0.state().is_wanted = false;
-            search
-        }
-    }
-
-    fn later(milliseconds: u64) -> Search {
-        Search::Later(Duration::from_millis(milliseconds))
-    }
-
-    #[test]
-    fn junk_of_one_address_keeps_a_new_key_out_for_five_seconds_at_most_and_from_nowhere_else() {
-        let asks = Asks::new();
-        let junk: Vec<_> = (0..4).map(|junk| asks.at(junk, "10.0.0.1", &format!("junk-{junk}"))).collect();
-        assert_eq!(junk, [Search::Fetched, Search::Fetched, Search::Fetched, later(4_997)]);
-        assert_eq!(asks.at(100, "::ffff:10.0.0.1", "new"), later(4_900));
-        assert_eq!(asks.at(100, "10.0.0.2", "new"), Search::Fetched);
-        assert_eq!(asks.at(5_001, "10.0.0.1", "newer"), Search::Fetched);
-        let network = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8:0:1::1"];
-        let network = network.map(|address| asks.at(20_000, address, address) == Search::Fetched);
-        assert_eq!(network, [true, true, true, false, true], "a network of IPv6 is one address");
-    }
-
-    #[test]
-    fn a_key_id_that_was_looked_for_is_unknown_until_it_may_have_come() {
-        let asks = Asks::new();
-        assert_eq!(asks.at(0, "10.0.0.1", "junk"), Search::Fetched);
-        assert_eq!(asks.at(4_999, "10.0.0.2", "junk"), Search::InVain);
-        assert_eq!(asks.at(5_000, "10.0.0.2", "junk"), Search::Fetched);
-        let unnamed =
-            |at| asks.0.may_search(None, "10.0.0.3".parse().unwrap(), asks.1 + Duration::from_secs(at));
-        assert_eq!(
-            (unnamed(6), unnamed(6)),
-            (Search::Fetched, Search::Joined),
-            "a token without one names none"
-        );
-    }
-
-    #[test]
-    fn junk_of_all_addresses_causes_one_fetch_in_a_second_and_one_interval_of_waiting() {
-        let asks = Asks::new();
-        let fetched = (0..30_000_u64)
-            .map(|at| asks.at(at, &format!("10.1.{}.{}", at / 250, at % 250), &at.to_string()));
-        let all: Vec<_> = fetched.collect();
-        assert_eq!(all.iter().filter(|search| **search == Search::Fetched).count(), 39);
-        assert!(!all.iter().any(|search| matches!(search, Search::Later(wait) if wait.as_millis() > 1_000)));
-    }
-
     #[test]
     fn who_comes_while_a_fetch_is_under_way_waits_for_it_whatever_he_asked_before() {
         let keeper = keeper(PathBuf::from("none"), &Arc::new(KeyStore::new()));
@@ -483,7 +374,6 @@ mod tests {
         for _ in 0..9 {
             assert_eq!(asks(), Search::Joined);
         }
-        assert_eq!(keeper.state().sought.len(), 1);
     }
 
     #[tokio::test]

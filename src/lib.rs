@@ -14,8 +14,8 @@
 //!    knows what it needs. Statements are judged by [`judge`], tasks are looked up by [`tasks`].
 //! 7. [`authorize`]: [`decide`](authorize::decide) alone makes a
 //!    [`PermittedRequest`](authorize::PermittedRequest).
-//! 8. [`verify`]: Druid's own planner is asked about a new statement, where the operator wants it so;
-//!    [`storage_report`]: what asks for durable storage passes only while that is proven, where the operator wants it so.
+//! 8. [`storage_report`]: what asks for durable storage passes only while that is proven, where the operator wants it so;
+//!    [`verify`]: Druid's own planner is asked about a new statement, where the operator wants it so.
 //! 9. [`forward`]: takes a permitted request and nothing else.
 //! 10. [`respond`] makes answers of refusals, [`outgoing`] sees answers out, [`audit`] records all of it.
 //!
@@ -41,6 +41,7 @@ pub mod pipeline;
 pub mod head;
 pub mod authenticate;
 pub mod key_keeper;
+pub mod key_search;
 pub mod fetch;
 pub mod connector;
 pub mod route;

@@ -128,12 +128,14 @@ async fn serve(
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
+    let (answering, refusing) = (Arc::clone(&live), live);
     let answer = move |request, in_flight| {
         // A request keeps the gate that it began with; the next one on this connection may meet another.
-        let gate = live.gate();
+        let gate = answering.gate();
         async move { gate.answer(request, client, in_flight).await }
     };
-    connection::serve(stream, protocol, &gate.limits, &gate.metrics, draining, answer).await;
+    let unread = move |unread| refusing.gate().refuse_unread(client, unread);
+    connection::serve(stream, protocol, &gate.limits, &gate.metrics, draining, answer, unread).await;
 }
 
 #[derive(Debug, thiserror::Error)]

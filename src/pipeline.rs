@@ -16,7 +16,7 @@ use crate::authenticate::{AuthenticationError, Authenticator, Identity};
 use crate::authorize::{PermittedRequest, Policy, decide, decision};
 use crate::body::{self, BodyLimit, Coding};
 use crate::config::{Config, Door, Health, Limits};
-use crate::connection::InFlight;
+use crate::connection::{InFlight, Unread};
 use crate::connector::why;
 use crate::decision_id::{decision_id, random};
 use crate::druid::endpoint::{Content, Endpoint, Judged};
@@ -25,10 +25,11 @@ use crate::forward::answer::AnswerBody;
 use crate::forward::{self, Patiences, Routers, UpstreamError};
 use crate::head::{self, HeadLimits};
 use crate::judge::{Judge, JudgeError};
-use crate::key_keeper::{KeyKeeper, Search};
+use crate::key_keeper::KeyKeeper;
+use crate::key_search::Search;
 use crate::metrics::{JudgedFrom, Metrics};
 use crate::outgoing::OutgoingBody;
-use crate::refusal::Refusal;
+use crate::refusal::{Reason, Refusal};
 use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::submit::Submit;
 use crate::resource_actions::{Evidence, Rules, analyze};
@@ -126,6 +127,21 @@ impl Gate {
         }
     }
 
+    /// Records a request whose head could not be read at all: that is answered without a body, and before it gets here
+    pub fn refuse_unread(&self, client: SocketAddr, unread: Unread) {
+        let decision = decision_id(SystemTime::now(), random().unwrap_or_default());
+        let record = Record::begin(Arc::clone(&self.audit), decision, client, "none");
+        let reason = match unread {
+            Unread::TooLarge => {
+                // Or `head_fields`: hyper does not say which.
+                self.metrics.limit_met("head_bytes");
+                Reason::HeadersTooLarge
+            }
+            Unread::Malformed => Reason::BadFraming,
+        };
+        record.refused(reason, respond::status(reason).as_u16());
+    }
+
     async fn judge_and_forward(
         &self,
         head: &Parts,
@@ -134,7 +150,8 @@ impl Gate {
         record: &mut Record,
         subject: &mut Option<Identity>,
     ) -> Result<Answered, Refusal> {
-        let limits = HeadLimits { target_bytes: self.limits.target_bytes, fields: self.limits.head_fields };
+        let Limits { head_bytes: bytes, target_bytes, head_fields: fields, .. } = self.limits;
+        let limits = HeadLimits { bytes, target_bytes, fields };
         head::check(head, limits)?;
         let path = CanonicalPath::parse(head.uri.path())?;
         let identity = match self.authenticate(head, client).await {
@@ -160,6 +177,7 @@ impl Gate {
         let permitted = decide(analyzed, identity, &self.policy)?;
         record.owner(self.tasks.find_out(whose).await.others(&identity.owner()));
         record.receipt(permitted.receipt());
+        self.prove_storage(&permitted)?;
         let aside = record.aside();
         self.verifier.settle(doubt, |beyond| aside.differs(beyond)).await?;
         self.forward(permitted, head, record).await
@@ -276,6 +294,12 @@ impl Gate {
         Ok(self.judge.judge(submit).await?)
     }
 
+    /// Where the operator wants it so, what asks for durable storage passes only while that is proven
+    fn prove_storage(&self, permitted: &PermittedRequest) -> Result<(), Refusal> {
+        let Some(storage) = &self.storage else { return Ok(()) };
+        Ok(storage.check(permitted.storage(), SystemTime::now())?)
+    }
+
     async fn forward(
         &self,
         permitted: PermittedRequest,
@@ -283,9 +307,6 @@ impl Gate {
         record: &mut Record,
     ) -> Result<Answered, Refusal> {
         record.receipt(permitted.receipt());
-        if let Some(storage) = &self.storage {
-            storage.check(permitted.storage(), SystemTime::now())?;
-        }
         record.decided().map_err(|error| {
             tracing::error!(%error, "the audit record cannot be written");
             Refusal::Audit

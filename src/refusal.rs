@@ -223,6 +223,7 @@ impl Refusal {
         }
         let met = [
             (matches!(self, Self::Head(HeadError::TooManyFields { .. })), "head_fields"),
+            (matches!(self, Self::Head(HeadError::TooLong { .. })), "head_bytes"),
             (matches!(self, Self::Head(HeadError::TargetTooLong { .. })), "target_bytes"),
             (matches!(self, Self::Body(BodyError::Timeout)), "body_seconds"),
             (
@@ -298,7 +299,7 @@ impl HeadError {
             Self::Framing(_) => Reason::BadFraming,
             Self::Field(_) => Reason::BadHeader,
             Self::Target(_) => Reason::BadTarget,
-            Self::TooManyFields { .. } => Reason::HeadersTooLarge,
+            Self::TooManyFields { .. } | Self::TooLong { .. } => Reason::HeadersTooLarge,
             Self::TargetTooLong { .. } => Reason::UriTooLong,
         }
     }

@@ -119,6 +119,36 @@ async fn a_connection_goes_on_after_a_refusal_and_ends_when_it_idles() {
 }
 
 #[tokio::test]
+async fn what_hyper_answers_itself_is_on_record_too() {
+    let (gate, druid) = setup("").await;
+    for (request, status, reason) in [
+        (
+            format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "a".repeat(100_000)),
+            431,
+            "headers_too_large",
+        ),
+        ("GET / HTTP/1.1\r\nHost a\r\n\r\n".to_owned(), 400, "bad_framing"),
+        ("GET /\u{1} HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 400, "bad_framing"),
+        ("\u{1}\r\n\r\n".to_owned(), 400, "bad_framing"),
+    ] {
+        let before = gate.audit().len();
+        let mut stream = gate.connect(b"http/1.1").await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let said = until_closed(&mut stream).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
+        let records = gate.audit();
+        assert_eq!(records.len(), before + 1, "{request}");
+        let record = &records[before];
+        assert_eq!(
+            (&record["event"], &record["reason"], &record["status"]),
+            (&"refused".into(), &reason.into(), &status.into())
+        );
+        assert_eq!((&record["endpoint"], &record["client"]), (&"none".into(), &"127.0.0.1".into()));
+    }
+    assert!(druid.requests().is_empty());
+}
+
+#[tokio::test]
 async fn framing_with_two_readings_is_refused_and_nothing_is_smuggled() {
     let (gate, druid) = setup("").await;
     let token = gate.token("alice", &[]);

@@ -402,12 +402,21 @@ async fn heads_have_their_limits_over_both_protocols() {
     for speaks in [Speaks::Http1, Speaks::Http2] {
         assert_eq!(ask(speaks, 90, 8_000).await.status, StatusCode::OK, "{speaks:?}");
         druid.clear_requests();
-        for (fields, bytes) in [(101, 1), (0, 17_000)] {
+        for (fields, bytes) in [(101, 1), (0, 17_000), (0, 40_000)] {
             let answer = ask(speaks, fields, bytes).await;
             assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "{speaks:?} {fields}");
         }
+        let answer = ask(speaks, 0, 17_000).await;
+        assert_eq!(answer.reason().as_deref(), Some("headers_too_large"), "{speaks:?}");
+        assert!(answer.text().contains("longer than 16384 bytes"), "{}", answer.text());
+        assert_eq!(gate.record(&answer)[0]["reason"], "headers_too_large");
         assert!(druid.requests().is_empty());
     }
+    assert!(
+        gate.metrics().await.contains("msq_gate_limit_met_total{limit=\"head_bytes\"} 6\n"),
+        "{}",
+        gate.metrics().await
+    );
     // On HTTP/1.1 hyper counts them, and answers itself.
     assert_eq!(ask(Speaks::Http2, 101, 1).await.reason().as_deref(), Some("headers_too_large"));
 }
