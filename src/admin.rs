@@ -33,7 +33,7 @@ const HEAD: Duration = Duration::from_secs(10);
 /// Answers operators until the gate drains
 pub async fn listen(
     listener: TcpListener,
-    live: Arc<Live>,
+    live: Arc<Live<Gate>>,
     keys: Arc<KeyStore>,
     faulty: Arc<FaultyFiles>,
     mut draining: watch::Receiver<bool>,
@@ -49,7 +49,7 @@ pub async fn listen(
         };
         let (live, keys, faulty) = (Arc::clone(&live), Arc::clone(&keys), Arc::clone(&faulty));
         let service = service_fn(move |request| {
-            let (gate, keys, faulty) = (live.gate(), Arc::clone(&keys), Arc::clone(&faulty));
+            let (gate, keys, faulty) = (live.now(), Arc::clone(&keys), Arc::clone(&faulty));
             async move { Ok::<_, std::convert::Infallible>(answer(&request, &gate, &keys, &faulty).await) }
         });
         tokio::spawn(async move {
@@ -101,9 +101,8 @@ async fn ready(gate: &Gate, keys: &KeyStore, faulty: &FaultyFiles) -> Response<F
 }
 
 fn metrics(gate: &Gate, faulty: &FaultyFiles) -> Response<Full<Bytes>> {
-    let standing = gate.storage.as_ref().map(|storage| storage.standing(SystemTime::now()));
-    gate.metrics.durable_storage(standing.as_ref());
-    gate.metrics.faulty_since(&faulty.since());
+    gate.metrics.durable_storage(gate.storage.as_ref().map(|storage| storage.metrics(SystemTime::now())));
+    gate.metrics.faulty_since(faulty.since().into_iter().map(|(part, since)| (part.name(), since)));
     let mut response = Response::new(Full::new(Bytes::from(gate.metrics.page())));
     let openmetrics = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, openmetrics);

@@ -7,7 +7,6 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::oid_registry::{OID_PKCS1_SHA1WITHRSA, Oid, asn1_rs};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::config::Severity;
 use crate::pem;
 use crate::redact::Shown;
 
@@ -20,7 +19,7 @@ const SOON: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
     /// Whether the pair should not serve at all
-    pub severity: Severity,
+    pub is_fault: bool,
     /// What is wrong, and what to do
     pub text: String,
 }
@@ -36,11 +35,11 @@ pub fn look_at(certificate: &Path, key: &Path, now: SystemTime) -> Vec<Advice> {
     {
         let text =
             format!("{}: there is text outside the certificates in it; leave it out", Shown(certificate));
-        advice.push(Advice { severity: Severity::Warning, text });
+        advice.push(Advice { is_fault: false, text });
     }
     if is_open_to_all(key) {
         let text = format!("{}: everybody on this machine may read the key; chmod 600 it", Shown(key));
-        advice.push(Advice { severity: Severity::Warning, text });
+        advice.push(Advice { is_fault: false, text });
     }
     advice
 }
@@ -58,13 +57,13 @@ fn of_certificate(der: &CertificateDer<'_>, now: SystemTime) -> Vec<Advice> {
     let algorithm = &certificate.signature_algorithm.algorithm;
     if [OID_PKCS1_SHA1WITHRSA, ECDSA_WITH_SHA1].contains(algorithm) {
         let text = "the certificate is signed with SHA-1, which nobody trusts; get a new one".to_owned();
-        advice.push(Advice { severity: Severity::Error, text });
+        advice.push(Advice { is_fault: true, text });
     }
     let seconds = |time: SystemTime| {
         i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()).unwrap_or(i64::MAX)
     };
     let validity = certificate.validity();
-    let warn = |text: String| Advice { severity: Severity::Warning, text };
+    let warn = |text: String| Advice { is_fault: false, text };
     if validity.not_after.timestamp() < seconds(now) {
         advice.push(warn(format!("the certificate has expired, at {}; get a new one", validity.not_after)));
     } else if validity.not_after.timestamp() < seconds(now + SOON) {

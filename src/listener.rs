@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use ipnet::IpNet;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,25 +15,51 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::{self, Protocol};
+use crate::activity::{InFlight, Protocol};
+use crate::config::Limits;
+use crate::connection::{self, Unread};
 use crate::drain;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::outgoing::OutgoingBody;
 use crate::proxy_protocol::{self, ProxyProtocolError};
 
 /// After an error of accept, which is mostly a lack of descriptors that others will give back
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What serves behind a door: one request, one answer
+pub trait Serves: Send + Sync + 'static {
+    /// How long and how much
+    fn limits(&self) -> &Limits;
+
+    /// Who connects in another's name: balancers, by PROXY protocol
+    fn balancers(&self) -> &[IpNet];
+
+    /// The counters
+    fn metrics(&self) -> &Metrics;
+
+    /// Answers a request, whatever becomes of it
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+        in_flight: InFlight,
+    ) -> impl Future<Output = Response<OutgoingBody>> + Send;
+
+    /// Is told of a request that was answered before it could get here
+    fn unread(&self, client: SocketAddr, unread: Unread);
+}
+
 /// Takes connections at these doors until told to drain, then waits for those at hand
 ///
 /// Returns whether all of them were done in time.
-pub async fn listen(
+pub async fn listen<Gate: Serves>(
     doors: Vec<TcpListener>,
     tls: Arc<ServerConfig>,
-    live: Arc<Live>,
+    live: Arc<Live<Gate>>,
     draining: watch::Receiver<bool>,
 ) -> bool {
-    let places = Arc::new(Semaphore::new(connection_limit(live.gate().limits.connections)));
+    let places = Arc::new(Semaphore::new(connection_limit(live.now().limits().connections)));
     let connections = TaskTracker::new();
     let mut taking = JoinSet::new();
     for listener in doors {
@@ -46,26 +74,26 @@ pub async fn listen(
     }
     taking.join_all().await;
     connections.close();
-    tokio::time::timeout(live.gate().limits.drain, connections.wait()).await.is_ok()
+    tokio::time::timeout(live.now().limits().drain, connections.wait()).await.is_ok()
 }
 
 /// What every connection at a door needs
-struct Door {
+struct Door<Gate> {
     acceptor: TlsAcceptor,
-    live: Arc<Live>,
+    live: Arc<Live<Gate>>,
     places: Arc<Semaphore>,
     connections: TaskTracker,
     draining: watch::Receiver<bool>,
 }
 
-impl Door {
+impl<Gate: Serves> Door<Gate> {
     /// Takes connections until the gate drains
     async fn take(self, listener: TcpListener) {
         let mut draining = self.draining.clone();
-        let metrics = Arc::clone(&self.live.gate().metrics);
         loop {
+            let gate = self.live.now();
             let place = tokio::select! {
-                place = take_place(&self.places, &metrics) => place,
+                place = take_place(&self.places, gate.metrics()) => place,
                 () = drain::told(&mut draining) => return,
             };
             let accepted = tokio::select! {
@@ -98,29 +126,29 @@ async fn take_place(places: &Arc<Semaphore>, metrics: &Metrics) -> Option<tokio:
     Arc::clone(places).acquire_owned().await.ok()
 }
 
-async fn serve(
+async fn serve<Gate: Serves>(
     mut socket: TcpStream,
     peer: SocketAddr,
     acceptor: TlsAcceptor,
-    live: Arc<Live>,
+    live: Arc<Live<Gate>>,
     draining: watch::Receiver<bool>,
 ) {
-    let gate = live.gate();
-    let _open = Open::new(&gate.metrics);
+    let gate = live.now();
+    let _open = Open::new(gate.metrics());
     // Small answers wait for nobody; a socket that cannot promise it serves all the same.
     let _delayed = socket.set_nodelay(true);
     let handshake = async {
-        let client = client_behind(&mut socket, peer, &gate.config.listen.balancers).await?;
+        let client = client_behind(&mut socket, peer, gate.balancers()).await?;
         Ok::<_, HandshakeError>((client, acceptor.accept(socket).await?))
     };
-    let (client, stream) = match tokio::time::timeout(gate.limits.handshake, handshake).await {
+    let (client, stream) = match tokio::time::timeout(gate.limits().handshake, handshake).await {
         Ok(Ok(shaken)) => shaken,
         Ok(Err(error)) => {
             tracing::debug!(%error, %peer, "the handshake failed");
             return;
         }
         Err(_) => {
-            gate.metrics.limit_met("handshake_seconds");
+            gate.metrics().limit_met("handshake_seconds");
             return;
         }
     };
@@ -131,11 +159,11 @@ async fn serve(
     let (answering, refusing) = (Arc::clone(&live), live);
     let answer = move |request, in_flight| {
         // A request keeps the gate that it began with; the next one on this connection may meet another.
-        let gate = answering.gate();
+        let gate = answering.now();
         async move { gate.answer(request, client, in_flight).await }
     };
-    let unread = move |unread| refusing.gate().refuse_unread(client, unread);
-    connection::serve(stream, protocol, &gate.limits, &gate.metrics, draining, answer, unread).await;
+    let unread = move |unread| refusing.now().unread(client, unread);
+    connection::serve(stream, protocol, gate.limits(), gate.metrics(), draining, answer, unread).await;
 }
 
 #[derive(Debug, thiserror::Error)]

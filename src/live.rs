@@ -1,30 +1,28 @@
-//! The gate that serves now: replaced whole, or not at all
+//! What serves now: replaced whole, or not at all
 //!
-//! A request takes the gate that is there when it begins and keeps it to its end, policy and all.
+//! Whoever takes it keeps it to his end, whatever serves by then.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::pipeline::Gate;
-
-/// The gate that serves new requests
+/// What serves now
 #[derive(Debug)]
-pub struct Live {
-    gate: RwLock<Arc<Gate>>,
+pub struct Live<T> {
+    now: RwLock<Arc<T>>,
 }
 
-impl Live {
-    /// This gate serves first
-    pub fn new(gate: Arc<Gate>) -> Self {
-        Self { gate: RwLock::new(gate) }
+impl<T> Live<T> {
+    /// This serves first
+    pub fn new(first: T) -> Self {
+        Self { now: RwLock::new(Arc::new(first)) }
     }
 
-    /// The gate that serves now
-    pub fn gate(&self) -> Arc<Gate> {
-        Arc::clone(&self.gate.read().unwrap_or_else(PoisonError::into_inner))
+    /// What serves now
+    pub fn now(&self) -> Arc<T> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on this one serves
-    pub fn replace(&self, gate: Arc<Gate>) {
-        *self.gate.write().unwrap_or_else(PoisonError::into_inner) = gate;
+    /// From now on this serves
+    pub fn replace(&self, next: T) {
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
     }
 }

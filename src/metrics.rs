@@ -2,7 +2,6 @@
 //!
 //! Every label is from a closed list: endpoints of the route table, reasons, names of limits.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,9 +13,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-
-use crate::durable_storage::{Action, Standing};
-use crate::faulty_files::Part;
 
 /// The counters
 #[derive(Debug)]
@@ -150,6 +146,17 @@ impl Verified {
             Self::Failed => "failed",
         }
     }
+}
+
+/// How durable storage stands
+#[derive(Clone, Debug)]
+pub struct StorageStands {
+    /// The states that there are, and which it is in
+    pub states: Vec<(&'static str, bool)>,
+    /// The actions that it takes, and which are proven
+    pub actions: Vec<(&'static str, bool)>,
+    /// How old the report is
+    pub age: Option<Duration>,
 }
 
 /// Where a judgement came from
@@ -295,22 +302,16 @@ impl Metrics {
     }
 
     /// Notes how durable storage stands; nothing where no report is configured
-    pub fn durable_storage(&self, standing: Option<&Standing>) {
-        let Some(standing) = standing else {
-            self.storage_states.clear();
-            self.storage_actions.clear();
-            self.storage_age.set(None);
-            return;
-        };
-        for state in Standing::STATES {
-            let is_in_it = state == standing.state();
-            self.storage_states.get_or_create(&StateLabels { state }).set(i64::from(is_in_it));
+    pub fn durable_storage(&self, storage: Option<StorageStands>) {
+        self.storage_states.clear();
+        self.storage_actions.clear();
+        self.storage_age.set(storage.as_ref().map(|storage| seconds(storage.age)));
+        for (state, is_in_it) in storage.iter().flat_map(|storage| &storage.states) {
+            self.storage_states.get_or_create(&StateLabels { state }).set(i64::from(*is_in_it));
         }
-        for action in Action::ALL {
-            let labels = ActionLabels { action: action.name() };
-            self.storage_actions.get_or_create(&labels).set(i64::from(standing.proves(action)));
+        for (action, is_proven) in storage.iter().flat_map(|storage| &storage.actions) {
+            self.storage_actions.get_or_create(&ActionLabels { action }).set(i64::from(*is_proven));
         }
-        self.storage_age.set(Some(seconds(standing.age)));
     }
 
     /// Counts a fetch of keys that failed
@@ -328,10 +329,10 @@ impl Metrics {
     }
 
     /// Notes since when parts are faulty; all others are fine
-    pub fn faulty_since(&self, since: &BTreeMap<Part, SystemTime>) {
+    pub fn faulty_since(&self, parts: impl IntoIterator<Item = (&'static str, SystemTime)>) {
         self.faulty_since.clear();
-        for (part, since) in since {
-            self.faulty_since.get_or_create(&PartLabels { part: part.name() }).set(timestamp(*since));
+        for (part, since) in parts {
+            self.faulty_since.get_or_create(&PartLabels { part }).set(timestamp(since));
         }
     }
 

@@ -11,9 +11,9 @@ use serde::Deserializer as _;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::activity::InFlight;
 use crate::audit::{Ending, Record};
 use crate::body::{Coding, inflate_beginning};
-use crate::connection::InFlight;
 use crate::druid::Endpoint;
 use crate::druid::endpoint::Patience;
 use crate::forward::answer::{AnswerBody, AnswerError};

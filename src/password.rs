@@ -2,9 +2,18 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
-use crate::config::PasswordSource;
 use crate::small_file;
+
+/// Where a password is
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// In a file, a line's end at its end left out
+    File(PathBuf),
+    /// In an environment variable
+    Environment(String),
+}
 
 /// A password, shown to nobody
 #[derive(Clone, PartialEq, Eq)]

@@ -8,15 +8,17 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
+use ipnet::IpNet;
 use serde_json::Value;
 
+use crate::activity::InFlight;
 use crate::audit::{Audit, Record};
 use crate::authenticate::unverified::Mismatch;
 use crate::authenticate::{AuthenticationError, Authenticator, Identity};
 use crate::authorize::{PermittedRequest, Policy, decide, decision};
 use crate::body::{self, BodyLimit, Coding};
 use crate::config::{Config, Door, Health, Limits};
-use crate::connection::{InFlight, Unread};
+use crate::connection::Unread;
 use crate::connector::why;
 use crate::decision_id::{decision_id, random};
 use crate::druid::endpoint::{Content, Endpoint, Judged};
@@ -27,6 +29,7 @@ use crate::head::{self, HeadLimits};
 use crate::judge::{Judge, JudgeError};
 use crate::key_keeper::KeyKeeper;
 use crate::key_search::Search;
+use crate::listener::Serves;
 use crate::metrics::{JudgedFrom, Metrics};
 use crate::outgoing::OutgoingBody;
 use crate::refusal::{Reason, Refusal};
@@ -84,9 +87,20 @@ pub struct Gate {
 const DRAINED_BYTES: usize = 64 << 10;
 const DRAINED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
 
-impl Gate {
-    /// Answers a request, whatever becomes of it
-    pub async fn answer(
+impl Serves for Gate {
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn balancers(&self) -> &[IpNet] {
+        &self.config.listen.balancers
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    async fn answer(
         &self,
         request: Request<Incoming>,
         client: SocketAddr,
@@ -127,8 +141,8 @@ impl Gate {
         }
     }
 
-    /// Records a request whose head could not be read at all: that is answered without a body, and before it gets here
-    pub fn refuse_unread(&self, client: SocketAddr, unread: Unread) {
+    /// Puts it on record
+    fn unread(&self, client: SocketAddr, unread: Unread) {
         let decision = decision_id(SystemTime::now(), random().unwrap_or_default());
         let record = Record::begin(Arc::clone(&self.audit), decision, client, "none");
         let reason = match unread {
@@ -141,7 +155,9 @@ impl Gate {
         };
         record.refused(reason, respond::status(reason).as_u16());
     }
+}
 
+impl Gate {
     async fn judge_and_forward(
         &self,
         head: &Parts,

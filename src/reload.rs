@@ -19,7 +19,8 @@ use crate::live::Live;
 use crate::metrics::{Metrics, Reload};
 use crate::pipeline::Gate;
 use crate::tls::Certificate;
-use crate::watch_files::{Look, Watcher};
+use crate::watch_files::Look;
+use crate::watcher::Watcher;
 
 /// Between two looks at the files
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What lives as long as the process, whatever the files say
 #[derive(Debug)]
 pub(crate) struct Running {
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Arc<Live<Gate>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Arc<KeyStore>,
     pub(crate) certificate: Arc<Certificate>,
@@ -42,7 +43,7 @@ impl Running {
     /// Looks at the files every second, and when asked, until the gate stops
     pub(crate) async fn keep_watching(self: Arc<Self>, file: PathBuf, hang_up: Arc<Notify>) {
         let mut draining = self.draining.clone();
-        let mut read = self.live.gate().config.clone();
+        let mut read = self.live.now().config.clone();
         let mut held = Look::after(&file, Some(read.text.as_bytes()), &read);
         let mut watcher = Watcher::new(held.clone());
         loop {
@@ -69,7 +70,7 @@ impl Running {
     ///
     /// `last` is the configuration that it was tried with, serving or not: its files are those to look at.
     async fn reload(&self, file: &Path, seen: &Look, last: &mut Config, faults: &mut Faults) -> Look {
-        let before = self.live.gate();
+        let before = self.live.now();
         *last = read(file, seen.configuration()).unwrap_or_else(|fault| {
             faults.push((Part::Configuration, fault));
             before.config.clone()
@@ -92,8 +93,8 @@ impl Running {
     }
 
     fn replace(&self, before: &Gate, gate: Gate) {
-        self.live.replace(Arc::new(gate));
-        let now = self.live.gate();
+        self.live.replace(gate);
+        let now = self.live.now();
         for gone in before.keepers.iter().filter(|keeper| now.keeper_of(keeper.issuer()).is_none()) {
             gone.retire();
             self.store.remove(gone.issuer());

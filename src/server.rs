@@ -18,6 +18,7 @@ use crate::faulty_files::FaultyFiles;
 use crate::key_keeper::Rhythm;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::pipeline::Gate;
 use crate::reload::Running;
 use crate::storage_report;
 use crate::tls::{self, Certificate};
@@ -61,12 +62,16 @@ impl Server {
         let parts =
             Parts { metrics: &metrics, store: &store, fingerprint_key: &fingerprint_key, draining: &drained };
         let written = (config.listen.addresses.clone(), config.admin.address.clone());
-        let live = Arc::new(Live::new(Arc::new(parts.assemble(config, None, &mut Faults::new()).await?)));
+        let live = Arc::new(Live::new(parts.assemble(config, None, &mut Faults::new()).await?));
         let faulty = Arc::new(FaultyFiles::default());
         metrics.certificate_ends(certificate.end());
         let (serving, keys, faults) = (Arc::clone(&live), Arc::clone(&store), Arc::clone(&faulty));
         tokio::spawn(admin::listen(operators, serving, keys, faults, drained.clone()));
-        tokio::spawn(storage_report::tell_changes(Arc::clone(&live), drained.clone()));
+        tokio::spawn(storage_report::tell_changes(
+            Arc::clone(&live),
+            |gate: &Gate| gate.storage.as_ref(),
+            drained.clone(),
+        ));
         let listening = tokio::spawn(listener::listen(doors, tls, Arc::clone(&live), drained.clone()));
         let running = Running {
             live,
@@ -90,7 +95,7 @@ impl Server {
 
     /// Looks again now, and opens the audit file anew (SIGHUP)
     pub fn refresh(&self) {
-        let gate = self.running.live.gate();
+        let gate = self.running.live.now();
         if let Err(error) = gate.audit.reopen() {
             tracing::error!(%error, "the audit file cannot be opened anew; the old one is written to");
         }

@@ -14,12 +14,13 @@ use crate::config::{StorageReport, Unproven};
 use crate::drain;
 use crate::durable_storage::gist::{MAX_REPORT_BYTES, clipped};
 use crate::durable_storage::standing::Finding;
-use crate::durable_storage::{Gist, ReportError, Site, Standing, Unusable};
+use crate::durable_storage::{Action, Gist, ReportError, Site, Standing, Unusable};
 use crate::live::Live;
+use crate::metrics::StorageStands;
 use crate::redact::Shown;
 use crate::resource_actions::Storage;
 use crate::small_file::{self, SmallFile};
-use crate::watch_files::Watcher;
+use crate::watcher::Watcher;
 
 /// Between two looks at the file
 const LOOK: Duration = Duration::from_secs(1);
@@ -165,6 +166,16 @@ impl StorageWatch {
         if standing.is_proven() { Ok(()) } else { Err(Box::new(Unusable { standing, by: by.clone() })) }
     }
 
+    /// For the page of metrics
+    pub fn metrics(&self, now: SystemTime) -> StorageStands {
+        let standing = self.standing(now);
+        StorageStands {
+            states: Standing::STATES.map(|state| (state, state == standing.state())).to_vec(),
+            actions: Action::ALL.map(|action| (action.name(), standing.proves(action))).to_vec(),
+            age: standing.age,
+        }
+    }
+
     /// For the operators' page
     pub fn json(&self, now: SystemTime) -> Value {
         let standing = self.standing(now);
@@ -197,11 +208,15 @@ impl StorageWatch {
 ///
 /// A report grows too old without a change of any file, and a reload changes what counts: so this looks every
 /// second at what serves.
-pub async fn tell_changes(live: Arc<Live>, mut draining: watch::Receiver<bool>) {
+pub async fn tell_changes<Gate>(
+    live: Arc<Live<Gate>>,
+    storage: fn(&Gate) -> Option<&StorageWatch>,
+    mut draining: watch::Receiver<bool>,
+) {
     let mut before = None;
     loop {
-        let gate = live.gate();
-        before = gate.storage.as_ref().map(|storage| storage.tell(before.as_ref(), SystemTime::now()));
+        let gate = live.now();
+        before = storage(&gate).map(|storage| storage.tell(before.as_ref(), SystemTime::now()));
         drop(gate);
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}

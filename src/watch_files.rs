@@ -1,12 +1,14 @@
 //! The configuration and the files it names, looked at every second
 //!
-//! Half a file is no policy: what two looks a second apart find equal, and other than what holds, is applied.
+//! Half a file is no policy: what two looks a second apart find equal, and other than what holds, is applied
+//! ([`Watcher`](crate::watcher::Watcher)).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, PasswordSource, UpstreamTls};
+use crate::config::{Config, UpstreamTls};
 use crate::faulty_files::Part;
+use crate::password::PasswordSource;
 
 /// The bytes of each file, or that it cannot be read
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,78 +58,5 @@ impl Look {
             *bytes = read.map(<[u8]>::to_vec);
         }
         look
-    }
-}
-
-/// Decides when what is seen is to be applied
-#[derive(Debug)]
-pub struct Watcher<Seen> {
-    applied: Seen,
-    previous: Seen,
-    is_asked: bool,
-}
-
-impl<Seen: Clone + PartialEq> Watcher<Seen> {
-    /// This holds
-    pub fn new(applied: Seen) -> Self {
-        Self { previous: applied.clone(), applied, is_asked: false }
-    }
-
-    /// Somebody asks for a new look (SIGHUP); a thousand of them ask for one
-    pub fn ask(&mut self) {
-        self.is_asked = true;
-    }
-
-    /// Whether what is seen now is whole, and new or asked for; then it counts as applied, whatever comes of it
-    pub fn is_due(&mut self, look: Seen) -> bool {
-        let whole = look == self.previous;
-        let due = whole && (self.is_asked || look != self.applied);
-        if due {
-            self.applied = look.clone();
-            self.is_asked = false;
-        }
-        self.previous = look;
-        due
-    }
-
-    /// The applied configuration names other files from now on
-    pub fn follow(&mut self, applied: Seen) {
-        *self = Self { is_asked: self.is_asked, ..Self::new(applied) };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn look(text: &str) -> Look {
-        Look(vec![(Part::Configuration, PathBuf::from("f"), Some(text.as_bytes().to_vec()))])
-    }
-
-    #[test]
-    fn what_two_looks_find_equal_and_new_is_applied_once() {
-        let mut watcher = Watcher::new(look("a"));
-        assert!(!watcher.is_due(look("a")));
-        assert!(!watcher.is_due(look("b")), "seen once");
-        assert!(watcher.is_due(look("b")), "seen twice");
-        assert!(!watcher.is_due(look("b")), "applied");
-    }
-
-    #[test]
-    fn half_a_file_is_never_applied() {
-        let mut watcher = Watcher::new(look("abc"));
-        for torn in ["", "d", "de", "def"] {
-            assert!(!watcher.is_due(look(torn)), "{torn}");
-        }
-        assert!(watcher.is_due(look("def")));
-    }
-
-    #[test]
-    fn what_is_asked_for_is_applied_though_it_is_not_new() {
-        let mut watcher = Watcher::new(look("a"));
-        watcher.ask();
-        watcher.ask();
-        assert!(watcher.is_due(look("a")));
-        assert!(!watcher.is_due(look("a")));
     }
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod issuer;
 pub mod jwk;
 pub mod jwks_file;
+mod jws;
 pub mod key_store;
 pub mod keys;
 pub mod roles_claim;

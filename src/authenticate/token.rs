@@ -7,14 +7,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::algorithm::{Algorithm, comma_separated};
 use super::bearer::BearerToken;
 use super::error::{AuthenticationError, KEYS_RETRY, MalformedToken, TokenPart};
 use super::issuer::Issuer;
+use super::jws::{Parts, decode, object};
 use super::key_store::KeyStore;
 use super::keys::{KeySet, MAX_TRIES};
 use super::roles_claim::ListedRoles;
@@ -23,7 +22,6 @@ use super::token_kind::OtherKind;
 use super::unverified::Unverified;
 use super::validity::Validity;
 use crate::druid::Owner;
-use crate::json;
 
 /// Who is asking, as a verified token says
 ///
@@ -208,42 +206,3 @@ fn check_signature(
         false => Err(AuthenticationError::Signature),
     }
 }
-
-/// The three parts of a JWS in compact form (RFC 7515 section 7.1)
-struct Parts<'a> {
-    /// Header and claims with the dot between them
-    signed: &'a str,
-    header: &'a str,
-    claims: &'a str,
-    signature: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    fn split(token: &'a str) -> Result<Self, MalformedToken> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(MalformedToken::Parts)?;
-        let (header, claims) = signed.split_once('.').ok_or(MalformedToken::Parts)?;
-        if claims.contains('.') {
-            return Err(MalformedToken::Parts);
-        }
-        Ok(Self { signed, header, claims, signature })
-    }
-}
-
-/// The JSON object that a part holds
-pub(super) fn object(encoded: &str, part: TokenPart) -> Result<Map<String, Value>, MalformedToken> {
-    let bytes = decode(encoded, part)?;
-    let value = json::parse(&bytes, TOKEN_DEPTH).map_err(|fault| MalformedToken::Json { part, fault })?;
-    match value {
-        Value::Object(object) => Ok(object),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(MalformedToken::NotAnObject(part))
-        }
-    }
-}
-
-/// base64url in its one spelling: no padding, no white space, no bits left over
-fn decode(encoded: &str, part: TokenPart) -> Result<Vec<u8>, MalformedToken> {
-    URL_SAFE_NO_PAD.decode(encoded).map_err(|_| MalformedToken::Encoding(part))
-}
-
-const TOKEN_DEPTH: usize = 16;

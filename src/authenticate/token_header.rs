@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::error::{MalformedToken, TokenPart};
-use super::token::object;
+use super::jws::object;
 
 /// What is used of a header
 pub(super) struct TokenHeader {

@@ -2,7 +2,7 @@
 
 use super::caller::Caller;
 use super::policy::Policy;
-use super::receipt::Receipt;
+use super::receipt::{DeniedReason, Receipt};
 use crate::authenticate::Identity;
 use crate::druid::{DruidRequest, Endpoint};
 use crate::resource_actions::{AnalyzedRequest, Needed, Storage};
@@ -64,17 +64,6 @@ pub struct Denied {
     pub why_state: Option<&'static str>,
     /// What was needed, held and missing
     pub receipt: Receipt,
-}
-
-/// The reasons of a denial
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeniedReason {
-    /// No role of his grants something that is needed
-    MissingPermission,
-    /// A role of his denies something that is needed
-    Denied,
-    /// He is not the one who submitted it, and holds nothing that stands in for that
-    NotOwner,
 }
 
 /// What the policy says of a caller and what a request needs

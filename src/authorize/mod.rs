@@ -7,6 +7,6 @@ pub mod policy;
 pub mod receipt;
 
 pub use caller::Caller;
-pub use decision::{Denied, DeniedReason, PermittedRequest, Verdict, decide, verdict};
+pub use decision::{Denied, PermittedRequest, Verdict, decide, verdict};
 pub use policy::{Policy, Standing};
-pub use receipt::Receipt;
+pub use receipt::{DeniedReason, Receipt};

@@ -1,9 +1,19 @@
 //! What a decision rested on: each needed permission, and by which role it was held
 
-use super::decision::DeniedReason;
 use super::policy::{Holder, Policy, Standing};
 use crate::druid::{Action, ResourceAction};
 use crate::resource_actions::Needed;
+
+/// The reasons of a denial
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeniedReason {
+    /// No role of his grants something that is needed
+    MissingPermission,
+    /// A role of his denies something that is needed
+    Denied,
+    /// He is not the one who submitted it, and holds nothing that stands in for that
+    NotOwner,
+}
 
 /// The needed permissions, in the order of their sentences, and how each stands with the caller
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use std::time::SystemTime;
 use super::load::{Tell, load};
 use super::{Exit, complain, say};
 use crate::certificate_advice;
-use crate::config::{Config, DurableStorage, PasswordSource, Severity, Unproven};
+use crate::config::{Config, DurableStorage, Unproven};
 use crate::key_keeper::KeyPlace;
+use crate::password::PasswordSource;
 use crate::redact::Shown;
 use crate::server::{self, StartError};
 use crate::{storage_report, tls};
@@ -54,8 +55,7 @@ pub(super) fn schema() -> Exit {
 pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
     let found =
         certificate_advice::look_at(&config.listen.certificate, &config.listen.key, SystemTime::now());
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|advice| advice.severity == Severity::Error);
+    let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|advice| advice.is_fault);
     for warning in warnings {
         complain(format_args!("{}: warning: listen: {}", file.display(), warning.text));
     }

@@ -22,6 +22,7 @@ use crate::authenticate::{AbsentRoles, BasicToken, Issuer};
 use crate::authorize::Policy;
 use crate::durable_storage::{Place, Site};
 use crate::key_keeper::KeyPlace;
+use crate::password::PasswordSource;
 use crate::resource_actions::Rules;
 
 /// A configuration without faults: what the program runs on
@@ -100,15 +101,6 @@ pub struct SignIn {
     pub username: String,
     /// Where its password is
     pub password: PasswordSource,
-}
-
-/// Where a password is
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PasswordSource {
-    /// In a file, a line's end at its end left out
-    File(PathBuf),
-    /// In an environment variable
-    Environment(String),
 }
 
 /// One of `[[issuers]]`

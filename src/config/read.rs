@@ -14,14 +14,15 @@ use super::issuers;
 use super::keys::SECTIONS;
 use super::section::{At, Findings, Section, is_misspelt_table, nearest, oddity};
 use super::{
-    Admin, Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Listen,
-    PasswordSource, Reading, RefusalDetail, SignIn, Statements, Upstream, UpstreamTls, Verify,
+    Admin, Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Listen, Reading,
+    RefusalDetail, SignIn, Statements, Upstream, UpstreamTls, Verify,
 };
 use crate::authenticate::BasicToken;
 use crate::authorize::Policy;
 use crate::authorize::permission::Permission;
 use crate::authorize::policy::{Member, Role};
 use crate::fetch::is_loopback;
+use crate::password::PasswordSource;
 use crate::resource_actions::Rules;
 use crate::resource_actions::rules::{
     Cancel, ContextKeys, InputSources, Lookups, Metadata, RawQueryController, SelectTasks, SystemTables,
