@@ -316,9 +316,8 @@ fn tell_of_action(proof: &Proof) {
 /// What was done or refused, with S3's status, code and words
 fn seen(proof: &Proof) -> String {
     let Some(answer) = &proof.answer else { return proof.note.clone() };
-    let code = answer.code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
     let words = answer.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
-    format!("{} ({}{code}{words})", proof.note, answer.status)
+    format!("{} ({answer}{words})", proof.note)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! status: a proxy's page with 403 is no denial, and one with 200 no proof.
 
 use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
 use super::report::Answered;
@@ -11,33 +12,11 @@ use super::report::Answered;
 /// An answer to a signed request
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The HTTP status
-    pub status: u16,
-    /// The error of S3's that its body is
-    pub error: Option<S3Error>,
-    /// What else its body is
-    pub rest: Rest,
-    /// The region that its head names (`x-amz-bucket-region`)
-    pub region: Option<String>,
-}
-
-/// A body that is no error of S3's
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
-    /// Nothing
-    Empty,
-    /// Something that belongs there: an object, the id of an upload
-    Wanted,
-    /// Something that does not
-    Foreign,
-}
-
-/// An error as S3 writes it
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct S3Error {
-    /// Its code
-    pub code: String,
-    message: Option<String>,
+    /// Its status, and the code and the words of the error of S3's that its body is
+    pub said: Answered,
+    /// Whether its body is no error of S3's, and nothing that belongs there
+    is_foreign: bool,
+    /// The bucket's region, by the error or else by the head (`x-amz-bucket-region`)
     region: Option<String>,
 }
 
@@ -101,21 +80,29 @@ pub enum Trouble {
 
 impl Answer {
     /// An answer with this status, body and bucket's region, to a call that wants a body or none
-    pub fn new(status: u16, body: &[u8], region: Option<String>, wants_body: bool) -> Self {
-        let error = S3Error::read(&String::from_utf8_lossy(body));
-        let rest = match (body.trim_ascii().is_empty(), wants_body) {
-            (true, _) => Rest::Empty,
-            (false, true) => Rest::Wanted,
-            (false, false) => Rest::Foreign,
-        };
-        Self { status, error, rest, region }
+    ///
+    /// A body that is not well-formed is read as far as it goes; of two codes the first counts.
+    pub fn new(status: u16, body: &[u8], mut region: Option<String>, wants_body: bool) -> Self {
+        let mut said = Answered { status, code: None, message: None };
+        let mut words = elements(&String::from_utf8_lossy(body));
+        words.retain(|(_, word)| !word.is_empty());
+        if words.iter().any(|(path, _)| path == "Error/Code") {
+            for (path, word) in words {
+                match path.as_str() {
+                    "Error/Code" => said.code = said.code.or(Some(word)),
+                    "Error/Message" => said.message = Some(word),
+                    "Error/Region" => region = Some(word),
+                    _ => {}
+                }
+            }
+        }
+        Self { said, is_foreign: !wants_body && !body.trim_ascii().is_empty(), region }
     }
 
     /// What it means as the answer to a call that needs this action
     pub fn meaning(&self, action: &str) -> Meaning {
-        let code = self.error.as_ref().map(|error| error.code.as_str());
-        match (self.status, code) {
-            (200..300, None) if self.rest != Rest::Foreign => Meaning::Done,
+        match (self.said.status, self.said.code.as_deref()) {
+            (200..300, None) if !self.is_foreign => Meaning::Done,
             (404, Some("NoSuchKey")) => Meaning::NoSuchKey,
             (404, Some("NoSuchUpload")) => Meaning::NoSuchUpload,
             (403, Some("AccessDenied" | "Forbidden")) => self.refusal(action),
@@ -126,7 +113,7 @@ impl Answer {
 
     /// Amazon's own S3 says in its message which action is refused, and which kind of policy does it
     fn refusal(&self, action: &str) -> Meaning {
-        let message = self.error.as_ref().and_then(|error| error.message.as_deref()).unwrap_or_default();
+        let message = self.said.message.as_deref().unwrap_or_default();
         match between(message, "perform: ", ' ') {
             // Who may not list is told so where there is nothing to get.
             Some("s3:ListBucket") => Meaning::NoSuchKey,
@@ -149,10 +136,10 @@ impl Answer {
             | (503, "ServiceUnavailable")
             | (429, _) => Trouble::Throttled,
             (_, "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException") => {
-                Trouble::WrongRegion { right: self.right_region() }
+                Trouble::WrongRegion { right: self.region.clone() }
             }
-            (400, "AuthorizationHeaderMalformed") if self.right_region().is_some() => {
-                Trouble::WrongRegion { right: self.right_region() }
+            (400, "AuthorizationHeaderMalformed") if self.region.is_some() => {
+                Trouble::WrongRegion { right: self.region.clone() }
             }
             (500.., _) => Trouble::ServerFault,
             _ => Trouble::Unexpected,
@@ -161,26 +148,12 @@ impl Answer {
 
     /// An answer without a code of S3's
     fn wordless(&self, status: u16) -> Trouble {
-        match (status, self.rest, &self.region) {
-            (429, ..) => Trouble::Throttled,
-            (500.., ..) => Trouble::ServerFault,
+        match (status, &self.region) {
+            (429, _) => Trouble::Throttled,
+            (500.., _) => Trouble::ServerFault,
             // A redirect of S3's may have no body, but it has the bucket's region.
-            (301 | 307 | 308, _, Some(region)) => Trouble::WrongRegion { right: Some(region.clone()) },
+            (301 | 307 | 308, Some(region)) => Trouble::WrongRegion { right: Some(region.clone()) },
             _ => Trouble::NotS3,
-        }
-    }
-
-    fn right_region(&self) -> Option<String> {
-        let told = self.error.as_ref().and_then(|error| error.region.clone());
-        told.or_else(|| self.region.clone())
-    }
-
-    /// As it stands in a report
-    pub fn told(&self) -> Answered {
-        Answered {
-            status: self.status,
-            code: self.error.as_ref().map(|error| error.code.clone()),
-            message: self.error.as_ref().and_then(|error| error.message.clone()),
         }
     }
 }
@@ -198,23 +171,6 @@ fn deny(message: &str) -> Deny {
 fn between<'a>(text: &'a str, before: &str, end: char) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     rest.split(end).next().filter(|word| !word.is_empty())
-}
-
-impl S3Error {
-    /// The error in a body; text that is not well-formed is read as far as it goes
-    fn read(text: &str) -> Option<Self> {
-        let mut error = Self::default();
-        for (path, value) in elements(text) {
-            match path.as_str() {
-                _ if value.is_empty() => {}
-                "Error/Code" if error.code.is_empty() => error.code = value,
-                "Error/Message" => error.message = Some(value),
-                "Error/Region" => error.region = Some(value),
-                _ => {}
-            }
-        }
-        (!error.code.is_empty()).then_some(error)
-    }
 }
 
 /// The id in the answer to `CreateMultipartUpload`
@@ -239,7 +195,9 @@ fn elements(text: &str) -> Vec<(String, String)> {
             }
             Ok(Event::Text(piece)) => words.push_str(&piece),
             Ok(Event::CData(piece)) => words.push_str(&piece),
-            Ok(Event::GeneralRef(entity)) => words.push_str(character(&entity)),
+            Ok(Event::GeneralRef(entity)) => {
+                words.push_str(resolve_predefined_entity(&entity).unwrap_or("?"))
+            }
             Ok(Event::End(_)) => {
                 if let [root, name] = &open[..] {
                     elements.push((format!("{root}/{name}"), words.trim().to_owned()));
@@ -250,18 +208,6 @@ fn elements(text: &str) -> Vec<(String, String)> {
             Ok(Event::Eof) | Err(_) => return elements,
             Ok(Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_)) => {}
         }
-    }
-}
-
-/// XML's own entities; S3 writes no others
-fn character(entity: &str) -> &'static str {
-    match entity {
-        "amp" => "&",
-        "lt" => "<",
-        "gt" => ">",
-        "quot" => "\"",
-        "apos" => "'",
-        _ => "?",
     }
 }
 

@@ -73,7 +73,7 @@ impl Place {
         let amazon = || format!("https://s3.{region}.{}", dns_suffix(region));
         let endpoint = self.endpoint.clone().unwrap_or_else(amazon);
         let (scheme, authority) = endpoint.split_once("://").unwrap_or(("https", &endpoint));
-        let key = encoded(&self.location.probe_key());
+        let key = percent_encoded(&self.location.probe_key(), "/");
         let url = match self.addressing {
             Addressing::VirtualHosted if fits_before_a_host(bucket, scheme, authority) => {
                 format!("{scheme}://{bucket}.{authority}/{key}")
@@ -99,17 +99,12 @@ fn fits_before_a_host(bucket: &str, scheme: &str, authority: &str) -> bool {
         && !is_address
 }
 
-/// A key as it stands in an address: all but RFC 3986's unreserved characters and slashes encoded
-fn encoded(key: &str) -> String {
-    key.bytes().fold(String::new(), |mut written, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                written.push(char::from(byte));
-            }
-            other => written.push_str(&format!("%{other:02X}")),
-        }
-        written
-    })
+/// A text as it stands in an address: all but RFC 3986's unreserved characters, and these, encoded
+pub fn percent_encoded(text: &str, kept: &str) -> String {
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.as_bytes().contains(&byte);
+    let encoded = |byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(encoded).collect()
 }
 
 /// The part of Amazon's cloud that a region is in, as it stands in names of resources

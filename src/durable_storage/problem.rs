@@ -31,34 +31,29 @@ pub enum Settings {
     Config,
 }
 
+/// What remedies name of the settings
+struct Keys {
+    endpoint: &'static str,
+    region: &'static str,
+    bucket: &'static str,
+    plain_http: &'static str,
+}
+
 impl Settings {
-    fn endpoint(self) -> &'static str {
+    fn keys(self) -> Keys {
         match self {
-            Self::Druid => "druid.s3.endpoint.url",
-            Self::Config => "durable_storage.endpoint",
-        }
-    }
-
-    fn region(self) -> &'static str {
-        match self {
-            Self::Druid => {
-                "druid.s3.endpoint.signingRegion, with the region's address in druid.s3.endpoint.url"
-            }
-            Self::Config => "durable_storage.region",
-        }
-    }
-
-    fn bucket(self) -> &'static str {
-        match self {
-            Self::Druid => "druid.msq.intermediate.storage.bucket",
-            Self::Config => "durable_storage.bucket",
-        }
-    }
-
-    fn plain(self) -> &'static str {
-        match self {
-            Self::Druid => "write druid.s3.protocol=http",
-            Self::Config => "write `http://` in durable_storage.endpoint",
+            Self::Druid => Keys {
+                endpoint: "druid.s3.endpoint.url",
+                region: "druid.s3.endpoint.signingRegion, with the region's address in druid.s3.endpoint.url",
+                bucket: "druid.msq.intermediate.storage.bucket",
+                plain_http: "write druid.s3.protocol=http",
+            },
+            Self::Config => Keys {
+                endpoint: "durable_storage.endpoint",
+                region: "durable_storage.region",
+                bucket: "durable_storage.bucket",
+                plain_http: "write `http://` in durable_storage.endpoint",
+            },
         }
     }
 }
@@ -110,42 +105,69 @@ pub enum Problem {
 
 const NO_WORD: &str = "nothing is said of permissions";
 
-/// A code, a sentence and a remedy
-type Words = (&'static str, String, String);
-
 impl Problem {
     /// Its code, its sentence, and its remedy
     pub fn told(&self, scene: &Scene<'_>) -> Told {
-        let (kind, message, remedy) = match self {
-            Self::Denied(actions, policy) => of_denied(actions, policy.as_deref(), scene),
-            Self::NothingAllowed(actions) => of_nothing_allowed(actions, scene),
-            Self::ExplicitDeny(actions, policy) => of_explicit_deny(actions, policy, scene),
+        let Scene { location, key, source, .. } = scene;
+        match self {
+            Self::Denied(actions, policy) => told(
+                "denied",
+                format!("{} on {location}: Druid cannot {}", denied(actions), purposes(actions)),
+                remedy_of_denied(policy.as_deref(), key),
+            ),
+            Self::NothingAllowed(actions) => told(
+                "nothing_allowed",
+                format!(
+                    "access key {key} may do nothing of what was tried on {location}: {}",
+                    denied(actions)
+                ),
+                format!(
+                    "check that {location} is the bucket and the prefix that the policy of access key {key} names, \
+                     and that it allows all four actions; the least policy says how"
+                ),
+            ),
+            Self::ExplicitDeny(actions, policy) => told(
+                "explicit_deny",
+                format!("{} on {location} by an explicit Deny in a policy ({policy})", denied(actions)),
+                "take that Deny out, or make an exception in it for Druid: no grant overrules it",
+            ),
             Self::Trouble(trouble, said) => of_trouble(trouble, said, scene),
             Self::NoAnswer(why) => of_no_answer(why, scene),
-            Self::Disturbed => of_disturbed(scene),
-            Self::NoCredentials(looked) => of_no_credentials(looked),
-            Self::Unsigned(why) => (
+            Self::Disturbed => told(
+                "disturbed",
+                format!("what was made on {location} a moment ago is not there, or is something else"),
+                "run it again; if it stays, other preflights of the same storage run all the time, or something \
+                 removes new objects",
+            ),
+            Self::NoCredentials(looked) => told(
+                "no_credentials",
+                format!("there are no credentials: {}", looked.join("; ")),
+                "run it as the user that Druid runs as, with its environment, or name its properties in \
+                 --druid-properties",
+            ),
+            Self::Unsigned(why) => told(
                 "unsigned",
                 format!("no request can be signed: {why}"),
-                format!("check the credentials ({}) and the region", scene.source),
+                format!("check the credentials ({source}) and the region"),
             ),
-            Self::Unremembered(why) => (
+            Self::Unremembered(why) => told(
                 "unremembered",
                 format!("the id of an open upload could not be kept: {why}"),
-                "name a file that can be written in --state".to_owned(),
+                "name a file that can be written in --state",
             ),
             Self::Interrupted => {
-                ("interrupted", format!("the run was interrupted; {NO_WORD}"), "run it again".to_owned())
+                told("interrupted", format!("the run was interrupted; {NO_WORD}"), "run it again")
             }
-        };
-        Told { kind: kind.to_owned(), message, remedy }
+        }
     }
 }
 
-fn of_denied(actions: &[Action], policy: Option<&str>, scene: &Scene<'_>) -> Words {
-    let Scene { location, key, .. } = scene;
-    let message = format!("{} on {location}: Druid cannot {}", denied(actions), purposes(actions));
-    let remedy = match policy {
+fn told(kind: &str, message: String, remedy: impl Into<String>) -> Told {
+    Told { kind: kind.to_owned(), message, remedy: remedy.into() }
+}
+
+fn remedy_of_denied(policy: Option<&str>, key: &str) -> String {
+    match policy {
         // What the policy that is printed cannot mend.
         Some(policy) if !matches!(policy, "identity-based policy" | "resource-based policy") => {
             format!("let the {policy} allow what the policy of access key {key} has to allow too")
@@ -155,162 +177,102 @@ fn of_denied(actions: &[Action], policy: Option<&str>, scene: &Scene<'_>) -> Wor
              what stands against it: a Deny in the bucket's policy, a permissions boundary, a session policy, the \
              policy of a VPC endpoint, those of the organisation"
         ),
-    };
-    ("denied", message, remedy)
+    }
 }
 
-fn of_nothing_allowed(actions: &[Action], scene: &Scene<'_>) -> Words {
-    let Scene { location, key, .. } = scene;
-    (
-        "nothing_allowed",
-        format!("access key {key} may do nothing of what was tried on {location}: {}", denied(actions)),
-        format!(
-            "check that {location} is the bucket and the prefix that the policy of access key {key} names, and that \
-             it allows all four actions; the least policy says how"
-        ),
-    )
-}
-
-fn of_explicit_deny(actions: &[Action], policy: &str, scene: &Scene<'_>) -> Words {
-    (
-        "explicit_deny",
-        format!("{} on {} by an explicit Deny in a policy ({policy})", denied(actions), scene.location),
-        "take that Deny out, or make an exception in it for Druid: no grant overrules it".to_owned(),
-    )
-}
-
-fn of_no_answer(why: &NoAnswer, scene: &Scene<'_>) -> Words {
-    let Scene { endpoint, settings, .. } = scene;
-    let way = "what stands between this machine and S3: firewall, proxy, VPC endpoint";
+fn of_no_answer(why: &NoAnswer, Scene { endpoint, settings, .. }: &Scene<'_>) -> Told {
+    const WAY: &str = "what stands between this machine and S3: firewall, proxy, VPC endpoint";
+    let Keys { endpoint: address, plain_http, .. } = settings.keys();
     match why {
-        NoAnswer::Unreachable(why) => (
+        NoAnswer::Unreachable(_) => told(
             "unreachable",
             format!("{endpoint} cannot be reached ({why}); {NO_WORD}"),
-            format!("check {}, the resolution of that name here, and {way}", settings.endpoint()),
+            format!("check {address}, the resolution of that name here, and {WAY}"),
         ),
-        NoAnswer::Untrusted(why) => (
+        NoAnswer::Untrusted(_) => told(
             "untrusted",
             format!("the certificate of {endpoint} is not trusted ({why})"),
-            "name the CA in `ca_file` of [durable_storage], or in SSL_CERT_FILE; Druid needs it in Java's trust store"
-                .to_owned(),
+            "name the CA in `ca_file` of [durable_storage], or in SSL_CERT_FILE; Druid needs it in Java's trust store",
         ),
-        NoAnswer::NoTls(why) => (
+        NoAnswer::NoTls(_) => told(
             "no_tls",
             format!("{endpoint} does not speak TLS ({why})"),
-            format!("where it is meant to speak plain HTTP, {}; else check its port", settings.plain()),
+            format!("where it is meant to speak plain HTTP, {plain_http}; else check its port"),
         ),
-        NoAnswer::Timeout(_) => (
+        NoAnswer::Timeout(_) => told(
             "timeout",
             format!("{endpoint} gives {why}; {NO_WORD}"),
-            format!("run it again; if it stays, check the server and {way}"),
+            format!("run it again; if it stays, check the server and {WAY}"),
         ),
-        NoAnswer::Broken(why) => (
+        NoAnswer::Broken(_) => told(
             "no_answer",
             format!("what {endpoint} sends is no answer ({why}); {NO_WORD}"),
-            format!("run it again; if it stays, check {} and {way}", settings.endpoint()),
+            format!("run it again; if it stays, check {address} and {WAY}"),
         ),
     }
 }
 
-fn of_disturbed(scene: &Scene<'_>) -> Words {
-    (
-        "disturbed",
-        format!("what was made on {} a moment ago is not there, or is something else", scene.location),
-        "run it again; if it stays, other preflights of the same storage run all the time, or something removes new \
-         objects"
-            .to_owned(),
-    )
-}
-
-fn of_no_credentials(looked: &[String]) -> Words {
-    (
-        "no_credentials",
-        format!("there are no credentials: {}", looked.join("; ")),
-        "run it as the user that Druid runs as, with its environment, or name its properties in --druid-properties"
-            .to_owned(),
-    )
-}
-
-fn of_trouble(trouble: &Trouble, said: &str, scene: &Scene<'_>) -> Words {
-    match trouble {
-        Trouble::WrongSecret => of_wrong_secret(said, scene),
-        Trouble::UnknownKey => of_unknown_key(said, scene),
-        Trouble::ExpiredToken => of_expired_token(said, scene),
-        Trouble::InvalidToken => of_invalid_token(said, scene),
-        Trouble::ClockSkew => of_clock_skew(said),
-        Trouble::WrongRegion { right } => of_region(right.as_deref(), said, scene),
-        Trouble::NoSuchBucket => of_no_such_bucket(scene),
-        Trouble::RefusedBehind(action) => of_refused_behind(action, said, scene),
-        Trouble::Throttled => of_throttled(said),
-        Trouble::ServerFault => of_server_fault(said, scene),
-        Trouble::NotS3 => of_not_s3(said, scene),
-        Trouble::Unexpected => of_unexpected(said, scene),
-    }
-}
-
-fn of_wrong_secret(said: &str, Scene { key, source, .. }: &Scene<'_>) -> Words {
-    (
-        "wrong_secret",
-        format!("the secret does not belong to access key {key} ({said})"),
-        format!("write the secret that was issued with this key ({source})"),
-    )
-}
-
-fn of_unknown_key(said: &str, Scene { endpoint, key, source, settings, .. }: &Scene<'_>) -> Words {
-    let address = settings.endpoint();
-    (
-        "unknown_key",
-        format!("{endpoint} does not know access key {key} ({said})"),
-        format!(
-            "write a key that is alive ({source}), or in {address} the address of the server that issued this one"
+fn of_trouble(trouble: &Trouble, said: &str, scene: &Scene<'_>) -> Told {
+    let Scene { location: Location { bucket, .. }, endpoint, region, key, source, settings } = scene;
+    let Keys { endpoint: address, bucket: bucket_key, .. } = settings.keys();
+    let (message, remedy) = match trouble {
+        Trouble::WrongSecret => (
+            format!("the secret does not belong to access key {key} ({said})"),
+            format!("write the secret that was issued with this key ({source})"),
         ),
-    )
-}
-
-fn of_expired_token(said: &str, Scene { key, source, .. }: &Scene<'_>) -> Words {
-    (
-        "expired_token",
-        format!("the session of access key {key} is over ({said})"),
-        format!("renew it ({source})"),
-    )
-}
-
-fn of_invalid_token(said: &str, Scene { key, source, .. }: &Scene<'_>) -> Words {
-    (
-        "invalid_token",
-        format!("the session token does not belong to access key {key} ({said})"),
-        format!("write key, secret and token that were issued together ({source})"),
-    )
-}
-
-fn of_clock_skew(said: &str) -> Words {
-    (
-        "clock_skew",
-        format!("the clock here differs too much from S3's ({said}); {NO_WORD}"),
-        "set this machine's clock, and keep it set (NTP)".to_owned(),
-    )
-}
-
-fn of_no_such_bucket(Scene { location, endpoint, region, settings, .. }: &Scene<'_>) -> Words {
-    (
-        "no_such_bucket",
-        format!("there is no bucket {} at {endpoint}", location.bucket),
-        format!("make the bucket in {region}, or write another in {}", settings.bucket()),
-    )
-}
-
-fn of_refused_behind(action: &str, said: &str, Scene { key, .. }: &Scene<'_>) -> Words {
-    (
-        "refused_behind",
-        format!("S3 lets access key {key} pass, and {action} is refused behind it ({said})"),
-        format!(
-            "allow {action} as well; for kms: on the key that the bucket encrypts with, in the key's policy or in \
-             that of access key {key}"
+        Trouble::UnknownKey => (
+            format!("{endpoint} does not know access key {key} ({said})"),
+            format!(
+                "write a key that is alive ({source}), or in {address} the address of the server that issued this one"
+            ),
         ),
-    )
+        Trouble::ExpiredToken => {
+            (format!("the session of access key {key} is over ({said})"), format!("renew it ({source})"))
+        }
+        Trouble::InvalidToken => (
+            format!("the session token does not belong to access key {key} ({said})"),
+            format!("write key, secret and token that were issued together ({source})"),
+        ),
+        Trouble::ClockSkew => (
+            format!("the clock here differs too much from S3's ({said}); {NO_WORD}"),
+            "set this machine's clock, and keep it set (NTP)".to_owned(),
+        ),
+        Trouble::WrongRegion { right } => wrong_region(right.as_deref(), said, scene),
+        Trouble::NoSuchBucket => (
+            format!("there is no bucket {bucket} at {endpoint}"),
+            format!("make the bucket in {region}, or write another in {bucket_key}"),
+        ),
+        Trouble::RefusedBehind(action) => (
+            format!("S3 lets access key {key} pass, and {action} is refused behind it ({said})"),
+            format!(
+                "allow {action} as well; for kms: on the key that the bucket encrypts with, in the key's policy or in \
+                 that of access key {key}"
+            ),
+        ),
+        Trouble::Throttled => (
+            format!("S3 asks to slow down, again and again ({said}); {NO_WORD}"),
+            "run it again later".to_owned(),
+        ),
+        Trouble::ServerFault => (
+            format!("{endpoint} fails ({said}); {NO_WORD}"),
+            "run it again later; if it stays, look at the server's log".to_owned(),
+        ),
+        Trouble::NotS3 => (
+            format!("{endpoint} gives an answer that is not S3's ({said}); {NO_WORD}"),
+            format!(
+                "check that {address} is an S3 server's address, and what stands before it: a proxy, a firewall for \
+                 web applications"
+            ),
+        ),
+        Trouble::Unexpected => (
+            format!("{endpoint} gives an answer that says nothing of permissions: {said}"),
+            "look that code up in the S3 server's manual, and at its log".to_owned(),
+        ),
+    };
+    told(kind(trouble), message, remedy)
 }
 
-fn of_region(right: Option<&str>, said: &str, scene: &Scene<'_>) -> Words {
+fn wrong_region(right: Option<&str>, said: &str, scene: &Scene<'_>) -> (String, String) {
     let Scene { location: Location { bucket, .. }, region, settings, .. } = scene;
     let message = match right {
         Some(right) if right != *region => {
@@ -318,44 +280,24 @@ fn of_region(right: Option<&str>, said: &str, scene: &Scene<'_>) -> Words {
         }
         Some(_) | None => format!("bucket {bucket} is to be asked elsewhere than in {region} ({said})"),
     };
-    let remedy = format!("write {} in {}", right.unwrap_or("its region"), settings.region());
-    ("wrong_region", message, remedy)
+    (message, format!("write {} in {}", right.unwrap_or("its region"), settings.keys().region))
 }
 
-fn of_throttled(said: &str) -> Words {
-    (
-        "throttled",
-        format!("S3 asks to slow down, again and again ({said}); {NO_WORD}"),
-        "run it again later".to_owned(),
-    )
-}
-
-fn of_server_fault(said: &str, Scene { endpoint, .. }: &Scene<'_>) -> Words {
-    (
-        "server_fault",
-        format!("{endpoint} fails ({said}); {NO_WORD}"),
-        "run it again later; if it stays, look at the server's log".to_owned(),
-    )
-}
-
-fn of_not_s3(said: &str, Scene { endpoint, settings, .. }: &Scene<'_>) -> Words {
-    let address = settings.endpoint();
-    (
-        "not_s3",
-        format!("{endpoint} gives an answer that is not S3's ({said}); {NO_WORD}"),
-        format!(
-            "check that {address} is an S3 server's address, and what stands before it: a proxy, a firewall for web \
-             applications"
-        ),
-    )
-}
-
-fn of_unexpected(said: &str, Scene { endpoint, .. }: &Scene<'_>) -> Words {
-    (
-        "unexpected",
-        format!("{endpoint} gives an answer that says nothing of permissions: {said}"),
-        "look that code up in the S3 server's manual, and at its log".to_owned(),
-    )
+fn kind(trouble: &Trouble) -> &'static str {
+    match trouble {
+        Trouble::WrongSecret => "wrong_secret",
+        Trouble::UnknownKey => "unknown_key",
+        Trouble::ExpiredToken => "expired_token",
+        Trouble::InvalidToken => "invalid_token",
+        Trouble::ClockSkew => "clock_skew",
+        Trouble::WrongRegion { .. } => "wrong_region",
+        Trouble::NoSuchBucket => "no_such_bucket",
+        Trouble::RefusedBehind(_) => "refused_behind",
+        Trouble::Throttled => "throttled",
+        Trouble::ServerFault => "server_fault",
+        Trouble::NotS3 => "not_s3",
+        Trouble::Unexpected => "unexpected",
+    }
 }
 
 fn denied(actions: &[Action]) -> String {

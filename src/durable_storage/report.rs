@@ -1,5 +1,6 @@
 //! What a preflight found out, as it is written for programs; the gate reads its [gist](super::gist)
 
+use std::fmt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,14 @@ pub struct Answered {
     /// S3's own words
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub message: Option<String>,
+}
+
+/// In short: `403 AccessDenied`
+impl fmt::Display for Answered {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.status)?;
+        self.code.as_ref().map_or(Ok(()), |code| write!(formatter, " {code}"))
+    }
 }
 
 /// A problem as it is told

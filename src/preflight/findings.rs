@@ -8,22 +8,13 @@ use crate::durable_storage::report::{Answered, Outcome, Proof};
 /// What was found out so far
 #[derive(Debug, Default)]
 pub struct Findings {
-    known: Vec<Known>,
+    /// An action at most once: what is noted later counts
+    known: Vec<(Proof, Option<Deny>)>,
     trouble: Option<Problem>,
     /// What could not be removed
     pub left_behind: Vec<String>,
     /// What an operator should know besides
     pub warnings: Vec<String>,
-}
-
-/// What is known of an action; what is noted later counts
-#[derive(Debug)]
-struct Known {
-    action: Action,
-    outcome: Outcome,
-    answer: Option<Answered>,
-    deny: Option<Deny>,
-    note: String,
 }
 
 impl Findings {
@@ -34,17 +25,17 @@ impl Findings {
 
     /// That S3 did what needs this action
     pub(super) fn proven(&mut self, action: Action, answer: Answered, note: &str) {
-        self.note(action, Outcome::Proven, Some(answer), None, note);
+        self.note(action, Outcome::Proven, Some(answer), note, None);
     }
 
     /// That S3 refused this action
     pub(super) fn denied(&mut self, action: Action, answer: Answered, deny: Deny, note: &str) {
-        self.note(action, Outcome::Denied, Some(answer), Some(deny), note);
+        self.note(action, Outcome::Denied, Some(answer), note, Some(deny));
     }
 
     /// That nothing is known of this action
     pub(super) fn not_reached(&mut self, action: Action, answer: Option<Answered>, note: &str) {
-        self.note(action, Outcome::NotReached, answer, None, note);
+        self.note(action, Outcome::NotReached, answer, note, None);
     }
 
     fn note(
@@ -52,11 +43,11 @@ impl Findings {
         action: Action,
         outcome: Outcome,
         answer: Option<Answered>,
-        deny: Option<Deny>,
         note: &str,
+        deny: Option<Deny>,
     ) {
-        self.known.retain(|earlier| earlier.action != action);
-        self.known.push(Known { action, outcome, answer, deny, note: note.to_owned() });
+        self.known.retain(|(earlier, _)| earlier.action != action);
+        self.known.push((Proof { action, outcome, answer, note: note.to_owned() }, deny));
     }
 
     /// Something else than a denial is wrong; the first problem is the one to solve, what follows may come of it
@@ -71,11 +62,11 @@ impl Findings {
 
     /// What is known of an action so far
     pub(super) fn outcome(&self, action: Action) -> Option<Outcome> {
-        self.known(action).map(|known| known.outcome)
+        self.known(action).map(|(proof, _)| proof.outcome)
     }
 
-    fn known(&self, action: Action) -> Option<&Known> {
-        self.known.iter().find(|known| known.action == action)
+    fn known(&self, action: Action) -> Option<&(Proof, Option<Deny>)> {
+        self.known.iter().find(|(proof, _)| proof.action == action)
     }
 
     /// What is wrong, where something is
@@ -84,44 +75,28 @@ impl Findings {
     }
 
     fn denial(&self) -> Option<Problem> {
-        let known = Action::ALL.into_iter().filter_map(|action| self.known(action));
-        let denied: Vec<_> = known.filter(|known| known.outcome == Outcome::Denied).collect();
-        let actions: Vec<_> = denied.iter().map(|known| known.action).collect();
-        let policy = |of: fn(&Deny) -> Option<&String>| {
-            denied.iter().filter_map(|known| known.deny.as_ref()).find_map(of).cloned()
-        };
-        let is_any_proven = self.known.iter().any(|known| known.outcome == Outcome::Proven);
-        match (policy(Deny::explicit), actions.is_empty(), is_any_proven) {
-            (_, true, _) => None,
-            (Some(policy), false, _) => Some(Problem::ExplicitDeny(actions, policy)),
-            (None, false, true) => Some(Problem::Denied(actions, policy(Deny::not_allowed))),
-            (None, false, false) => Some(Problem::NothingAllowed(actions)),
+        let denies =
+            Action::ALL.into_iter().filter_map(|action| Some((action, self.known(action)?.1.as_ref()?)));
+        let (actions, denies): (Vec<_>, Vec<_>) = denies.unzip();
+        let policy = |of: fn(&Deny) -> Option<&String>| denies.iter().copied().find_map(of).cloned();
+        let explicit = policy(|deny| if let Deny::Explicit(policy) = deny { Some(policy) } else { None });
+        let missing = policy(|deny| if let Deny::NotAllowed(policy) = deny { Some(policy) } else { None });
+        let is_any_proven = self.known.iter().any(|(proof, _)| proof.outcome == Outcome::Proven);
+        match explicit {
+            _ if actions.is_empty() => None,
+            Some(policy) => Some(Problem::ExplicitDeny(actions, policy)),
+            None if is_any_proven => Some(Problem::Denied(actions, missing)),
+            None => Some(Problem::NothingAllowed(actions)),
         }
     }
 
     /// What became of each action, in the manual's order
     pub fn proofs(&self) -> Vec<Proof> {
-        Action::ALL.into_iter().map(|action| self.proof(action)).collect()
-    }
-
-    fn proof(&self, action: Action) -> Proof {
-        let untried = || "not tried, since an earlier step failed".to_owned();
-        let known = self.known(action);
-        Proof {
-            action,
-            outcome: known.map_or(Outcome::NotReached, |known| known.outcome),
-            answer: known.and_then(|known| known.answer.clone()),
-            note: known.map_or_else(untried, |known| known.note.clone()),
-        }
-    }
-}
-
-impl Deny {
-    fn explicit(&self) -> Option<&String> {
-        if let Self::Explicit(policy) = self { Some(policy) } else { None }
-    }
-
-    fn not_allowed(&self) -> Option<&String> {
-        if let Self::NotAllowed(policy) = self { Some(policy) } else { None }
+        let untried = |action| {
+            let note = "not tried, since an earlier step failed".to_owned();
+            Proof { action, outcome: Outcome::NotReached, answer: None, note }
+        };
+        let proof = |action| self.known(action).map_or_else(|| untried(action), |(proof, _)| proof.clone());
+        Action::ALL.map(proof).into()
     }
 }

@@ -21,7 +21,7 @@ use rustls::ClientConfig;
 use crate::durable_storage::druid_properties::Encryption;
 use crate::durable_storage::place::Target;
 use crate::durable_storage::problem::{Problem, Scene, Settings};
-use crate::durable_storage::report::{CredentialsUsed, Report, Told};
+use crate::durable_storage::report::{CredentialsUsed, Report};
 use crate::durable_storage::{Place, policy};
 use credentials::{Chain, Found, Source};
 use findings::Findings;
@@ -58,42 +58,48 @@ pub struct Means<'a> {
 /// `now` is asked once, when all is over.
 pub async fn run(
     place: &Place,
-    mut means: Means<'_>,
+    means: Means<'_>,
     uploads: &mut OpenUploads,
     now: impl FnOnce() -> SystemTime,
 ) -> Report {
-    let region = region(place, &mut means);
-    let target = place.target(&region);
-    let Found { first, faults } = means.chain.find().await;
-    means.warnings.extend(faults.iter().map(|fault| format!("no credentials from {fault}")));
-    let (tls, encryption) = (means.tls, means.encryption);
-    let (findings, used, secrets) = match first {
-        Some((source, credential)) => {
-            let secrets = Secrets::of(&credential);
-            let used = (source, shown(&credential.access_key_id));
-            let s3 = S3::new(&target.url, &region, credential, encryption, tls);
-            let probe = Probe::new(&s3, &place.location, uploads, means.interrupted, means.pauses);
-            (probe.run().await, Some(used), secrets)
-        }
-        None => {
-            let problem = Problem::NoCredentials(looked(&faults));
-            (Findings::without_credentials(problem), None, Secrets::default())
-        }
-    };
-    means.warnings.extend_from_slice(&findings.warnings);
-    let said =
-        Said { place, region: &region, target: &target, settings: means.settings, used: used.as_ref() };
-    let report = said.report(&findings, means.principal, means.warnings, now());
-    secrets.kept_from(report)
-}
-
-fn region(place: &Place, means: &mut Means<'_>) -> String {
-    let environment = means.chain.environment.variable("AWS_REGION");
-    let region = place.region_or(environment).map(str::to_owned);
-    region.unwrap_or_else(|| {
-        means.warnings.push(format!("nobody names a region; requests are signed for {DEFAULT_REGION}"));
+    let Means { chain, encryption, tls, principal, settings, mut warnings, interrupted, pauses } = means;
+    let location = &place.location;
+    let of_environment = chain.environment.variable("AWS_REGION");
+    let region = place.region_or(of_environment).map(str::to_owned).unwrap_or_else(|| {
+        warnings.push(format!("nobody names a region; requests are signed for {DEFAULT_REGION}"));
         DEFAULT_REGION.to_owned()
-    })
+    });
+    let Target { endpoint, url } = place.target(&region);
+    let Found { first, faults } = chain.find().await;
+    warnings.extend(faults.iter().map(|fault| format!("no credentials from {fault}")));
+    let secrets = first.as_ref().map(|(_, credential)| secrets(credential)).unwrap_or_default();
+    let used = first.as_ref().map(|(source, credential)| (*source, shown(&credential.access_key_id)));
+    let findings = match first {
+        Some((_, credential)) => {
+            let s3 = S3::new(&url, &region, credential, encryption, tls);
+            Probe::new(&s3, location, uploads, interrupted, pauses).run().await
+        }
+        None => Findings::without_credentials(Problem::NoCredentials(looked(&faults))),
+    };
+    let (source, key) = used.as_ref().map_or(("", ""), |(source, key)| (source.words(), key));
+    let scene = Scene { location, endpoint: &endpoint, region: &region, key, source, settings };
+    let report = Report {
+        time: now(),
+        location: location.clone(),
+        actions: findings.proofs(),
+        problem: findings.problem().map(|problem| problem.told(&scene)),
+        left_behind: findings.left_behind,
+        warnings: [warnings, findings.warnings].concat(),
+        policy: policy::of_identity(location, &region),
+        bucket_policy: policy::of_bucket(location, &region, principal),
+        credentials: used.map(|(source, access_key_id)| CredentialsUsed {
+            source: source.code().to_owned(),
+            access_key_id,
+        }),
+        endpoint,
+        region,
+    };
+    without(&secrets, report)
 }
 
 /// Where credentials were looked for, and why they were not found
@@ -110,81 +116,26 @@ fn shown(id: &str) -> String {
     if is_id { id.to_owned() } else { format!("{}…", id.chars().take(4).collect::<String>()) }
 }
 
-/// What a report speaks of
-struct Said<'a> {
-    place: &'a Place,
-    region: &'a str,
-    target: &'a Target,
-    settings: Settings,
-    used: Option<&'a (Source, String)>,
-}
-
-impl Said<'_> {
-    fn report(
-        &self,
-        findings: &Findings,
-        principal: &str,
-        warnings: Vec<String>,
-        time: SystemTime,
-    ) -> Report {
-        let location = &self.place.location;
-        Report {
-            time,
-            location: location.clone(),
-            endpoint: self.target.endpoint.clone(),
-            region: self.region.to_owned(),
-            credentials: self.used.map(|(source, access_key_id)| CredentialsUsed {
-                source: source.code().to_owned(),
-                access_key_id: access_key_id.clone(),
-            }),
-            actions: findings.proofs(),
-            problem: findings.problem().map(|problem| self.told(&problem)),
-            left_behind: findings.left_behind.clone(),
-            warnings,
-            policy: policy::of_identity(location, self.region),
-            bucket_policy: policy::of_bucket(location, self.region, principal),
-        }
-    }
-
-    fn told(&self, problem: &Problem) -> Told {
-        problem.told(&Scene {
-            location: &self.place.location,
-            endpoint: &self.target.endpoint,
-            region: self.region,
-            key: self.used.map_or("", |(_, id)| id),
-            source: self.used.map_or("", |(source, _)| source.words()),
-            settings: self.settings,
-        })
-    }
-}
-
 /// What may not stand in a report, though a server says it back
-#[derive(Default)]
-struct Secrets(Vec<String>);
+fn secrets(credential: &Credential) -> Vec<String> {
+    let Credential { access_key_id, secret_access_key, session_token, .. } = credential;
+    let id = Some(access_key_id).filter(|id| shown(id) != **id);
+    let all = [Some(secret_access_key), session_token.as_ref(), id];
+    // A short one would take words apart that say something.
+    all.into_iter().flatten().filter(|secret| secret.len() >= 8).cloned().collect()
+}
 
-impl Secrets {
-    fn of(credential: &Credential) -> Self {
-        let Credential { access_key_id, secret_access_key, session_token, .. } = credential;
-        let id = Some(access_key_id.clone()).filter(|id| shown(id) != *id);
-        let all = [Some(secret_access_key.clone()), session_token.clone(), id];
-        // A short one would take words apart that say something.
-        Self(all.into_iter().flatten().filter(|secret| secret.len() >= 8).collect())
-    }
-
-    fn kept_from(&self, mut report: Report) -> Report {
-        let messages = report.actions.iter_mut().filter_map(|proof| proof.answer.as_mut());
-        let codes_and_messages =
-            messages.flat_map(|answer| [&mut answer.code, &mut answer.message]).flatten();
-        let problem =
-            report.problem.iter_mut().flat_map(|problem| [&mut problem.message, &mut problem.remedy]);
-        let rest = report.warnings.iter_mut().chain(&mut report.left_behind);
-        for text in codes_and_messages.chain(problem).chain(rest) {
-            for secret in &self.0 {
-                *text = text.replace(secret.as_str(), "…");
-            }
+fn without(secrets: &[String], mut report: Report) -> Report {
+    let answers = report.actions.iter_mut().filter_map(|proof| proof.answer.as_mut());
+    let answers = answers.flat_map(|answer| [&mut answer.code, &mut answer.message]).flatten();
+    let problem = report.problem.iter_mut().flat_map(|problem| [&mut problem.message, &mut problem.remedy]);
+    let rest = report.warnings.iter_mut().chain(&mut report.left_behind);
+    for text in answers.chain(problem).chain(rest) {
+        for secret in secrets {
+            *text = text.replace(secret.as_str(), "…");
         }
-        report
     }
+    report
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::findings::Findings;
 use super::open_uploads::{OpenUpload, OpenUploads};
-use super::s3::{Back, CONTENT, Call, CallError, S3};
+use super::s3::{CONTENT, Call, Reply, S3};
 use crate::decision_id::random;
 use crate::durable_storage::Action;
-use crate::durable_storage::answer::{Deny, Meaning, Trouble};
+use crate::durable_storage::answer::{Deny, Meaning, Trouble, upload_id};
 use crate::durable_storage::place::Location;
 use crate::durable_storage::problem::{NoAnswer, Problem};
 use crate::durable_storage::report::{Answered, Outcome};
@@ -36,6 +36,9 @@ impl Default for Pauses {
 /// An id that S3 never gave
 const NOBODYS_UPLOAD: &str = "msq-gate-preflight-no-such-upload";
 
+const VERSIONED: &str = "the bucket keeps versions: each run leaves an old one and two delete markers, and Druid's \
+    durable storage never shrinks there; a lifecycle rule for old versions mends both";
+
 /// A probe on its way
 #[derive(Debug)]
 pub struct Probe<'a> {
@@ -50,31 +53,31 @@ pub struct Probe<'a> {
 /// How a call ended
 #[derive(Debug)]
 enum Ended {
-    Done(Back),
+    Done(Reply),
     Denied(Answered, Deny),
-    NoSuchKey(Answered),
-    NoSuchUpload(Answered),
-    /// Noted already
-    Trouble(Deed),
+    /// What it is about is not there, which an earlier or another run may have done
+    Missing(Answered),
+    /// There is no answer, or it says nothing of permission: noted already
+    Unclear(Effect),
 }
 
 impl Ended {
     /// Whether a fetch may have ended so because another run was there in between
     fn may_be_of_others(&self) -> bool {
         match self {
-            Self::Done(back) => back.body != CONTENT,
+            Self::Done(reply) => reply.body != CONTENT,
             Self::Denied(_, deny) => *deny == Deny::Unexplained,
-            Self::NoSuchKey(_) => true,
-            Self::NoSuchUpload(_) | Self::Trouble(_) => false,
+            Self::Missing(answer) => answer.code.as_deref() != Some("NoSuchUpload"),
+            Self::Unclear(_) => false,
         }
     }
 }
 
-/// What may have become of a call that says nothing
+/// What has become of what a call should do
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
+enum Effect {
     Done,
-    Undone,
+    None,
     Unknown,
 }
 
@@ -119,73 +122,51 @@ impl<'a> Probe<'a> {
         }));
     }
 
-    /// Deletes the key, whatever is there; whether that may be done
+    /// Deletes the key, whatever is there; whether to go on and put an object
     async fn clear(&mut self) -> bool {
         if self.is_stopped() {
             return false;
         }
-        match self.ask(Call::Delete).await {
-            Ended::Done(back) => {
-                self.found.proven(Action::DeleteObject, back.answer.told(), "deleted the probe's key");
+        match self.ask(Call::Delete, "refused before anything was written").await {
+            Ended::Done(reply) => {
+                self.found.proven(Action::DeleteObject, reply.said, "deleted the probe's key");
                 !self.is_stopped()
             }
-            Ended::Denied(answer, deny) => {
-                self.found.denied(Action::DeleteObject, answer, deny, "refused before anything was written");
-                self.found.not_reached(
-                    Action::GetObject,
-                    None,
-                    "nothing was written, since it could not be removed again",
-                );
+            Ended::Denied(..) => {
+                let note = "nothing was written, since it could not be removed again";
+                self.found.not_reached(Action::GetObject, None, note);
                 false
             }
-            vain @ (Ended::NoSuchKey(_) | Ended::NoSuchUpload(_) | Ended::Trouble(_)) => {
-                self.in_vain(Call::Delete, &vain);
-                false
-            }
+            Ended::Missing(_) | Ended::Unclear(_) => false,
         }
     }
 
     async fn put_and_get(&mut self) {
         let written = self.put().await;
-        if written == Deed::Done {
+        if written == Effect::Done {
             self.get().await;
         }
-        if written != Deed::Undone {
+        if written != Effect::None {
             self.delete(written).await;
         }
     }
 
-    async fn put(&mut self) -> Deed {
-        match self.ask(Call::Put).await {
-            Ended::Done(back) => {
-                self.found.proven(Action::PutObject, back.answer.told(), "wrote an object");
-                self.warn_of_versions(&back);
-                Deed::Done
+    async fn put(&mut self) -> Effect {
+        match self.ask(Call::Put, "refused to write an object").await {
+            Ended::Done(reply) => {
+                self.found.proven(Action::PutObject, reply.said, "wrote an object");
+                if reply.is_versioned {
+                    self.found.warnings.push(VERSIONED.to_owned());
+                }
+                Effect::Done
             }
-            Ended::Denied(answer, deny) => {
-                self.found.denied(Action::PutObject, answer, deny, "refused to write an object");
-                self.found.not_reached(
-                    Action::GetObject,
-                    None,
-                    "there is no object to fetch, since none could be written",
-                );
-                Deed::Undone
+            Ended::Denied(..) => {
+                let note = "there is no object to fetch, since none could be written";
+                self.found.not_reached(Action::GetObject, None, note);
+                Effect::None
             }
-            Ended::Trouble(deed) => deed,
-            vain @ (Ended::NoSuchKey(_) | Ended::NoSuchUpload(_)) => {
-                self.in_vain(Call::Put, &vain);
-                Deed::Undone
-            }
-        }
-    }
-
-    fn warn_of_versions(&mut self, back: &Back) {
-        if back.is_versioned {
-            self.found.warnings.push(
-                "the bucket keeps versions: each run leaves an old one and two delete markers, and Druid's durable \
-                 storage never shrinks there; a lifecycle rule for old versions mends both"
-                    .to_owned(),
-            );
+            Ended::Missing(_) => Effect::None,
+            Ended::Unclear(effect) => effect,
         }
     }
 
@@ -194,50 +175,41 @@ impl<'a> Probe<'a> {
     /// Amazon's S3 refuses to fetch what is not there, unless one may list the bucket.
     async fn get(&mut self) {
         for pause in self.pauses.disturbed {
-            let ended = self.ask(Call::Get).await;
+            let ended = self.attempt(Call::Get).await;
             if !ended.may_be_of_others() {
                 return self.fetched(ended);
             }
             tokio::time::sleep(pause.mul_f64(jitter())).await;
-            if self.is_stopped() || !matches!(self.ask(Call::Put).await, Ended::Done(_)) {
+            if self.is_stopped() || !matches!(self.attempt(Call::Put).await, Ended::Done(_)) {
                 return;
             }
         }
-        let last = self.ask(Call::Get).await;
+        let last = self.attempt(Call::Get).await;
         self.fetched(last);
     }
 
     fn fetched(&mut self, ended: Ended) {
         match ended {
-            Ended::Done(back) if back.body == CONTENT => {
-                self.found.proven(Action::GetObject, back.answer.told(), "fetched it")
+            Ended::Done(Reply { body, said, .. }) if body == CONTENT => {
+                self.found.proven(Action::GetObject, said, "fetched it");
             }
             Ended::Denied(answer, deny) => {
-                self.found.denied(
-                    Action::GetObject,
-                    answer,
-                    deny,
-                    "refused to fetch the object just written",
-                );
+                let note = "refused to fetch the object just written";
+                self.found.denied(Action::GetObject, answer, deny, note);
             }
-            Ended::Done(Back { answer, .. }) => self.is_another(&answer.told()),
-            Ended::NoSuchKey(answer) | Ended::NoSuchUpload(answer) => {
-                self.disturbed(Action::GetObject, answer);
-            }
-            Ended::Trouble(_) => {}
+            Ended::Done(Reply { said, .. }) => self.is_another(said),
+            Ended::Missing(answer) => self.disturbed(Action::GetObject, answer),
+            Ended::Unclear(_) => {}
         }
     }
 
     /// Other runs write the same; so whoever answers neither keeps what is written nor is an S3 server
-    fn is_another(&mut self, answer: &Answered) {
+    fn is_another(&mut self, answer: Answered) {
         let said = format!("{}, and what is fetched is not what was written", answer.status);
         self.stop(Problem::Trouble(Trouble::NotS3, said));
-        self.tried_in_vain(Action::GetObject, Some(answer.clone()));
-        self.found.not_reached(
-            Action::PutObject,
-            None,
-            "answered, but what is fetched then is not what was written",
-        );
+        self.tried_in_vain(Action::GetObject, Some(answer));
+        let note = "answered, but what is fetched then is not what was written";
+        self.found.not_reached(Action::PutObject, None, note);
     }
 
     fn disturbed(&mut self, action: Action, answer: Answered) {
@@ -245,35 +217,25 @@ impl<'a> Probe<'a> {
         self.tried_in_vain(action, Some(answer));
     }
 
-    async fn delete(&mut self, written: Deed) {
-        let ended = self.ask(Call::Delete).await;
-        match (&ended, written) {
-            (Ended::Done(back), Deed::Done | Deed::Undone) => {
-                return self.found.proven(Action::DeleteObject, back.answer.told(), "deleted it");
+    async fn delete(&mut self, written: Effect) {
+        match self.ask(Call::Delete, "refused to delete the object").await {
+            Ended::Done(reply) if written == Effect::Done => {
+                return self.found.proven(Action::DeleteObject, reply.said, "deleted it");
             }
             // What is still under way may arrive after its removal.
-            (Ended::Done(_), Deed::Unknown) => {}
-            (Ended::Denied(answer, deny), _) => {
-                let note = "refused to delete the object";
-                self.found.denied(Action::DeleteObject, answer.clone(), deny.clone(), note);
-            }
-            (Ended::NoSuchKey(_) | Ended::NoSuchUpload(_) | Ended::Trouble(_), _) => {
-                self.in_vain(Call::Delete, &ended);
+            Ended::Done(_) | Ended::Denied(..) => {}
+            Ended::Missing(_) | Ended::Unclear(_) => {
                 let note = "deleted the probe's key at first; the second time the answer says nothing";
                 self.found.not_reached(Action::DeleteObject, None, note);
             }
         }
-        self.leave_object(written);
-    }
-
-    fn leave_object(&mut self, written: Deed) {
-        let Location { bucket, .. } = self.location;
-        let object = format!("s3://{bucket}/{} ({} bytes)", self.location.probe_key(), CONTENT.len());
+        let (Location { bucket, .. }, key) = (self.location, self.location.probe_key());
+        let object = format!("s3://{bucket}/{key} ({} bytes)", CONTENT.len());
         self.found.left_behind.push(match written {
-            Deed::Done | Deed::Undone => format!("{object}, which the next run deletes"),
-            Deed::Unknown => {
+            Effect::Unknown => {
                 format!("perhaps {object}: its writing was not answered; the next run deletes it")
             }
+            Effect::Done | Effect::None => format!("{object}, which the next run deletes"),
         });
     }
 
@@ -294,58 +256,50 @@ impl<'a> Probe<'a> {
     async fn may_abort(&mut self) -> bool {
         let call = Call::AbortUpload(NOBODYS_UPLOAD);
         let called = self.call(call).await;
-        if let Ok(back) = &called
-            && back.meaning == Meaning::Trouble(Trouble::Unexpected)
-            && matches!(back.answer.status, 400 | 404)
-        {
+        if let Ok(Reply { meaning, said, .. }) = &called {
             // Servers have many words for an id that is none.
-            return true;
-        }
-        match self.ended(call, called) {
-            Ended::Denied(answer, deny) => {
-                let note = "refused to abort an upload that nobody started; so none was";
-                self.found.denied(Action::AbortMultipartUpload, answer, deny, note);
-                false
+            if *meaning == Meaning::Trouble(Trouble::Unexpected) && matches!(said.status, 400 | 404) {
+                return true;
             }
-            Ended::Done(_) | Ended::NoSuchUpload(_) | Ended::NoSuchKey(_) => !self.is_stopped(),
-            Ended::Trouble(_) => false,
+            if matches!(meaning, Meaning::Done | Meaning::NoSuchUpload | Meaning::NoSuchKey) {
+                return !self.is_stopped();
+            }
         }
+        if let Ended::Denied(answer, deny) = self.ended(call, called) {
+            let note = "refused to abort an upload that nobody started; so none was";
+            self.found.denied(Action::AbortMultipartUpload, answer, deny, note);
+        }
+        false
     }
 
     /// Where no upload may be started, whether an object may be put is not yet known if none could be deleted
     fn start_nothing(&mut self) {
         if self.found.outcome(Action::PutObject).is_none() && !self.is_stopped() {
-            self.found.not_reached(
-                Action::PutObject,
-                None,
-                "nothing was written or started, since nothing could be removed or aborted",
-            );
+            let note = "nothing was written or started, since nothing could be removed or aborted";
+            self.found.not_reached(Action::PutObject, None, note);
         }
     }
 
     async fn start(&mut self) {
-        match self.ask(Call::CreateUpload).await {
-            Ended::Done(back) => self.started(&back).await,
-            Ended::Denied(answer, deny) => {
-                self.found.denied(Action::PutObject, answer, deny, "refused to start an upload");
+        match self.ask(Call::CreateUpload, "refused to start an upload").await {
+            Ended::Done(reply) => self.started(reply).await,
+            Ended::Denied(..) => {
                 self.found.not_reached(Action::AbortMultipartUpload, None, "no upload could be started");
             }
-            Ended::Trouble(Deed::Unknown) => self.leave_unknown_upload(),
-            vain @ (Ended::NoSuchKey(_) | Ended::NoSuchUpload(_) | Ended::Trouble(_)) => {
-                self.in_vain(Call::CreateUpload, &vain);
-            }
+            Ended::Unclear(Effect::Unknown) => self.leave_unknown_upload(),
+            Ended::Missing(_) | Ended::Unclear(Effect::Done | Effect::None) => {}
         }
     }
 
-    async fn started(&mut self, back: &Back) {
-        let Some(upload_id) = back.upload_id() else {
-            let said = format!("{} without an UploadId to CreateMultipartUpload", back.answer.status);
+    async fn started(&mut self, reply: Reply) {
+        let Some(upload_id) = upload_id(&reply.body) else {
+            let said = format!("{} without an UploadId to CreateMultipartUpload", reply.said.status);
             self.stop(Problem::Trouble(Trouble::Unexpected, said));
-            self.tried_in_vain(Action::PutObject, Some(back.answer.told()));
+            self.tried_in_vain(Action::PutObject, Some(reply.said));
             return self.leave_unknown_upload();
         };
         if self.found.outcome(Action::PutObject).is_none() {
-            self.found.proven(Action::PutObject, back.answer.told(), "started an upload");
+            self.found.proven(Action::PutObject, reply.said, "started an upload");
         }
         let upload = OpenUpload { url: self.s3.url().to_owned(), upload_id: upload_id.clone() };
         let kept = self.uploads.remember(upload);
@@ -362,68 +316,57 @@ impl<'a> Probe<'a> {
 
     fn leave_unknown_upload(&mut self) {
         let key = self.location.probe_key();
-        self.found
-            .left_behind
-            .push(format!("perhaps an upload to {key}: its id did not come, so nobody can abort it"));
+        let left = format!("perhaps an upload to {key}: its id did not come, so nobody can abort it");
+        self.found.left_behind.push(left);
     }
 
     async fn abort(&mut self, upload_id: &str, upload: Upload) {
-        let call = Call::AbortUpload(upload_id);
-        match self.ask(call).await {
-            Ended::Done(back) => {
-                let deed = match upload {
+        let ended = self.ask(Call::AbortUpload(upload_id), "refused to abort an upload that is open").await;
+        match ended {
+            Ended::Done(reply) => {
+                let note = match upload {
                     Upload::Own { .. } => "aborted an upload",
                     Upload::Earlier => "aborted an upload that an earlier run left",
                 };
-                self.found.proven(Action::AbortMultipartUpload, back.answer.told(), deed);
-                self.forget(upload_id);
+                self.found.proven(Action::AbortMultipartUpload, reply.said, note);
             }
-            Ended::NoSuchUpload(answer) => {
-                // One of an earlier run may be gone: a lifecycle rule, an operator.
-                if upload != Upload::Earlier {
-                    self.disturbed(Action::AbortMultipartUpload, answer);
-                }
-                self.forget(upload_id);
-            }
-            Ended::Denied(answer, deny) => {
-                let note = "refused to abort an upload that is open";
-                self.found.denied(Action::AbortMultipartUpload, answer, deny, note);
-                self.leave_upload(upload_id, upload);
-            }
-            vain @ (Ended::NoSuchKey(_) | Ended::Trouble(_)) => {
-                self.in_vain(call, &vain);
-                self.leave_upload(upload_id, upload);
-            }
+            // One of an earlier run may be gone: a lifecycle rule, an operator.
+            Ended::Missing(_) if upload == Upload::Earlier => {}
+            Ended::Missing(answer) => self.disturbed(Action::AbortMultipartUpload, answer),
+            Ended::Denied(..) | Ended::Unclear(_) => return self.leave_upload(upload_id, upload),
         }
-    }
-
-    fn forget(&mut self, upload_id: &str) {
         let forgotten = self.uploads.forget(upload_id);
         self.stop_where_unkept(forgotten);
     }
 
     fn leave_upload(&mut self, upload_id: &str, upload: Upload) {
+        let aborted = match upload {
+            Upload::Own { kept: true } | Upload::Earlier => "the next run aborts",
+            Upload::Own { kept: false } => "nobody will abort but you",
+        };
         let key = self.location.probe_key();
-        self.found.left_behind.push(match upload {
-            Upload::Own { kept: true } | Upload::Earlier => {
-                format!("an open upload to {key}, which the next run aborts: {upload_id}")
-            }
-            Upload::Own { kept: false } => {
-                format!("an open upload to {key}, which nobody will abort but you: {upload_id}")
-            }
-        });
+        self.found.left_behind.push(format!("an open upload to {key}, which {aborted}: {upload_id}"));
     }
 
-    async fn ask(&mut self, call: Call<'_>) -> Ended {
+    /// Makes a call, and notes with this note where it is refused
+    async fn ask(&mut self, call: Call<'_>, refused: &str) -> Ended {
+        let ended = self.attempt(call).await;
+        if let Ended::Denied(answer, deny) = &ended {
+            self.found.denied(call.action(), answer.clone(), deny.clone(), refused);
+        }
+        ended
+    }
+
+    async fn attempt(&mut self, call: Call<'_>) -> Ended {
         let called = self.call(call).await;
         self.ended(call, called)
     }
 
     /// Makes a call, and again where S3 has no time for it
-    async fn call(&self, call: Call<'_>) -> Result<Back, CallError> {
+    async fn call(&self, call: Call<'_>) -> Result<Reply, Problem> {
         for pause in self.pauses.busy {
             let called = self.s3.call(call).await;
-            if !matches!(&called, Ok(back) if may_be_repeated(call, &back.meaning)) {
+            if !matches!(&called, Ok(reply) if may_be_repeated(call, &reply.meaning)) {
                 return called;
             }
             tokio::time::sleep(pause.mul_f64(jitter())).await;
@@ -432,26 +375,27 @@ impl<'a> Probe<'a> {
     }
 
     /// What a call says; what says nothing of permission ends the probe
-    fn ended(&mut self, call: Call<'_>, called: Result<Back, CallError>) -> Ended {
-        let (problem, answer, deed) = match called {
-            Err(error) => {
-                let deed = deed_without_answer(&error);
-                (error.problem(), None, deed)
+    fn ended(&mut self, call: Call<'_>, called: Result<Reply, Problem>) -> Ended {
+        let (problem, answer) = match called {
+            Err(problem) => (problem, None),
+            Ok(reply) => {
+                let trouble = match (reply.meaning.clone(), call) {
+                    (Meaning::Done, _) => return Ended::Done(reply),
+                    (Meaning::Denied(deny), _) => return Ended::Denied(reply.said, deny),
+                    (Meaning::NoSuchKey, Call::Get)
+                    | (Meaning::NoSuchUpload, Call::Get | Call::AbortUpload(_)) => {
+                        return Ended::Missing(reply.said);
+                    }
+                    (Meaning::NoSuchKey | Meaning::NoSuchUpload, _) => Trouble::Unexpected,
+                    (Meaning::Trouble(trouble), _) => trouble,
+                };
+                (Problem::Trouble(trouble, reply.said.to_string()), Some(reply.said))
             }
-            Ok(back) => match back.meaning {
-                Meaning::Done => return Ended::Done(back),
-                Meaning::Denied(deny) => return Ended::Denied(back.answer.told(), deny),
-                Meaning::NoSuchKey => return Ended::NoSuchKey(back.answer.told()),
-                Meaning::NoSuchUpload => return Ended::NoSuchUpload(back.answer.told()),
-                Meaning::Trouble(trouble) => {
-                    let (told, deed) = (back.answer.told(), deed_of(&trouble, back.answer.status));
-                    (Problem::Trouble(trouble, said(&told)), Some(told), deed)
-                }
-            },
         };
+        let effect = effect(&problem, answer.as_ref());
         self.stop(problem);
         self.tried_in_vain(call.action(), answer);
-        Ended::Trouble(deed)
+        Ended::Unclear(effect)
     }
 
     /// What was proven or refused before stays so
@@ -471,14 +415,6 @@ impl<'a> Probe<'a> {
         }
         self.found.has_trouble()
     }
-
-    /// That something is missing which nobody asked for; other trouble is noted already
-    fn in_vain(&mut self, call: Call<'_>, ended: &Ended) {
-        if let Ended::NoSuchKey(answer) | Ended::NoSuchUpload(answer) = ended {
-            self.stop(Problem::Trouble(Trouble::Unexpected, said(answer)));
-            self.tried_in_vain(call.action(), Some(answer.clone()));
-        }
-    }
 }
 
 /// From a half to one and a half
@@ -491,46 +427,18 @@ fn jitter() -> f64 {
 ///
 /// A gateway that gives up says nothing of what S3 did behind it, and an upload that is started twice is two.
 fn may_be_repeated(call: Call<'_>, meaning: &Meaning) -> bool {
-    match meaning {
-        Meaning::Trouble(Trouble::Throttled) => true,
-        Meaning::Trouble(Trouble::ServerFault) => call != Call::CreateUpload,
-        Meaning::Trouble(_)
-        | Meaning::Done
-        | Meaning::Denied(_)
-        | Meaning::NoSuchKey
-        | Meaning::NoSuchUpload => false,
-    }
+    let is_fault = *meaning == Meaning::Trouble(Trouble::ServerFault);
+    *meaning == Meaning::Trouble(Trouble::Throttled) || (is_fault && call != Call::CreateUpload)
 }
 
-/// What an answer that says nothing leaves open
-fn deed_of(trouble: &Trouble, status: u16) -> Deed {
-    match trouble {
-        Trouble::ServerFault | Trouble::NotS3 => Deed::Unknown,
-        Trouble::Unexpected if (200..300).contains(&status) => Deed::Unknown,
-        Trouble::WrongSecret
-        | Trouble::UnknownKey
-        | Trouble::ExpiredToken
-        | Trouble::InvalidToken
-        | Trouble::ClockSkew
-        | Trouble::WrongRegion { .. }
-        | Trouble::NoSuchBucket
-        | Trouble::RefusedBehind(_)
-        | Trouble::Throttled
-        | Trouble::Unexpected => Deed::Undone,
-    }
-}
-
-fn deed_without_answer(error: &CallError) -> Deed {
-    match error {
-        CallError::NoAnswer(NoAnswer::Timeout(_) | NoAnswer::Broken(_)) => Deed::Unknown,
-        CallError::NoAnswer(NoAnswer::Unreachable(_) | NoAnswer::Untrusted(_) | NoAnswer::NoTls(_))
-        | CallError::Unsigned(_)
-        | CallError::Expired(_) => Deed::Undone,
-    }
-}
-
-/// An answer in short: `403 AccessDenied`
-fn said(answer: &Answered) -> String {
-    let code = answer.code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
-    format!("{}{code}", answer.status)
+/// What a call may have done whose answer says nothing, or does not come
+fn effect(problem: &Problem, answer: Option<&Answered>) -> Effect {
+    let is_success = answer.is_some_and(|answer| (200..300).contains(&answer.status));
+    let is_open = matches!(
+        problem,
+        Problem::NoAnswer(NoAnswer::Timeout(_) | NoAnswer::Broken(_))
+            | Problem::Trouble(Trouble::ServerFault | Trouble::NotS3, _)
+    );
+    let is_odd = matches!(problem, Problem::Trouble(Trouble::Unexpected, _));
+    if is_open || (is_odd && is_success) { Effect::Unknown } else { Effect::None }
 }

@@ -11,9 +11,11 @@ use rustls::ClientConfig;
 
 use super::wire::Wire;
 use crate::durable_storage::Action;
-use crate::durable_storage::answer::{self, Answer, Meaning, Trouble};
+use crate::durable_storage::answer::{Answer, Meaning, Trouble};
 use crate::durable_storage::druid_properties::Encryption;
-use crate::durable_storage::problem::{NoAnswer, Problem};
+use crate::durable_storage::place::percent_encoded;
+use crate::durable_storage::problem::Problem;
+use crate::durable_storage::report::Answered;
 
 /// What a preflight's object holds
 pub const CONTENT: &[u8] = b"msq-gate preflight: this object can be deleted\n";
@@ -45,40 +47,15 @@ pub enum Call<'a> {
 
 /// What came back
 #[derive(Clone, Debug)]
-pub struct Back {
+pub struct Reply {
     /// What S3 says
-    pub answer: Answer,
+    pub said: Answered,
     /// What that means
     pub meaning: Meaning,
     /// The body, whatever it is
     pub body: Bytes,
     /// Whether the bucket keeps versions of what is written (`x-amz-version-id`)
     pub is_versioned: bool,
-}
-
-/// Why nothing came back
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    /// The request could not be signed
-    #[error("{0}")]
-    Unsigned(String),
-    /// The credentials are over
-    #[error("{0}")]
-    Expired(String),
-    /// There is no answer
-    #[error(transparent)]
-    NoAnswer(#[from] NoAnswer),
-}
-
-impl CallError {
-    /// The problem that it is
-    pub fn problem(self) -> Problem {
-        match self {
-            Self::Unsigned(why) => Problem::Unsigned(why),
-            Self::Expired(why) => Problem::Trouble(Trouble::ExpiredToken, why),
-            Self::NoAnswer(why) => Problem::NoAnswer(why),
-        }
-    }
 }
 
 impl Call<'_> {
@@ -105,38 +82,21 @@ impl Call<'_> {
         match self {
             Self::Put | Self::Get | Self::Delete => String::new(),
             Self::CreateUpload => "?uploads=".to_owned(),
-            Self::AbortUpload(id) => {
-                let id: String = id.bytes().map(encoded).collect();
-                format!("?uploadId={id}")
-            }
+            // An id is S3's own text and may hold anything.
+            Self::AbortUpload(id) => format!("?uploadId={}", percent_encoded(id, "")),
         }
     }
 
     fn body(self) -> &'static [u8] {
-        match self {
-            Self::Put => CONTENT,
-            Self::Get | Self::Delete | Self::CreateUpload | Self::AbortUpload(_) => b"",
-        }
+        if self == Self::Put { CONTENT } else { b"" }
     }
 
     fn wants_body(self) -> bool {
-        match self {
-            Self::Get | Self::CreateUpload => true,
-            Self::Put | Self::Delete | Self::AbortUpload(_) => false,
-        }
+        matches!(self, Self::Get | Self::CreateUpload)
     }
 
     fn is_encrypted(self) -> bool {
         matches!(self, Self::Put | Self::CreateUpload)
-    }
-}
-
-/// An id is S3's own text and may hold anything
-fn encoded(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
     }
 }
 
@@ -163,19 +123,17 @@ impl S3 {
     /// # Errors
     ///
     /// Where it cannot be signed, or nobody answers.
-    pub async fn call(&self, call: Call<'_>) -> Result<Back, CallError> {
-        let parts = self.signed(call).await?;
-        let answer = self.wire.exchange(Request::from_parts(parts, Bytes::from_static(call.body()))).await?;
-        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    pub async fn call(&self, call: Call<'_>) -> Result<Reply, Problem> {
+        let request = Request::from_parts(self.signed(call).await?, Bytes::from_static(call.body()));
+        let (head, body) = self.wire.exchange(request).await.map_err(Problem::NoAnswer)?.into_parts();
+        let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let region = header("x-amz-bucket-region").map(str::to_owned);
         let is_versioned = header("x-amz-version-id").is_some_and(|version| version != "null");
-        let (status, body) = (answer.status().as_u16(), answer.body().clone());
-        let answer = Answer::new(status, &body, region, call.wants_body());
-        Ok(Back { meaning: answer.meaning(call.action().name()), answer, body, is_versioned })
+        let answer = Answer::new(head.status.as_u16(), &body, region, call.wants_body());
+        Ok(Reply { meaning: answer.meaning(call.action().name()), said: answer.said, body, is_versioned })
     }
 
-    async fn signed(&self, call: Call<'_>) -> Result<Parts, CallError> {
-        let unsigned = |error: &dyn std::fmt::Display| CallError::Unsigned(error.to_string());
+    async fn signed(&self, call: Call<'_>) -> Result<Parts, Problem> {
         let mut request = Request::builder()
             .method(call.method())
             .uri(format!("{}{}", self.url, call.query()))
@@ -183,22 +141,16 @@ impl S3 {
         for (name, value) in self.encryption.headers().iter().filter(|_| call.is_encrypted()) {
             request = request.header(*name, value);
         }
-        let (mut parts, ()) = request.body(()).map_err(|error| unsigned(&error))?.into_parts();
+        let request = request.body(()).map_err(|error| Problem::Unsigned(error.to_string()))?;
+        let (mut parts, ()) = request.into_parts();
         let context = Context::new();
         let signing = self.signer.sign_request(&context, &mut parts, Some(&self.credential), None);
-        signing.await.map_err(|error| {
-            let is_over = error.kind() == ErrorKind::CredentialInvalid;
-            if is_over { CallError::Expired(error.to_string()) } else { unsigned(&error) }
+        signing.await.map_err(|error| match error.kind() == ErrorKind::CredentialInvalid {
+            true => Problem::Trouble(Trouble::ExpiredToken, error.to_string()),
+            false => Problem::Unsigned(error.to_string()),
         })?;
         // Not signed: whoever passes requests on may write another one.
         parts.headers.insert(USER_AGENT, HeaderValue::from_static("msq-gate-preflight"));
         Ok(parts)
-    }
-}
-
-impl Back {
-    /// The id of the upload that was started
-    pub fn upload_id(&self) -> Option<String> {
-        answer::upload_id(&self.body)
     }
 }
