@@ -5,6 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::action::Action;
@@ -106,18 +107,14 @@ fn location(report: &Value) -> Result<Location, ReportError> {
 /// What became of the actions that are known
 fn outcomes(report: &Value) -> Option<Vec<(Action, Outcome)>> {
     let outcome = |proof: &Value| {
-        let action = Action::ALL.into_iter().find(|action| text(proof, "action") == Some(action.name()))?;
-        Some((action, outcome_of(text(proof, "outcome"))))
+        Some((named(proof, "action")?, named(proof, "outcome").unwrap_or(Outcome::NotReached)))
     };
     Some(report.get("actions")?.as_array()?.iter().filter_map(outcome).collect())
 }
 
-fn outcome_of(word: Option<&str>) -> Outcome {
-    match word {
-        Some("proven") => Outcome::Proven,
-        Some("denied") => Outcome::Denied,
-        Some(_) | None => Outcome::NotReached,
-    }
+/// What a word of this member names
+fn named<T: DeserializeOwned>(value: &Value, member: &str) -> Option<T> {
+    serde_json::from_value(text(value, member)?.into()).ok()
 }
 
 /// A problem of whatever shape is one

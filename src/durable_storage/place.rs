@@ -70,7 +70,7 @@ impl Place {
     /// The address of the probe's key, as Amazon's SDK would form it
     pub fn target(&self, region: &str) -> Target {
         let Location { bucket, .. } = &self.location;
-        let amazon = || format!("https://s3.{region}.{}", dns_suffix(region));
+        let amazon = || format!("https://s3.{region}.{}", part_of_cloud(region).1);
         let endpoint = self.endpoint.clone().unwrap_or_else(amazon);
         let (scheme, authority) = endpoint.split_once("://").unwrap_or(("https", &endpoint));
         let key = percent_encoded(&self.location.probe_key(), "/");
@@ -109,23 +109,18 @@ pub fn percent_encoded(text: &str, kept: &str) -> String {
 
 /// The part of Amazon's cloud that a region is in, as it stands in names of resources
 pub fn partition(region: &str) -> &'static str {
-    match region.split_once('-').unwrap_or_default() {
-        ("cn", _) => "aws-cn",
-        ("eusc", _) => "aws-eusc",
-        ("us", rest) if rest.starts_with("gov-") => "aws-us-gov",
-        ("us", rest) if rest.starts_with("iso-") => "aws-iso",
-        ("us", rest) if rest.starts_with("isob-") => "aws-iso-b",
-        _ => "aws",
-    }
+    part_of_cloud(region).0
 }
 
-fn dns_suffix(region: &str) -> &'static str {
-    match partition(region) {
-        "aws-cn" => "amazonaws.com.cn",
-        "aws-eusc" => "amazonaws.eu",
-        "aws-iso" => "c2s.ic.gov",
-        "aws-iso-b" => "sc2s.sgov.gov",
-        _ => "amazonaws.com",
+/// The same, and the end of its host names
+fn part_of_cloud(region: &str) -> (&'static str, &'static str) {
+    match region.split_once('-').unwrap_or_default() {
+        ("cn", _) => ("aws-cn", "amazonaws.com.cn"),
+        ("eusc", _) => ("aws-eusc", "amazonaws.eu"),
+        ("us", rest) if rest.starts_with("gov-") => ("aws-us-gov", "amazonaws.com"),
+        ("us", rest) if rest.starts_with("iso-") => ("aws-iso", "c2s.ic.gov"),
+        ("us", rest) if rest.starts_with("isob-") => ("aws-iso-b", "sc2s.sgov.gov"),
+        _ => ("aws", "amazonaws.com"),
     }
 }
 

@@ -31,18 +31,11 @@ pub enum Finding {
         problem: Option<Told>,
     },
     /// Some are not
-    Lacking {
-        /// Where
-        location: Location,
-        /// Which, and why
-        lack: Lack,
-    },
+    Lacking(Lack),
     /// The report is too old to say anything
     Stale {
         /// How old it may be
         stale: Duration,
-        /// Of which storage it is
-        location: Location,
         /// What it said was lacking
         lack: Option<Lack>,
     },
@@ -62,6 +55,8 @@ pub enum Finding {
 /// What a report says is lacking
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lack {
+    /// Where
+    pub location: Location,
     /// The actions that S3 refused
     pub denied: Vec<Action>,
     /// Those that are not proven, the denied among them; at least one
@@ -90,9 +85,7 @@ impl Standing {
             }
             None => Finding::FromTheFuture,
             // In whole seconds, as it is told.
-            Some(age) if age.as_secs() > stale.as_secs() => {
-                Finding::Stale { stale, location: gist.location.clone(), lack: Lack::of(gist) }
-            }
+            Some(age) if age.as_secs() > stale.as_secs() => Finding::Stale { stale, lack: Lack::of(gist) },
             Some(_) => Finding::of_fresh(gist),
         };
         Self { finding, age }
@@ -106,8 +99,8 @@ impl Standing {
     pub fn state(&self) -> &'static str {
         match &self.finding {
             Finding::Proven { .. } => "proven",
-            Finding::Lacking { lack, .. } if lack.denied.is_empty() => "unproven",
-            Finding::Lacking { .. } => "denied",
+            Finding::Lacking(lack) if lack.denied.is_empty() => "unproven",
+            Finding::Lacking(_) => "denied",
             Finding::Stale { .. } => "stale",
             Finding::FromTheFuture => "from_the_future",
             Finding::OtherPlace { .. } => "other_place",
@@ -127,65 +120,89 @@ impl Standing {
 
     /// Whether this action is proven
     pub fn proves(&self, action: Action) -> bool {
-        match &self.finding {
-            Finding::Proven { .. } => true,
-            Finding::Lacking { lack, .. } => !lack.unproven.contains(&action),
-            Finding::Stale { .. }
-            | Finding::FromTheFuture
-            | Finding::OtherPlace { .. }
-            | Finding::NoReport => false,
-        }
+        self.is_proven()
+            || matches!(&self.finding, Finding::Lacking(lack) if !lack.unproven.contains(&action))
     }
 
     /// The same for callers, who are told neither where it is nor what S3 said
     pub fn for_callers(&self) -> String {
-        Sentence { standing: self, reader: Reader::Caller }.to_string()
+        self.sentence(|_| String::new())
+    }
+
+    /// How it stands, with these words of where that is
+    fn sentence(&self, on: impl Fn(&Location) -> String) -> String {
+        let age = self.age.unwrap_or_default();
+        let ago = format!("(report of {} ago)", span(age));
+        match &self.finding {
+            Finding::Proven { location, .. } => format!("all four actions are proven{} {ago}", on(location)),
+            Finding::Lacking(lack) => format!("{} {ago}", lack.sentence(on)),
+            Finding::Stale { stale, lack } => {
+                let (age, stale) = spans_apart(age, *stale);
+                let said = lack.as_ref().map(|lack| format!("; it said that {}", lack.sentence(on)));
+                let said = said.unwrap_or_default();
+                format!("{REPORT} is too old: it is of {age} ago, and counts for {stale}{said}")
+            }
+            Finding::FromTheFuture => format!(
+                "{REPORT} has a time that is yet to come: the clock of the preflight's machine or of the gate's is wrong"
+            ),
+            Finding::OtherPlace { .. } => {
+                format!("{REPORT} is about another storage than the configured one")
+            }
+            Finding::NoReport => "there is no report of a preflight".to_owned(),
+        }
     }
 }
 
+const REPORT: &str = "the report of the last preflight";
+
+/// What is told to operators: where it is, what is wrong, and what to do about it
 impl fmt::Display for Standing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Sentence { standing: self, reader: Reader::Operator }.fmt(formatter)
+        if let Finding::OtherPlace { reported, configured } = &self.finding {
+            write!(formatter, "{REPORT} is about {reported} and not about {configured}")?;
+        } else {
+            formatter.write_str(&self.sentence(|location| format!(" on {}", told(location))))?;
+        }
+        let problem = self.finding.problem().map(|problem| [&problem.message, &problem.remedy]);
+        let said = problem.into_iter().flatten().filter(|text| !text.is_empty());
+        said.into_iter().try_for_each(|text| write!(formatter, "; {text}"))
     }
 }
 
 impl Finding {
     fn of_fresh(gist: &Gist) -> Self {
-        let location = gist.location.clone();
-        match Lack::of(gist) {
-            Some(lack) => Self::Lacking { location, lack },
-            None => Self::Proven { location, problem: gist.problem.clone() },
-        }
+        let proven = || Self::Proven { location: gist.location.clone(), problem: gist.problem.clone() };
+        Lack::of(gist).map_or_else(proven, Self::Lacking)
     }
 
     fn lack(&self) -> Option<&Lack> {
-        match self {
-            Self::Lacking { lack, .. } => Some(lack),
-            Self::Stale { lack, .. } => lack.as_ref(),
-            Self::Proven { .. } | Self::FromTheFuture | Self::OtherPlace { .. } | Self::NoReport => None,
-        }
+        if let Self::Lacking(lack) | Self::Stale { lack: Some(lack), .. } = self { Some(lack) } else { None }
     }
 
     fn problem(&self) -> Option<&Told> {
-        match self {
-            Self::Proven { problem, .. } => problem.as_ref(),
-            Self::Lacking { .. }
-            | Self::Stale { .. }
-            | Self::FromTheFuture
-            | Self::OtherPlace { .. }
-            | Self::NoReport => self.lack()?.problem.as_ref(),
-        }
+        if let Self::Proven { problem, .. } = self { problem.as_ref() } else { self.lack()?.problem.as_ref() }
     }
 }
 
 impl Lack {
     fn of(gist: &Gist) -> Option<Self> {
-        let Gist { denied, unproven, problem, .. } = gist.clone();
-        (!unproven.is_empty()).then_some(Self { denied, unproven, problem })
+        let Gist { location, denied, unproven, problem, .. } = gist.clone();
+        (!unproven.is_empty()).then_some(Self { location, denied, unproven, problem })
     }
 
     fn missing(&self) -> &[Action] {
         if self.denied.is_empty() { &self.unproven } else { &self.denied }
+    }
+
+    /// The kind of a problem is told to callers too: it holds no name
+    fn sentence(&self, on: impl Fn(&Location) -> String) -> String {
+        let (names, on) = (names(self.missing()), on(&self.location));
+        if !self.denied.is_empty() {
+            return format!("Druid lacks {names}{on}");
+        }
+        let are = if self.unproven.len() == 1 { "is" } else { "are" };
+        let kind = self.problem.as_ref().map(|problem| format!(": {}", problem.kind)).unwrap_or_default();
+        format!("{names} {are} not proven{on}{kind}")
     }
 }
 
@@ -231,159 +248,48 @@ impl Unusable {
     }
 }
 
-/// Who reads a sentence
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
-    Caller,
-    Operator,
-}
-
-/// A standing, told to somebody
-struct Sentence<'a> {
-    standing: &'a Standing,
-    reader: Reader,
-}
-
-impl fmt::Display for Sentence<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Standing { finding, age } = self.standing;
-        let age = age.unwrap_or_default();
-        match finding {
-            Finding::Proven { location, .. } => {
-                write!(formatter, "all four actions are proven{}", self.on(location))?;
-                write!(formatter, " (report of {} ago)", Span::of(age))?;
-            }
-            Finding::Lacking { location, lack } => {
-                self.lacking(lack, location, formatter)?;
-                write!(formatter, " (report of {} ago)", Span::of(age))?;
-            }
-            Finding::Stale { stale, location, lack } => {
-                self.stale(age, *stale, formatter)?;
-                if let Some(lack) = lack {
-                    formatter.write_str("; it said that ")?;
-                    self.lacking(lack, location, formatter)?;
-                }
-            }
-            Finding::FromTheFuture => formatter.write_str(
-                "the report of the last preflight has a time that is yet to come: the clock of the preflight's machine or of the gate's is wrong",
-            )?,
-            Finding::OtherPlace { reported, configured } => self.other(reported, configured, formatter)?,
-            Finding::NoReport => formatter.write_str("there is no report of a preflight")?,
-        }
-        self.problem(finding.problem(), formatter)
-    }
-}
-
-impl Sentence<'_> {
-    /// Where it is, for operators
-    fn on(&self, location: &Location) -> String {
-        match self.reader {
-            Reader::Operator => format!(" on {}", told(location)),
-            Reader::Caller => String::new(),
-        }
-    }
-
-    /// The kind of a problem is told to callers too: it holds no name
-    fn lacking(&self, lack: &Lack, location: &Location, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (names, on) = (Names(lack.missing()), self.on(location));
-        if !lack.denied.is_empty() {
-            return write!(formatter, "Druid lacks {names}{on}");
-        }
-        let are = if lack.unproven.len() == 1 { "is" } else { "are" };
-        write!(formatter, "{names} {are} not proven{on}")?;
-        let kind = lack.problem.as_ref().map(|problem| &problem.kind);
-        kind.map_or(Ok(()), |kind| write!(formatter, ": {kind}"))
-    }
-
-    fn stale(&self, age: Duration, stale: Duration, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (age, stale) = Span::apart(age, stale);
-        write!(
-            formatter,
-            "the report of the last preflight is too old: it is of {age} ago, and counts for {stale}"
-        )
-    }
-
-    fn other(&self, reported: &Site, configured: &Site, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the report of the last preflight is about ")?;
-        match self.reader {
-            Reader::Operator => write!(formatter, "{reported} and not about {configured}"),
-            Reader::Caller => formatter.write_str("another storage than the configured one"),
-        }
-    }
-
-    /// What is wrong and what to do about it, for operators
-    fn problem(&self, problem: Option<&Told>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(problem) = problem.filter(|_| self.reader == Reader::Operator) else { return Ok(()) };
-        let said = [&problem.message, &problem.remedy].into_iter().filter(|text| !text.is_empty());
-        said.into_iter().try_for_each(|text| write!(formatter, "; {text}"))
-    }
-}
-
 /// A place in a message; a prefix may hold any character that is not a control character
 fn told(location: &Location) -> String {
     Printable(&location.to_string()).to_string()
 }
 
 /// `s3:GetObject, s3:PutObject and s3:DeleteObject`
-struct Names<'a>(&'a [Action]);
-
-impl fmt::Display for Names<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, action) in self.0.iter().enumerate() {
-            let before = match self.0.len() - position {
-                _ if position == 0 => "",
-                1 => " and ",
-                _ => ", ",
-            };
-            write!(formatter, "{before}{action}")?;
-        }
-        Ok(())
+fn names(actions: &[Action]) -> String {
+    let names: Vec<_> = actions.iter().map(|action| action.name()).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
     }
 }
 
-/// `2 hours 1 minute`: so many of its parts that are not nothing, from the largest; what is left over is dropped
-struct Span {
-    length: Duration,
-    parts: usize,
+/// A length of time in its largest unit alone
+fn span(length: Duration) -> String {
+    span_of_parts(length, 1)
 }
 
-/// Of which a span can be made, the largest first
+/// Two lengths, in as many units as tell them apart
+fn spans_apart(left: Duration, right: Duration) -> (String, String) {
+    let told = |parts| (span_of_parts(left, parts), span_of_parts(right, parts));
+    (1..UNITS.len()).map(told).find(|(left, right)| left != right).unwrap_or_else(|| told(UNITS.len()))
+}
+
+/// Of which lengths are told, in seconds, the largest first
 const UNITS: [(u64, &str); 4] = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
 
-impl Span {
-    /// In its largest unit alone
-    fn of(length: Duration) -> Self {
-        Self { length, parts: 1 }
-    }
-
-    /// Two spans, with as many parts as tell them apart
-    fn apart(left: Duration, right: Duration) -> (Self, Self) {
-        let with = |parts| (Self { length: left, parts }, Self { length: right, parts });
-        let differ = |parts: &usize| {
-            let (left, right) = with(*parts);
-            left.to_string() != right.to_string()
-        };
-        with((1..UNITS.len()).find(differ).unwrap_or(UNITS.len()))
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut left = self.length.as_secs();
-        let mut parts = Vec::new();
-        for (length, unit) in UNITS {
-            let count = left / length;
-            left %= length;
-            if count > 0 {
-                parts.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
-            }
+/// `2 hours 1 minute`: so many units that are not nothing, from the largest; what is left over is dropped
+fn span_of_parts(length: Duration, most: usize) -> String {
+    let mut left = length.as_secs();
+    let mut parts = Vec::new();
+    for (length, unit) in UNITS {
+        let count = left / length;
+        left %= length;
+        if count > 0 {
+            parts.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
         }
-        if parts.is_empty() {
-            return formatter.write_str("0 seconds");
-        }
-        parts.truncate(self.parts);
-        formatter.write_str(&parts.join(" "))
     }
+    parts.truncate(most);
+    if parts.is_empty() { "0 seconds".to_owned() } else { parts.join(" ") }
 }
 
 #[cfg(test)]
@@ -621,7 +527,7 @@ mod tests {
         for (length, told) in
             [(0, "0 seconds"), (1, "1 second"), (119, "1 minute"), (3_600, "1 hour"), (172_800, "2 days")]
         {
-            assert_eq!(Span::of(seconds(length)).to_string(), told);
+            assert_eq!(span(seconds(length)).to_string(), told);
         }
         for (left, right, told) in [
             (10_800, 7_200, ("3 hours", "2 hours")),
@@ -630,7 +536,7 @@ mod tests {
             (93_785, 93_784, ("1 day 2 hours 3 minutes 5 seconds", "1 day 2 hours 3 minutes 4 seconds")),
             (60, 59, ("1 minute", "59 seconds")),
         ] {
-            let (left, right) = Span::apart(seconds(left), seconds(right));
+            let (left, right) = spans_apart(seconds(left), seconds(right));
             assert_eq!((left.to_string().as_str(), right.to_string().as_str()), told);
         }
     }
