@@ -1,5 +1,6 @@
 //! `msq-gate preflight`: what has to work before a long query needs it, tried now
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +15,8 @@ use crate::durable_storage::druid_properties::{self, DruidStorage, Encryption, S
 use crate::durable_storage::place::is_region;
 use crate::durable_storage::problem::Settings;
 use crate::durable_storage::report::{Outcome, Proof, Report};
-use crate::durable_storage::{Action, Place, policy};
-use crate::preflight::credentials::{Chain, Configured, Environment, Source};
+use crate::durable_storage::{Place, policy};
+use crate::preflight::credentials::{Chain, Configured, Environment};
 use crate::preflight::open_uploads::OpenUploads;
 use crate::preflight::probe::Pauses;
 use crate::preflight::wire::Wire;
@@ -53,6 +54,12 @@ pub(super) fn s3(asked: &Asked) -> Exit {
     }
 }
 
+/// Says what is wrong; how the command ends for it
+fn fail(exit: Exit, what: impl Display) -> Exit {
+    complain(what);
+    exit
+}
+
 fn probe(asked: &Asked) -> Result<Report, Exit> {
     let storage = match &asked.druid_properties {
         Some(file) => from_properties(file, asked.config.as_deref())?,
@@ -63,10 +70,7 @@ fn probe(asked: &Asked) -> Result<Report, Exit> {
     }
     let environment = environment()?;
     let mut uploads = open_uploads(asked.state.clone(), &environment)?;
-    let tls = tls::client(storage.ca_file.as_deref()).map_err(|error| {
-        complain(error);
-        Exit::Configuration
-    })?;
+    let tls = tls::client(storage.ca_file.as_deref()).map_err(|error| fail(Exit::Configuration, error))?;
     let interrupted = AtomicBool::new(false);
     let place = storage.place;
     let means = Means {
@@ -79,18 +83,15 @@ fn probe(asked: &Asked) -> Result<Report, Exit> {
         interrupted: &interrupted,
         pauses: Pauses::default(),
     };
-    run(&place, means, &mut uploads, &interrupted).map_err(|error| {
-        complain(error);
-        Exit::System
-    })
+    run(&place, means, &mut uploads, &interrupted).map_err(|error| fail(Exit::System, error))
 }
 
 fn environment() -> Result<Environment, Exit> {
     let environment = Environment::of_process();
     match environment.variable("AWS_REGION").filter(|region| !is_region(region)) {
         Some(region) => {
-            complain(format_args!("AWS_REGION: `{}` is no region", Printable(region)));
-            Err(Exit::Configuration)
+            let what = format_args!("AWS_REGION: `{}` is no region", Printable(region));
+            Err(fail(Exit::Configuration, what))
         }
         None => Ok(environment),
     }
@@ -133,12 +134,9 @@ fn run(
 fn from_config(file: &Path) -> Result<Storage, Exit> {
     let storage = read_config(file)?;
     let place = storage.place.ok_or_else(|| {
-        complain(format_args!(
-            "{}: [durable_storage] names no bucket; write `bucket` and `prefix`, or name Druid's properties with \
-             --druid-properties",
-            file.display()
-        ));
-        Exit::Configuration
+        let what = "[durable_storage] names no bucket; write `bucket` and `prefix`, or name Druid's properties with \
+                    --druid-properties";
+        fail(Exit::Configuration, format_args!("{}: {what}", file.display()))
     })?;
     Ok(Storage {
         place,
@@ -153,10 +151,8 @@ fn from_config(file: &Path) -> Result<Storage, Exit> {
 fn read_config(file: &Path) -> Result<DurableStorage, Exit> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        complain(format_args!(
-            "{name}: cannot be read: {error}; name another with --config, or Druid's properties with --druid-properties"
-        ));
-        Exit::Configuration
+        let instead = "name another with --config, or Druid's properties with --druid-properties";
+        fail(Exit::Configuration, format_args!("{name}: cannot be read: {error}; {instead}"))
     })?;
     let (findings, storage) = Config::read_durable_storage(&text, file.parent().unwrap_or(Path::new("")));
     for fault in &findings {
@@ -187,10 +183,8 @@ fn from_properties(file: &Path, config: Option<&Path>) -> Result<Storage, Exit> 
 
 fn read_properties(file: &Path) -> Result<DruidStorage, Exit> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        complain(format_args!("{name}: cannot be read: {error}"));
-        Exit::Configuration
-    })?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| fail(Exit::Configuration, format_args!("{name}: cannot be read: {error}")))?;
     druid_properties::read(&text, &Here).map_err(|faults| {
         for fault in &faults {
             let line = if fault.line == 0 { String::new() } else { format!("{}:", fault.line) };
@@ -214,13 +208,12 @@ impl Surroundings for Here {
 }
 
 fn open_uploads(named: Option<PathBuf>, environment: &Environment) -> Result<OpenUploads, Exit> {
-    let Some(path) = named.or_else(|| usual_state(environment)) else {
-        complain("there is no folder for the state of a run (HOME is not set); name a file with --state");
-        return Err(Exit::CannotCreate);
-    };
+    let homeless = "there is no folder for the state of a run (HOME is not set); name a file with --state";
+    let path =
+        named.or_else(|| usual_state(environment)).ok_or_else(|| fail(Exit::CannotCreate, homeless))?;
     OpenUploads::open(&path, OTHER_RUN).map_err(|error| {
-        complain(format_args!("{}: {error}; name another file with --state", path.display()));
-        Exit::CannotCreate
+        let what = format_args!("{}: {error}; name another file with --state", path.display());
+        fail(Exit::CannotCreate, what)
     })
 }
 
@@ -244,8 +237,8 @@ fn tell(report: &Report, asked: &Asked) -> Exit {
     if let Some(file) = &asked.report
         && let Err(error) = replace(file, &json)
     {
-        complain(format_args!("{}: the report cannot be written: {error}", file.display()));
-        return Exit::CannotCreate;
+        let what = format_args!("{}: the report cannot be written: {error}", file.display());
+        return fail(Exit::CannotCreate, what);
     }
     if report.problem.is_none() && report.is_proven() { Exit::Ok } else { Exit::Unavailable }
 }
@@ -254,8 +247,8 @@ fn tell(report: &Report, asked: &Asked) -> Exit {
 fn refuse_what_is_no_file(file: &Path) -> Result<(), Exit> {
     match std::fs::metadata(file) {
         Ok(kind) if !kind.is_file() => {
-            complain(format_args!("{}: is no file that a report can replace", file.display()));
-            Err(Exit::CannotCreate)
+            let what = format_args!("{}: is no file that a report can replace", file.display());
+            Err(fail(Exit::CannotCreate, what))
         }
         Ok(_) | Err(_) => Ok(()),
     }
@@ -282,9 +275,7 @@ fn tell_people(report: &Report) {
     let Report { location, endpoint, region, .. } = report;
     say(format_args!("durable storage {location} at {endpoint}, region {region}"));
     if let Some(used) = &report.credentials {
-        let source = Source::ALL.into_iter().find(|source| source.code() == used.source);
-        let source = source.map_or(used.source.as_str(), |source| source.words());
-        say(format_args!("credentials: {} ({source})", Printable(&used.access_key_id)));
+        say(format_args!("credentials: {} ({})", Printable(&used.access_key_id), used.source.words()));
     }
     say("");
     report.actions.iter().for_each(tell_of_action);
@@ -304,13 +295,13 @@ fn tell_people(report: &Report) {
 }
 
 fn tell_of_action(proof: &Proof) {
-    let widest = Action::ALL.map(|action| action.name().len()).into_iter().max().unwrap_or_default();
+    // As wide as the widest of the four.
     let outcome = match proof.outcome {
         Outcome::Proven => "proven",
         Outcome::Denied => "denied",
         Outcome::NotReached => "not reached",
     };
-    say(format_args!("{outcome:<12}{:<widest$}  {}", proof.action.name(), Printable(&seen(proof))));
+    say(format_args!("{outcome:<12}{:<23}  {}", proof.action.name(), Printable(&seen(proof))));
 }
 
 /// What was done or refused, with S3's status, code and words

@@ -217,14 +217,14 @@ impl Reader<'_> {
     /// A value, interpolated, and a string of JSON as what it says (`JsonConfigurator`); an empty one counts as none
     fn value(&mut self, key: &str) -> Option<String> {
         let property = self.properties.get(key)?;
-        let value = match interpolated(&property.value, self.surroundings) {
-            Ok(value) => serde_json::from_str(&value).unwrap_or(value),
-            Err(what) => {
-                self.fault(key, &what);
-                return None;
-            }
-        };
-        Some(value).filter(|value| !value.is_empty())
+        let value = interpolated(&property.value, self.surroundings);
+        let value = self.good(key, value)?;
+        Some(serde_json::from_str(&value).unwrap_or(value)).filter(|value| !value.is_empty())
+    }
+
+    /// A value that can be used; else that is a fault
+    fn good<T>(&mut self, key: &str, value: Result<T, String>) -> Option<T> {
+        value.map_err(|what| self.fault(key, &what)).ok()
     }
 
     /// As Jackson reads one; false where it is not given
@@ -254,26 +254,15 @@ impl Reader<'_> {
         let value = self.value(key)?;
         let Ok(Value::Object(provider)) = serde_json::from_str(&value) else { return Some(value) };
         let text = |name: &str| provider.get(name).and_then(Value::as_str);
-        match (text("type"), text("password"), text("variable")) {
-            (Some("default"), Some(password), _) => Some(password.to_owned()),
-            (Some("environment"), _, Some(variable)) => {
-                let found = self.surroundings.variable(variable);
-                if found.is_none() {
-                    self.fault(
-                        key,
-                        &format!("names the environment variable `{variable}`, which is not set here"),
-                    );
-                }
-                found
-            }
+        let password = match (text("type"), text("password"), text("variable")) {
+            (Some("default"), Some(password), _) => Ok(password.to_owned()),
+            (Some("environment"), _, Some(name)) => variable(name, self.surroundings),
             _ => {
-                self.fault(
-                    key,
-                    "has a password provider that is not known here; known are `default`, `environment`",
-                );
-                None
+                Err("has a password provider that is not known here; known are `default`, `environment`"
+                    .into())
             }
-        }
+        };
+        self.good(key, password)
     }
 
     fn fault(&mut self, key: &str, what: &str) {
@@ -298,22 +287,22 @@ fn interpolated(value: &str, surroundings: &dyn Surroundings) -> Result<String, 
 }
 
 fn found(inside: &str, surroundings: &dyn Surroundings) -> Result<String, String> {
-    let (name, default) = match inside.split_once(":-") {
-        Some((name, default)) => (name, Some(default.to_owned())),
-        None => (inside, None),
-    };
-    let (value, what) = if let Some(variable) = name.strip_prefix("env:") {
-        (
-            surroundings.variable(variable),
-            format!("the environment variable `{variable}`, which is not set here"),
-        )
+    let (name, default) =
+        inside.split_once(":-").map_or((inside, None), |(name, default)| (name, Some(default)));
+    let found = if let Some(name) = name.strip_prefix("env:") {
+        variable(name, surroundings)
     } else if let Some(path) = name.strip_prefix("file:UTF-8:") {
-        (surroundings.file(path), format!("the file `{path}`, which cannot be read here"))
+        surroundings.file(path).ok_or_else(|| format!("names the file `{path}`, which cannot be read here"))
     } else {
         // What stands there may be a part of a secret.
-        (None, "with `${…}` what only Druid's own process knows; write its value".to_owned())
+        Err("names with `${…}` what only Druid's own process knows; write its value".to_owned())
     };
-    value.or(default).ok_or_else(|| format!("names {what}"))
+    found.or_else(|what| default.map(str::to_owned).ok_or(what))
+}
+
+fn variable(name: &str, surroundings: &dyn Surroundings) -> Result<String, String> {
+    let unset = || format!("names the environment variable `{name}`, which is not set here");
+    surroundings.variable(name).ok_or_else(unset)
 }
 
 #[cfg(test)]

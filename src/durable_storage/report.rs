@@ -44,10 +44,56 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialsUsed {
-    /// `properties`, `session_file`, `environment`, `web_identity`, `profile`, `container` or `instance`
-    pub source: String,
+    /// Where they were found
+    pub source: Source,
     /// The access key's id
     pub access_key_id: String,
+}
+
+/// A place where credentials may be, in Druid's order
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// `druid.s3.accessKey` and `secretKey`
+    Properties,
+    /// `druid.s3.fileSessionCredentials`
+    SessionFile,
+    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`
+    Environment,
+    /// `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`
+    WebIdentity,
+    /// `~/.aws/credentials`, `~/.aws/config`
+    Profile,
+    /// `AWS_CONTAINER_CREDENTIALS_*`
+    Container,
+    /// The metadata service of the instance
+    Instance,
+}
+
+impl Source {
+    /// All of them, in that order
+    pub const ALL: [Self; 7] = [
+        Self::Properties,
+        Self::SessionFile,
+        Self::Environment,
+        Self::WebIdentity,
+        Self::Profile,
+        Self::Container,
+        Self::Instance,
+    ];
+
+    /// Its name for people
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Properties => "druid.s3.accessKey and druid.s3.secretKey",
+            Self::SessionFile => "the file in druid.s3.fileSessionCredentials",
+            Self::Environment => "the environment, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            Self::WebIdentity => "the web identity in AWS_WEB_IDENTITY_TOKEN_FILE",
+            Self::Profile => "the profile file",
+            Self::Container => "the role of the container",
+            Self::Instance => "the role of the instance",
+        }
+    }
 }
 
 /// What became of one action

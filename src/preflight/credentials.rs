@@ -20,6 +20,7 @@ use super::wire::Wire;
 use crate::connector::causes;
 use crate::durable_storage::problem::NoAnswer;
 use crate::durable_storage::properties;
+use crate::durable_storage::report::Source;
 use crate::fetch::is_loopback;
 
 /// Where credentials are looked for
@@ -94,38 +95,27 @@ impl Environment {
     }
 }
 
-/// What looking for credentials came to
-#[derive(Debug)]
-pub struct Found {
-    /// The first there are, and where
-    pub first: Option<(Source, Credential)>,
-    /// What was found instead before, where that is a fault
-    pub faults: Vec<String>,
-}
-
 /// What a source has: credentials, none, or a reason why they cannot be read
 type Has = Result<Option<Credential>, String>;
 
 impl Chain {
-    /// Looks for credentials; the first source that has any is taken, as Druid takes it
-    pub async fn find(&self) -> Found {
+    /// The first credentials there are, as Druid takes them, and where; and the faults that were found before
+    pub async fn find(&self) -> (Option<(Source, Credential)>, Vec<String>) {
         let context = self.context();
         let mut faults = Vec::new();
         for source in Source::ALL {
             match self.look_in(source, &context).await {
-                Ok(Some(credential)) => {
-                    return Found { first: Some((source, trimmed(credential))), faults };
-                }
+                Ok(Some(credential)) => return (Some((source, trimmed(credential))), faults),
                 Ok(None) => {}
                 Err(why) => faults.push(format!("{}: {why}", source.words())),
             }
         }
-        Found { first: None, faults }
+        (None, faults)
     }
 
     async fn look_in(&self, source: Source, context: &Context) -> Has {
         match source {
-            Source::Properties => Ok(self.configured.keys.clone().map(credential_of_pair)),
+            Source::Properties => Ok(self.configured.keys.clone().map(|(id, key)| credential(id, key, None))),
             Source::SessionFile => self.configured.session_file.as_deref().map_or(Ok(None), session),
             Source::Environment => self.in_environment(context).await,
             // The endpoint of the region answers where the global one may not be reached.
@@ -144,7 +134,7 @@ impl Chain {
         match (there("AWS_ACCESS_KEY_ID"), there("AWS_SECRET_ACCESS_KEY")) {
             (true, false) => Err("AWS_SECRET_ACCESS_KEY is not set".to_owned()),
             (false, true) => Err("AWS_ACCESS_KEY_ID is not set".to_owned()),
-            (true, true) | (false, false) => provided(&EnvCredentialProvider::new(), context).await,
+            _ => provided(&EnvCredentialProvider::new(), context).await,
         }
     }
 
@@ -169,70 +159,8 @@ impl Chain {
     }
 }
 
-/// A place where credentials may be, in Druid's order
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// `druid.s3.accessKey` and `secretKey`
-    Properties,
-    /// `druid.s3.fileSessionCredentials`
-    SessionFile,
-    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`
-    Environment,
-    /// `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`
-    WebIdentity,
-    /// `~/.aws/credentials`, `~/.aws/config`
-    Profile,
-    /// `AWS_CONTAINER_CREDENTIALS_*`
-    Container,
-    /// The metadata service of the instance
-    Instance,
-}
-
-impl Source {
-    /// All of them, in that order
-    pub const ALL: [Self; 7] = [
-        Self::Properties,
-        Self::SessionFile,
-        Self::Environment,
-        Self::WebIdentity,
-        Self::Profile,
-        Self::Container,
-        Self::Instance,
-    ];
-
-    /// Its name in a report
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Properties => "properties",
-            Self::SessionFile => "session_file",
-            Self::Environment => "environment",
-            Self::WebIdentity => "web_identity",
-            Self::Profile => "profile",
-            Self::Container => "container",
-            Self::Instance => "instance",
-        }
-    }
-
-    /// Its name for people
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Properties => "druid.s3.accessKey and druid.s3.secretKey",
-            Self::SessionFile => "the file in druid.s3.fileSessionCredentials",
-            Self::Environment => "the environment, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-            Self::WebIdentity => "the web identity in AWS_WEB_IDENTITY_TOKEN_FILE",
-            Self::Profile => "the profile file",
-            Self::Container => "the role of the container",
-            Self::Instance => "the role of the instance",
-        }
-    }
-}
-
 async fn provided(provider: &impl ProvideCredential<Credential = Credential>, context: &Context) -> Has {
     provider.provide_credential(context).await.map_err(|error| causes(&error))
-}
-
-fn credential_of_pair((access_key_id, secret_access_key): (String, String)) -> Credential {
-    Credential { access_key_id, secret_access_key, session_token: None, expires_in: None }
 }
 
 /// Amazon's SDKs sign without the blanks that a file may have around a secret
@@ -246,6 +174,10 @@ fn trimmed(credential: Credential) -> Credential {
     }
 }
 
+fn credential(access_key_id: String, secret_access_key: String, session_token: Option<String>) -> Credential {
+    Credential { access_key_id, secret_access_key, session_token, expires_in: None }
+}
+
 /// `sessionToken`, `accessKey` and `secretKey` of a properties file (`FileSessionCredentialsProvider`)
 fn session(path: &str) -> Has {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
@@ -254,12 +186,7 @@ fn session(path: &str) -> Has {
         let property = properties.iter().rev().find(|property| property.key == key);
         property.map(|property| property.value.clone()).ok_or_else(|| format!("{path}: `{key}` is missing"))
     };
-    Ok(Some(Credential {
-        access_key_id: value("accessKey")?,
-        secret_access_key: value("secretKey")?,
-        session_token: Some(value("sessionToken")?),
-        expires_in: None,
-    }))
+    Ok(Some(credential(value("accessKey")?, value("secretKey")?, Some(value("sessionToken")?))))
 }
 
 /// Asks the services that hand out credentials

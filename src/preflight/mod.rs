@@ -21,9 +21,9 @@ use rustls::ClientConfig;
 use crate::durable_storage::druid_properties::Encryption;
 use crate::durable_storage::place::Target;
 use crate::durable_storage::problem::{Problem, Scene, Settings};
-use crate::durable_storage::report::{CredentialsUsed, Report};
+use crate::durable_storage::report::{CredentialsUsed, Report, Source};
 use crate::durable_storage::{Place, policy};
-use credentials::{Chain, Found, Source};
+use credentials::Chain;
 use findings::Findings;
 use open_uploads::OpenUploads;
 use probe::{Pauses, Probe};
@@ -70,7 +70,7 @@ pub async fn run(
         DEFAULT_REGION.to_owned()
     });
     let Target { endpoint, url } = place.target(&region);
-    let Found { first, faults } = chain.find().await;
+    let (first, faults) = chain.find().await;
     warnings.extend(faults.iter().map(|fault| format!("no credentials from {fault}")));
     let secrets = first.as_ref().map(|(_, credential)| secrets(credential)).unwrap_or_default();
     let used = first.as_ref().map(|(source, credential)| (*source, shown(&credential.access_key_id)));
@@ -92,10 +92,7 @@ pub async fn run(
         warnings: [warnings, findings.warnings].concat(),
         policy: policy::of_identity(location, &region),
         bucket_policy: policy::of_bucket(location, &region, principal),
-        credentials: used.map(|(source, access_key_id)| CredentialsUsed {
-            source: source.code().to_owned(),
-            access_key_id,
-        }),
+        credentials: used.map(|(source, access_key_id)| CredentialsUsed { source, access_key_id }),
         endpoint,
         region,
     };
