@@ -23,7 +23,7 @@ use crate::authorize::Receipt;
 use crate::config::{AuditFile, Statements};
 use crate::druid::Owner;
 use crate::druid::resource::Printable;
-use crate::durable_storage::Standing;
+use crate::durable_storage::Status;
 use crate::forward::account::Account;
 use crate::metrics::Metrics;
 use crate::refusal::Reason;
@@ -230,8 +230,8 @@ impl Record {
     }
 
     /// Why durable storage cannot be used
-    pub fn durable_storage(&mut self, standing: &Standing) {
-        self.set("durableStorage", durable_storage(standing));
+    pub fn durable_storage(&mut self, status: &Status) {
+        self.set("durableStorage", durable_storage(status));
     }
 
     /// What Druid's planner needs beyond what was judged

@@ -365,7 +365,7 @@ impl Gate {
             record.differs(beyond);
         }
         if let Refusal::Storage(unusable) = refusal {
-            record.durable_storage(&unusable.standing);
+            record.durable_storage(&unusable.status);
         }
         if let Some(UpstreamError::Account { status, account }) = refusal.upstream() {
             record.refused_account(*status, account);

@@ -16,7 +16,7 @@ use crate::authorize::receipt::{Holding, NeededPermission};
 use crate::authorize::{DeniedReason, Receipt};
 use crate::config::RefusalDetail;
 use crate::druid::resource::Printable;
-use crate::durable_storage::Standing;
+use crate::durable_storage::Status;
 use crate::forward::UpstreamError;
 use crate::refusal::{Reason, Refusal};
 use crate::route::{RouteError, words};
@@ -185,14 +185,14 @@ fn details(refusal: &Refusal, detail: RefusalDetail) -> Map<String, Value> {
         details.insert("missing".to_owned(), missing(&denied.receipt));
     }
     if let Refusal::Storage(unusable) = refusal {
-        details.insert("durableStorage".to_owned(), durable_storage(&unusable.standing));
+        details.insert("durableStorage".to_owned(), durable_storage(&unusable.status));
     }
     details
 }
 
 /// How durable storage stands, in a receipt and on record
-pub fn durable_storage(standing: &Standing) -> Value {
-    json!({"state": standing.state(), "missing": standing.missing()})
+pub fn durable_storage(status: &Status) -> Value {
+    json!({"state": status.state(), "missing": status.missing()})
 }
 
 /// What was needed, each with whether it is held, and with `full` also by which role

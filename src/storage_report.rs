@@ -12,9 +12,9 @@ use tokio::sync::watch;
 
 use crate::config::{StorageReport, Unproven};
 use crate::drain;
-use crate::durable_storage::gist::{MAX_REPORT_BYTES, clipped};
-use crate::durable_storage::standing::Finding;
-use crate::durable_storage::{Action, Gist, ReportError, Site, Standing, Unusable};
+use crate::durable_storage::status::Verdict;
+use crate::durable_storage::summary::{MAX_REPORT_BYTES, clipped};
+use crate::durable_storage::{Action, Address, ReportError, Status, Summary, Unusable};
 use crate::live::Live;
 use crate::metrics::StorageStands;
 use crate::redact::Shown;
@@ -44,7 +44,7 @@ pub enum FileError {
 pub struct ReportKeeper {
     file: Arc<SmallFile>,
     /// Only ever held to put one thing in or to take one out
-    gist: RwLock<Option<Arc<Gist>>>,
+    summary: RwLock<Option<Arc<Summary>>>,
     /// For whoever looks; no request comes here
     watcher: Mutex<Watcher<Seen>>,
 }
@@ -54,8 +54,8 @@ impl ReportKeeper {
     pub async fn open(file: &Path) -> Self {
         let file = Arc::new(SmallFile::new(file, MAX_REPORT_BYTES));
         let seen = look(&file).await;
-        let (gist, watcher) = (RwLock::new(None), Mutex::new(Watcher::new(seen.clone())));
-        let keeper = Self { file, gist, watcher };
+        let (summary, watcher) = (RwLock::new(None), Mutex::new(Watcher::new(seen.clone())));
+        let keeper = Self { file, summary, watcher };
         keeper.put(read(&seen));
         keeper
     }
@@ -66,8 +66,8 @@ impl ReportKeeper {
     }
 
     /// The last good report
-    pub fn gist(&self) -> Option<Arc<Gist>> {
-        self.gist.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn summary(&self) -> Option<Arc<Summary>> {
+        self.summary.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Looks every second, until the gate stops or nobody has the keeper any more
@@ -95,13 +95,13 @@ impl ReportKeeper {
     }
 
     /// A report takes the place of the last good one; what is none is logged
-    fn put(&self, read: Result<Gist, FileError>) {
+    fn put(&self, read: Result<Summary, FileError>) {
         let file = Shown(self.file());
         match read {
-            Ok(gist) => {
-                *self.gist.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(gist));
+            Ok(summary) => {
+                *self.summary.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(summary));
             }
-            Err(error) if self.gist().is_some() => {
+            Err(error) if self.summary().is_some() => {
                 tracing::warn!(%file, %error, "the report of durable storage cannot be used; the last good one ages on");
             }
             Err(error) => tracing::warn!(%file, %error, "there is no report of durable storage yet"),
@@ -113,9 +113,9 @@ async fn look(file: &SmallFile) -> Seen {
     file.read().await.map_err(|error| clipped(&error.to_string()))
 }
 
-fn read(seen: &Seen) -> Result<Gist, FileError> {
+fn read(seen: &Seen) -> Result<Summary, FileError> {
     let bytes = seen.as_ref().map_err(|error| FileError::Io(error.clone()))?;
-    Ok(Gist::parse(bytes)?)
+    Ok(Summary::parse(bytes)?)
 }
 
 /// The report in a file, for commands, which may wait
@@ -123,7 +123,7 @@ fn read(seen: &Seen) -> Result<Gist, FileError> {
 /// # Errors
 ///
 /// Where it cannot be read, or holds none.
-pub fn read_now(file: &Path) -> Result<Gist, FileError> {
+pub fn read_now(file: &Path) -> Result<Summary, FileError> {
     read(&small_file::read(file, MAX_REPORT_BYTES).map_err(|error| clipped(&error.to_string())))
 }
 
@@ -132,14 +132,14 @@ pub fn read_now(file: &Path) -> Result<Gist, FileError> {
 pub struct StorageWatch {
     keeper: Arc<ReportKeeper>,
     stale: Duration,
-    site: Site,
+    address: Address,
     unproven: Unproven,
 }
 
 impl StorageWatch {
     /// Durable storage by the report that `keeper` keeps, as these settings see it
     pub fn new(keeper: Arc<ReportKeeper>, settings: &StorageReport) -> Self {
-        Self { keeper, stale: settings.stale, site: settings.site.clone(), unproven: settings.unproven }
+        Self { keeper, stale: settings.stale, address: settings.address.clone(), unproven: settings.unproven }
     }
 
     /// Who keeps the report
@@ -148,8 +148,8 @@ impl StorageWatch {
     }
 
     /// How durable storage stands now
-    pub fn standing(&self, now: SystemTime) -> Standing {
-        Standing::of(self.keeper.gist().as_deref(), now, self.stale, &self.site)
+    pub fn status(&self, now: SystemTime) -> Status {
+        Status::of(self.keeper.summary().as_deref(), now, self.stale, &self.address)
     }
 
     /// Lets through what asks for no durable storage, and all else where that is proven or not required
@@ -162,45 +162,45 @@ impl StorageWatch {
         if self.unproven == Unproven::Forward {
             return Ok(());
         }
-        let standing = self.standing(now);
-        if standing.is_proven() { Ok(()) } else { Err(Box::new(Unusable { standing, by: by.clone() })) }
+        let status = self.status(now);
+        if status.is_proven() { Ok(()) } else { Err(Box::new(Unusable { status, by: by.clone() })) }
     }
 
     /// For the page of metrics
     pub fn metrics(&self, now: SystemTime) -> StorageStands {
-        let standing = self.standing(now);
+        let status = self.status(now);
         StorageStands {
-            states: Standing::STATES.map(|state| (state, state == standing.state())).to_vec(),
-            actions: Action::ALL.map(|action| (action.name(), standing.proves(action))).to_vec(),
-            age: standing.age,
+            states: Status::STATES.map(|state| (state, state == status.state())).to_vec(),
+            actions: Action::ALL.map(|action| (action.name(), status.proves(action))).to_vec(),
+            age: status.age,
         }
     }
 
     /// For the operators' page
     pub fn json(&self, now: SystemTime) -> Value {
-        let standing = self.standing(now);
+        let status = self.status(now);
         json!({
-            "state": standing.state(),
-            "ageSeconds": standing.age.map(|age| age.as_secs()),
-            "missing": standing.missing(),
+            "state": status.state(),
+            "ageSeconds": status.age.map(|age| age.as_secs()),
+            "missing": status.missing(),
             "file": Shown(self.keeper.file()).to_string(),
             "required": self.unproven == Unproven::Refuse,
-            "message": standing.to_string(),
+            "message": status.to_string(),
         })
     }
 
     /// Logs how it stands, if that is another than was found `before`; what is found
-    fn tell(&self, before: Option<&Finding>, now: SystemTime) -> Finding {
-        let standing = self.standing(now);
-        if before != Some(&standing.finding) {
-            let (state, file) = (standing.state(), Shown(self.keeper.file()));
-            if standing.is_proven() {
-                tracing::info!(state, %file, "durable storage: {standing}");
+    fn tell(&self, before: Option<&Verdict>, now: SystemTime) -> Verdict {
+        let status = self.status(now);
+        if before != Some(&status.verdict) {
+            let (state, file) = (status.state(), Shown(self.keeper.file()));
+            if status.is_proven() {
+                tracing::info!(state, %file, "durable storage: {status}");
             } else {
-                tracing::warn!(state, %file, "durable storage: {standing}");
+                tracing::warn!(state, %file, "durable storage: {status}");
             }
         }
-        standing.finding
+        status.verdict
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
     }
 
     fn bucket(keeper: &ReportKeeper) -> Option<String> {
-        keeper.gist().map(|gist| gist.location.bucket.clone())
+        keeper.summary().map(|summary| summary.location.bucket.clone())
     }
 
     #[tokio::test]

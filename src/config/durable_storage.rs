@@ -6,26 +6,31 @@ use std::time::Duration;
 use super::section::{At, Findings, Section};
 use super::{DurableStorage, StorageReport, Unproven};
 use crate::durable_storage::place::{self, Location};
-use crate::durable_storage::{Addressing, Place, Site};
+use crate::durable_storage::{Address, Addressing, Place};
 
 /// Four weeks: longer than any timer that is of use
 const MOST_STALE: u64 = 28 * 86_400;
 
 pub(super) fn read(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> DurableStorage {
-    let site =
-        Site { location: read_location(section, findings), endpoint: read_endpoint(section, findings) };
+    let address =
+        Address { location: read_location(section, findings), endpoint: read_endpoint(section, findings) };
     DurableStorage {
-        place: read_place(section, &site, findings),
+        place: read_place(section, &address, findings),
         ca_file: section.string("ca_file", findings).map(|file| folder.join(file.value)),
-        report: read_report(section, folder, site, findings),
+        report: read_report(section, folder, address, findings),
     }
 }
 
-fn read_place(section: &Section<'_>, site: &Site, findings: &mut Findings<'_>) -> Option<Place> {
+fn read_place(section: &Section<'_>, address: &Address, findings: &mut Findings<'_>) -> Option<Place> {
     let region = section.string("region", findings).map(|region| checked_region(section, region, findings));
     let is_in_the_path = section.boolean("path_style", false, findings);
     let addressing = if is_in_the_path { Addressing::PathStyle } else { Addressing::VirtualHosted };
-    Some(Place { location: site.location.clone()?, endpoint: site.endpoint.clone(), region, addressing })
+    Some(Place {
+        location: address.location.clone()?,
+        endpoint: address.endpoint.clone(),
+        region,
+        addressing,
+    })
 }
 
 /// Bucket and prefix: both or neither
@@ -83,7 +88,7 @@ fn read_endpoint(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<S
 fn read_report(
     section: &Section<'_>,
     folder: &Path,
-    site: Site,
+    address: Address,
     findings: &mut Findings<'_>,
 ) -> Option<StorageReport> {
     let file = section.string("report", findings);
@@ -98,7 +103,7 @@ fn read_report(
     Some(StorageReport {
         file: folder.join(file?.value),
         stale,
-        site,
+        address,
         unproven: if required { Unproven::Refuse } else { Unproven::Forward },
     })
 }

@@ -20,7 +20,7 @@ use ipnet::IpNet;
 
 use crate::authenticate::{AbsentRoles, BasicToken, Issuer};
 use crate::authorize::Policy;
-use crate::durable_storage::{Place, Site};
+use crate::durable_storage::{Address, Place};
 use crate::key_keeper::KeyPlace;
 use crate::password::PasswordSource;
 use crate::resource_actions::Rules;
@@ -206,7 +206,7 @@ pub struct StorageReport {
     /// How old it may be
     pub stale: Duration,
     /// Which storage it must be about
-    pub site: Site,
+    pub address: Address,
     /// What becomes of queries while it does not prove durable storage
     pub unproven: Unproven,
 }

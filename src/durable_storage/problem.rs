@@ -3,7 +3,7 @@
 use super::action::Action;
 use super::answer::Trouble;
 use super::place::Location;
-use super::report::Told;
+use super::report::Diagnosis;
 
 /// What a sentence speaks of
 #[derive(Clone, Copy, Debug)]
@@ -107,15 +107,15 @@ const NO_WORD: &str = "nothing is said of permissions";
 
 impl Problem {
     /// Its code, its sentence, and its remedy
-    pub fn told(&self, scene: &Scene<'_>) -> Told {
+    pub fn diagnosis(&self, scene: &Scene<'_>) -> Diagnosis {
         let Scene { location, key, source, .. } = scene;
         match self {
-            Self::Denied(actions, policy) => told(
+            Self::Denied(actions, policy) => diagnosis(
                 "denied",
                 format!("{} on {location}: Druid cannot {}", denied(actions), purposes(actions)),
                 remedy_of_denied(policy.as_deref(), key),
             ),
-            Self::NothingAllowed(actions) => told(
+            Self::NothingAllowed(actions) => diagnosis(
                 "nothing_allowed",
                 format!(
                     "access key {key} may do nothing of what was tried on {location}: {}",
@@ -126,44 +126,44 @@ impl Problem {
                      and that it allows all four actions; the least policy says how"
                 ),
             ),
-            Self::ExplicitDeny(actions, policy) => told(
+            Self::ExplicitDeny(actions, policy) => diagnosis(
                 "explicit_deny",
                 format!("{} on {location} by an explicit Deny in a policy ({policy})", denied(actions)),
                 "take that Deny out, or make an exception in it for Druid: no grant overrules it",
             ),
             Self::Trouble(trouble, said) => of_trouble(trouble, said, scene),
             Self::NoAnswer(why) => of_no_answer(why, scene),
-            Self::Disturbed => told(
+            Self::Disturbed => diagnosis(
                 "disturbed",
                 format!("what was made on {location} a moment ago is not there, or is something else"),
                 "run it again; if it stays, other preflights of the same storage run all the time, or something \
                  removes new objects",
             ),
-            Self::NoCredentials(looked) => told(
+            Self::NoCredentials(looked) => diagnosis(
                 "no_credentials",
                 format!("there are no credentials: {}", looked.join("; ")),
                 "run it as the user that Druid runs as, with its environment, or name its properties in \
                  --druid-properties",
             ),
-            Self::Unsigned(why) => told(
+            Self::Unsigned(why) => diagnosis(
                 "unsigned",
                 format!("no request can be signed: {why}"),
                 format!("check the credentials ({source}) and the region"),
             ),
-            Self::Unremembered(why) => told(
+            Self::Unremembered(why) => diagnosis(
                 "unremembered",
                 format!("the id of an open upload could not be kept: {why}"),
                 "name a file that can be written in --state",
             ),
             Self::Interrupted => {
-                told("interrupted", format!("the run was interrupted; {NO_WORD}"), "run it again")
+                diagnosis("interrupted", format!("the run was interrupted; {NO_WORD}"), "run it again")
             }
         }
     }
 }
 
-fn told(kind: &str, message: String, remedy: impl Into<String>) -> Told {
-    Told { kind: kind.to_owned(), message, remedy: remedy.into() }
+fn diagnosis(kind: &str, message: String, remedy: impl Into<String>) -> Diagnosis {
+    Diagnosis { kind: kind.to_owned(), message, remedy: remedy.into() }
 }
 
 fn remedy_of_denied(policy: Option<&str>, key: &str) -> String {
@@ -180,31 +180,31 @@ fn remedy_of_denied(policy: Option<&str>, key: &str) -> String {
     }
 }
 
-fn of_no_answer(why: &NoAnswer, Scene { endpoint, settings, .. }: &Scene<'_>) -> Told {
+fn of_no_answer(why: &NoAnswer, Scene { endpoint, settings, .. }: &Scene<'_>) -> Diagnosis {
     const WAY: &str = "what stands between this machine and S3: firewall, proxy, VPC endpoint";
     let Keys { endpoint: address, plain_http, .. } = settings.keys();
     match why {
-        NoAnswer::Unreachable(_) => told(
+        NoAnswer::Unreachable(_) => diagnosis(
             "unreachable",
             format!("{endpoint} cannot be reached ({why}); {NO_WORD}"),
             format!("check {address}, the resolution of that name here, and {WAY}"),
         ),
-        NoAnswer::Untrusted(_) => told(
+        NoAnswer::Untrusted(_) => diagnosis(
             "untrusted",
             format!("the certificate of {endpoint} is not trusted ({why})"),
             "name the CA in `ca_file` of [durable_storage], or in SSL_CERT_FILE; Druid needs it in Java's trust store",
         ),
-        NoAnswer::NoTls(_) => told(
+        NoAnswer::NoTls(_) => diagnosis(
             "no_tls",
             format!("{endpoint} does not speak TLS ({why})"),
             format!("where it is meant to speak plain HTTP, {plain_http}; else check its port"),
         ),
-        NoAnswer::Timeout(_) => told(
+        NoAnswer::Timeout(_) => diagnosis(
             "timeout",
             format!("{endpoint} gives {why}; {NO_WORD}"),
             format!("run it again; if it stays, check the server and {WAY}"),
         ),
-        NoAnswer::Broken(_) => told(
+        NoAnswer::Broken(_) => diagnosis(
             "no_answer",
             format!("what {endpoint} sends is no answer ({why}); {NO_WORD}"),
             format!("run it again; if it stays, check {address} and {WAY}"),
@@ -212,7 +212,7 @@ fn of_no_answer(why: &NoAnswer, Scene { endpoint, settings, .. }: &Scene<'_>) ->
     }
 }
 
-fn of_trouble(trouble: &Trouble, said: &str, scene: &Scene<'_>) -> Told {
+fn of_trouble(trouble: &Trouble, said: &str, scene: &Scene<'_>) -> Diagnosis {
     let Scene { location: Location { bucket, .. }, endpoint, region, key, source, settings } = scene;
     let Keys { endpoint: address, bucket: bucket_key, .. } = settings.keys();
     let (message, remedy) = match trouble {
@@ -269,7 +269,7 @@ fn of_trouble(trouble: &Trouble, said: &str, scene: &Scene<'_>) -> Told {
             "look that code up in the S3 server's manual, and at its log".to_owned(),
         ),
     };
-    told(kind(trouble), message, remedy)
+    diagnosis(kind(trouble), message, remedy)
 }
 
 fn wrong_region(right: Option<&str>, said: &str, scene: &Scene<'_>) -> (String, String) {
@@ -316,9 +316,9 @@ mod tests {
 
     use super::*;
 
-    fn told(problem: &Problem) -> Told {
+    fn told(problem: &Problem) -> Diagnosis {
         let location = Location { bucket: "druid".to_owned(), prefix: "msq".to_owned() };
-        problem.told(&Scene {
+        problem.diagnosis(&Scene {
             location: &location,
             endpoint: "https://s3.test",
             region: "r",

@@ -1,4 +1,4 @@
-//! What a preflight found out, as it is written for programs; the gate reads its [gist](super::gist)
+//! What a preflight found out, as it is written for programs; the gate reads its [summary](super::summary)
 
 use std::fmt;
 use std::time::SystemTime;
@@ -28,7 +28,7 @@ pub struct Report {
     /// What became of each action, in the manual's order
     pub actions: Vec<Proof>,
     /// What is wrong, where something is
-    pub problem: Option<Told>,
+    pub problem: Option<Diagnosis>,
     /// What could not be removed
     pub left_behind: Vec<String>,
     /// What an operator should know besides
@@ -143,9 +143,9 @@ impl fmt::Display for Answered {
     }
 }
 
-/// A problem as it is told
+/// A problem in words
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct Diagnosis {
     /// Its code: `denied`, `wrong_secret` …
     pub kind: String,
     /// What is wrong

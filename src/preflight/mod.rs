@@ -87,7 +87,7 @@ pub async fn run(
         time: now(),
         location: location.clone(),
         actions: findings.proofs(),
-        problem: findings.problem().map(|problem| problem.told(&scene)),
+        problem: findings.problem().map(|problem| problem.diagnosis(&scene)),
         left_behind: findings.left_behind,
         warnings: [warnings, findings.warnings].concat(),
         policy: policy::of_identity(location, &region),

@@ -87,7 +87,7 @@ fn with_problem(report: Report, problem: &Problem) -> Report {
         source: "the profile file",
         settings: msq_gate::durable_storage::problem::Settings::Druid,
     };
-    Report { problem: Some(problem.told(&scene)), ..report }
+    Report { problem: Some(problem.diagnosis(&scene)), ..report }
 }
 
 fn of_before(report: Report, age: Duration) -> Report {

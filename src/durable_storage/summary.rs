@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::action::Action;
 use super::place::{self, Location};
-use super::report::{Outcome, Told, denied, unproven};
+use super::report::{Diagnosis, Outcome, denied, unproven};
 use crate::druid::resource::Printable;
 use crate::json;
 
@@ -35,9 +35,9 @@ pub enum ReportError {
     Shape(&'static str),
 }
 
-/// The gist of a report
+/// What the gate keeps of a report
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gist {
+pub struct Summary {
     /// When the probe ended
     pub time: SystemTime,
     /// Of which storage
@@ -49,10 +49,10 @@ pub struct Gist {
     /// Those that are not proven, the denied among them; one that is not in the report is not
     pub unproven: Vec<Action>,
     /// What is wrong, fit to be printed, and cut
-    pub problem: Option<Told>,
+    pub problem: Option<Diagnosis>,
 }
 
-impl Gist {
+impl Summary {
     /// Reads what `preflight s3 --json` wrote; half of it is no JSON
     ///
     /// # Errors
@@ -118,11 +118,11 @@ fn named<T: DeserializeOwned>(value: &Value, member: &str) -> Option<T> {
 }
 
 /// A problem of whatever shape is one
-fn problem(report: &Value) -> Option<Told> {
+fn problem(report: &Value) -> Option<Diagnosis> {
     let problem = report.get("problem").filter(|problem| !problem.is_null())?;
     let told = |member| clipped(text(problem, member).unwrap_or_default());
     let kind = text(problem, "kind").filter(|kind| is_kind(kind)).unwrap_or("unknown");
-    Some(Told { kind: kind.to_owned(), message: told("message"), remedy: told("remedy") })
+    Some(Diagnosis { kind: kind.to_owned(), message: told("message"), remedy: told("remedy") })
 }
 
 /// A kind is told to callers: it is a word, and no place for an address
@@ -151,8 +151,8 @@ mod tests {
         json!({"time": "2026-01-02T03:04:05Z", "bucket": "druid", "prefix": "p", "actions": actions})
     }
 
-    fn parse(report: &Value) -> Result<Gist, ReportError> {
-        Gist::parse(report.to_string().as_bytes())
+    fn parse(report: &Value) -> Result<Summary, ReportError> {
+        Summary::parse(report.to_string().as_bytes())
     }
 
     fn with(member: &str, value: Value) -> Value {
@@ -163,10 +163,10 @@ mod tests {
 
     #[test]
     fn time_place_and_actions_are_all_that_a_report_must_have() {
-        let gist = parse(&report(["proven", "denied", "not_reached", "proven"])).unwrap();
-        assert_eq!(gist.denied, [Action::PutObject]);
-        assert_eq!(gist.unproven, [Action::PutObject, Action::AbortMultipartUpload]);
-        assert_eq!((gist.endpoint, gist.problem), (None, None));
+        let summary = parse(&report(["proven", "denied", "not_reached", "proven"])).unwrap();
+        assert_eq!(summary.denied, [Action::PutObject]);
+        assert_eq!(summary.unproven, [Action::PutObject, Action::AbortMultipartUpload]);
+        assert_eq!((summary.endpoint, summary.problem), (None, None));
         for member in ["time", "bucket", "prefix", "actions"] {
             let mut without = report(["proven"; 4]);
             without.as_object_mut().unwrap().remove(member);
@@ -174,21 +174,21 @@ mod tests {
             assert_eq!(parse(&with(member, json!(7))), Err(ReportError::Shape(member)));
         }
         for text in ["[]", "null", "7"] {
-            assert_eq!(Gist::parse(text.as_bytes()), Err(ReportError::Shape("actions")), "{text}");
+            assert_eq!(Summary::parse(text.as_bytes()), Err(ReportError::Shape("actions")), "{text}");
         }
     }
 
     #[test]
     fn half_a_report_is_none_and_neither_is_one_that_is_too_long_or_has_two_readings() {
         let text = report(["proven"; 4]).to_string();
-        assert!(Gist::parse(text.as_bytes()).is_ok());
+        assert!(Summary::parse(text.as_bytes()).is_ok());
         for end in 0..text.len() {
-            assert!(matches!(Gist::parse(&text.as_bytes()[..end]), Err(ReportError::Json(_))), "{end}");
+            assert!(matches!(Summary::parse(&text.as_bytes()[..end]), Err(ReportError::Json(_))), "{end}");
         }
         let padded = format!("{text}{}", " ".repeat(MAX_REPORT_BYTES));
-        assert_eq!(Gist::parse(padded.as_bytes()), Err(ReportError::TooLong));
+        assert_eq!(Summary::parse(padded.as_bytes()), Err(ReportError::TooLong));
         let twice = text.replace("\"bucket\"", "\"bucket\":\"other\",\"bucket\"");
-        assert!(matches!(Gist::parse(twice.as_bytes()), Err(ReportError::Json(_))));
+        assert!(matches!(Summary::parse(twice.as_bytes()), Err(ReportError::Json(_))));
     }
 
     #[test]
@@ -201,8 +201,8 @@ mod tests {
         for outcome in [json!("throttled"), json!("PROVEN"), json!({"proven": true}), Value::Null] {
             let mut newer = report(["proven"; 4]);
             newer["actions"][1]["outcome"] = outcome.clone();
-            let gist = parse(&newer).unwrap();
-            assert_eq!((gist.unproven, gist.denied), (vec![Action::PutObject], vec![]), "{outcome}");
+            let summary = parse(&newer).unwrap();
+            assert_eq!((summary.unproven, summary.denied), (vec![Action::PutObject], vec![]), "{outcome}");
         }
         for problem in [json!("x"), json!([1]), json!({"kind": 7}), json!({"kind": "at https://s3"})] {
             let told = parse(&with("problem", problem.clone())).unwrap().problem;
@@ -217,9 +217,9 @@ mod tests {
             let denied = json!({"action": action, "outcome": "denied"});
             twice["actions"].as_array_mut().unwrap().push(denied);
         }
-        let gist = parse(&twice).unwrap();
-        assert_eq!(gist.denied, [Action::GetObject, Action::DeleteObject]);
-        assert_eq!(gist.unproven, gist.denied);
+        let summary = parse(&twice).unwrap();
+        assert_eq!(summary.denied, [Action::GetObject, Action::DeleteObject]);
+        assert_eq!(summary.unproven, summary.denied);
     }
 
     #[test]
@@ -236,15 +236,15 @@ mod tests {
         assert_eq!(told.message, told.remedy);
         let elsewhere = parse(&with("endpoint", json!("https://s3.test/\n"))).unwrap();
         assert_eq!(elsewhere.endpoint, None);
-        let said = Gist::parse("{\"a\":\"\u{7}\n\"}".as_bytes()).unwrap_err().to_string();
+        let said = Summary::parse("{\"a\":\"\u{7}\n\"}".as_bytes()).unwrap_err().to_string();
         assert!(!said.contains(char::is_control) && said.len() < 320, "{said}");
     }
 
     #[test]
     fn a_report_from_the_future_has_no_age() {
-        let gist = parse(&report(["proven"; 4])).unwrap();
-        assert_eq!(gist.age(gist.time + Duration::from_secs(90)), Some(Duration::from_secs(90)));
-        assert_eq!(gist.age(gist.time - Duration::from_secs(60)), Some(Duration::ZERO));
-        assert_eq!(gist.age(gist.time - Duration::from_secs(61)), None);
+        let summary = parse(&report(["proven"; 4])).unwrap();
+        assert_eq!(summary.age(summary.time + Duration::from_secs(90)), Some(Duration::from_secs(90)));
+        assert_eq!(summary.age(summary.time - Duration::from_secs(60)), Some(Duration::ZERO));
+        assert_eq!(summary.age(summary.time - Duration::from_secs(61)), None);
     }
 }

@@ -6,29 +6,29 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::action::Action;
-use super::gist::Gist;
 use super::place::Location;
-use super::report::Told;
+use super::report::Diagnosis;
+use super::summary::Summary;
 use crate::druid::resource::Printable;
 
 /// How durable storage stands; as text, all of it, for operators
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Status {
     /// What is found
-    pub finding: Finding,
+    pub verdict: Verdict,
     /// How old the report is; `None` where there is none, or its time is yet to come
     pub age: Option<Duration>,
 }
 
 /// What a report says now, whatever its age
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum Verdict {
     /// All four actions are proven, and lately
     Proven {
         /// Where
         location: Location,
         /// What is wrong all the same
-        problem: Option<Told>,
+        problem: Option<Diagnosis>,
     },
     /// Some are not
     Lacking(Lack),
@@ -44,9 +44,9 @@ pub enum Finding {
     /// The report is about another storage than the configuration
     OtherPlace {
         /// What it is about
-        reported: Site,
+        reported: Address,
         /// What it should be about
-        configured: Site,
+        configured: Address,
     },
     /// There is no report
     NoReport,
@@ -62,33 +62,33 @@ pub struct Lack {
     /// Those that are not proven, the denied among them; at least one
     pub unproven: Vec<Action>,
     /// What is wrong
-    pub problem: Option<Told>,
+    pub problem: Option<Diagnosis>,
 }
 
 /// Which storage a report is, or should be, about, as far as that is said
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Site {
+pub struct Address {
     /// Bucket and prefix
     pub location: Option<Location>,
     /// The S3 server: `https://host:port`
     pub endpoint: Option<String>,
 }
 
-impl Standing {
-    /// How durable storage stands now by a report that is about `site` and counts until it is `stale`
-    pub fn of(gist: Option<&Gist>, now: SystemTime, stale: Duration, site: &Site) -> Self {
-        let Some(gist) = gist else { return Self { finding: Finding::NoReport, age: None } };
-        let age = gist.age(now);
-        let finding = match age {
-            _ if !site.is_of(gist) => {
-                Finding::OtherPlace { reported: site.seen_in(gist), configured: site.clone() }
+impl Status {
+    /// How durable storage stands now by a report that is about `address` and counts until it is `stale`
+    pub fn of(summary: Option<&Summary>, now: SystemTime, stale: Duration, address: &Address) -> Self {
+        let Some(summary) = summary else { return Self { verdict: Verdict::NoReport, age: None } };
+        let age = summary.age(now);
+        let verdict = match age {
+            _ if !address.is_of(summary) => {
+                Verdict::OtherPlace { reported: address.seen_in(summary), configured: address.clone() }
             }
-            None => Finding::FromTheFuture,
+            None => Verdict::FromTheFuture,
             // In whole seconds, as it is told.
-            Some(age) if age.as_secs() > stale.as_secs() => Finding::Stale { stale, lack: Lack::of(gist) },
-            Some(_) => Finding::of_fresh(gist),
+            Some(age) if age.as_secs() > stale.as_secs() => Verdict::Stale { stale, lack: Lack::of(summary) },
+            Some(_) => Verdict::of_fresh(summary),
         };
-        Self { finding, age }
+        Self { verdict, age }
     }
 
     /// The words of every state
@@ -97,31 +97,31 @@ impl Standing {
 
     /// Its word, one of [`Self::STATES`]
     pub fn state(&self) -> &'static str {
-        match &self.finding {
-            Finding::Proven { .. } => "proven",
-            Finding::Lacking(lack) if lack.denied.is_empty() => "unproven",
-            Finding::Lacking(_) => "denied",
-            Finding::Stale { .. } => "stale",
-            Finding::FromTheFuture => "from_the_future",
-            Finding::OtherPlace { .. } => "other_place",
-            Finding::NoReport => "no_report",
+        match &self.verdict {
+            Verdict::Proven { .. } => "proven",
+            Verdict::Lacking(lack) if lack.denied.is_empty() => "unproven",
+            Verdict::Lacking(_) => "denied",
+            Verdict::Stale { .. } => "stale",
+            Verdict::FromTheFuture => "from_the_future",
+            Verdict::OtherPlace { .. } => "other_place",
+            Verdict::NoReport => "no_report",
         }
     }
 
     /// Whether durable storage counts as proven
     pub fn is_proven(&self) -> bool {
-        matches!(self.finding, Finding::Proven { .. })
+        matches!(self.verdict, Verdict::Proven { .. })
     }
 
     /// What Druid lacks, as far as the report tells or told: what S3 refused, or else what is not proven
     pub fn missing(&self) -> &[Action] {
-        self.finding.lack().map_or(&[], Lack::missing)
+        self.verdict.lack().map_or(&[], Lack::missing)
     }
 
     /// Whether this action is proven
     pub fn proves(&self, action: Action) -> bool {
         self.is_proven()
-            || matches!(&self.finding, Finding::Lacking(lack) if !lack.unproven.contains(&action))
+            || matches!(&self.verdict, Verdict::Lacking(lack) if !lack.unproven.contains(&action))
     }
 
     /// The same for callers, who are told neither where it is nor what S3 said
@@ -133,22 +133,22 @@ impl Standing {
     fn sentence(&self, on: impl Fn(&Location) -> String) -> String {
         let age = self.age.unwrap_or_default();
         let ago = format!("(report of {} ago)", span(age));
-        match &self.finding {
-            Finding::Proven { location, .. } => format!("all four actions are proven{} {ago}", on(location)),
-            Finding::Lacking(lack) => format!("{} {ago}", lack.sentence(on)),
-            Finding::Stale { stale, lack } => {
+        match &self.verdict {
+            Verdict::Proven { location, .. } => format!("all four actions are proven{} {ago}", on(location)),
+            Verdict::Lacking(lack) => format!("{} {ago}", lack.sentence(on)),
+            Verdict::Stale { stale, lack } => {
                 let (age, stale) = spans_apart(age, *stale);
                 let said = lack.as_ref().map(|lack| format!("; it said that {}", lack.sentence(on)));
                 let said = said.unwrap_or_default();
                 format!("{REPORT} is too old: it is of {age} ago, and counts for {stale}{said}")
             }
-            Finding::FromTheFuture => format!(
+            Verdict::FromTheFuture => format!(
                 "{REPORT} has a time that is yet to come: the clock of the preflight's machine or of the gate's is wrong"
             ),
-            Finding::OtherPlace { .. } => {
+            Verdict::OtherPlace { .. } => {
                 format!("{REPORT} is about another storage than the configured one")
             }
-            Finding::NoReport => "there is no report of a preflight".to_owned(),
+            Verdict::NoReport => "there is no report of a preflight".to_owned(),
         }
     }
 }
@@ -156,37 +156,37 @@ impl Standing {
 const REPORT: &str = "the report of the last preflight";
 
 /// What is told to operators: where it is, what is wrong, and what to do about it
-impl fmt::Display for Standing {
+impl fmt::Display for Status {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Finding::OtherPlace { reported, configured } = &self.finding {
+        if let Verdict::OtherPlace { reported, configured } = &self.verdict {
             write!(formatter, "{REPORT} is about {reported} and not about {configured}")?;
         } else {
             formatter.write_str(&self.sentence(|location| format!(" on {}", told(location))))?;
         }
-        let problem = self.finding.problem().map(|problem| [&problem.message, &problem.remedy]);
+        let problem = self.verdict.problem().map(|problem| [&problem.message, &problem.remedy]);
         let said = problem.into_iter().flatten().filter(|text| !text.is_empty());
         said.into_iter().try_for_each(|text| write!(formatter, "; {text}"))
     }
 }
 
-impl Finding {
-    fn of_fresh(gist: &Gist) -> Self {
-        let proven = || Self::Proven { location: gist.location.clone(), problem: gist.problem.clone() };
-        Lack::of(gist).map_or_else(proven, Self::Lacking)
+impl Verdict {
+    fn of_fresh(summary: &Summary) -> Self {
+        let proven = || Self::Proven { location: summary.location.clone(), problem: summary.problem.clone() };
+        Lack::of(summary).map_or_else(proven, Self::Lacking)
     }
 
     fn lack(&self) -> Option<&Lack> {
         if let Self::Lacking(lack) | Self::Stale { lack: Some(lack), .. } = self { Some(lack) } else { None }
     }
 
-    fn problem(&self) -> Option<&Told> {
+    fn problem(&self) -> Option<&Diagnosis> {
         if let Self::Proven { problem, .. } = self { problem.as_ref() } else { self.lack()?.problem.as_ref() }
     }
 }
 
 impl Lack {
-    fn of(gist: &Gist) -> Option<Self> {
-        let Gist { location, denied, unproven, problem, .. } = gist.clone();
+    fn of(summary: &Summary) -> Option<Self> {
+        let Summary { location, denied, unproven, problem, .. } = summary.clone();
         (!unproven.is_empty()).then_some(Self { location, denied, unproven, problem })
     }
 
@@ -206,21 +206,21 @@ impl Lack {
     }
 }
 
-impl Site {
+impl Address {
     /// Whether a report is about this one
-    fn is_of(&self, gist: &Gist) -> bool {
-        self.location.as_ref().is_none_or(|location| *location == gist.location)
-            && (self.endpoint.is_none() || self.endpoint == gist.endpoint)
+    fn is_of(&self, summary: &Summary) -> bool {
+        self.location.as_ref().is_none_or(|location| *location == summary.location)
+            && (self.endpoint.is_none() || self.endpoint == summary.endpoint)
     }
 
     /// What a report is about; the server only where that matters
-    fn seen_in(&self, gist: &Gist) -> Self {
-        let endpoint = gist.endpoint.clone().filter(|_| self.endpoint.is_some());
-        Self { location: Some(gist.location.clone()), endpoint }
+    fn seen_in(&self, summary: &Summary) -> Self {
+        let endpoint = summary.endpoint.clone().filter(|_| self.endpoint.is_some());
+        Self { location: Some(summary.location.clone()), endpoint }
     }
 }
 
-impl fmt::Display for Site {
+impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.location {
             Some(location) => formatter.write_str(&told(location))?,
@@ -233,10 +233,10 @@ impl fmt::Display for Site {
 
 /// That a query asks for durable storage, and why it cannot have it, as its caller is told
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("durable storage cannot be used: {}; {}", standing.for_callers(), self.remedy())]
+#[error("durable storage cannot be used: {}; {}", status.for_callers(), self.remedy())]
 pub struct Unusable {
     /// How it stands
-    pub standing: Standing,
+    pub status: Status,
     /// The keys of the query context that ask for it
     pub by: Vec<&'static str>,
 }
@@ -306,12 +306,12 @@ mod tests {
         Location { bucket: bucket.to_owned(), prefix: "p".to_owned() }
     }
 
-    fn site(bucket: &str) -> Site {
-        Site { location: Some(at(bucket)), endpoint: None }
+    fn address(bucket: &str) -> Address {
+        Address { location: Some(at(bucket)), endpoint: None }
     }
 
-    fn gist(denied: &[Action], unproven: &[Action]) -> Gist {
-        Gist {
+    fn summary(denied: &[Action], unproven: &[Action]) -> Summary {
+        Summary {
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
             location: at("druid"),
             endpoint: Some("https://s3.test".to_owned()),
@@ -321,12 +321,12 @@ mod tests {
         }
     }
 
-    fn proven() -> Gist {
-        gist(&[], &[])
+    fn proven() -> Summary {
+        summary(&[], &[])
     }
 
     /// A problem in the program's own words, which name all that callers are not to know
-    fn told(problem: &Problem) -> Option<Told> {
+    fn told(problem: &Problem) -> Option<Diagnosis> {
         let scene = Scene {
             location: &at("druid"),
             endpoint: "https://s3.test",
@@ -335,16 +335,16 @@ mod tests {
             source: "the profile file",
             settings: crate::durable_storage::problem::Settings::Druid,
         };
-        Some(problem.told(&scene))
+        Some(problem.diagnosis(&scene))
     }
 
     /// How it stands so long after the report
-    fn after(gist: &Gist, age: Duration) -> Standing {
-        Standing::of(Some(gist), gist.time + age, STALE, &site("druid"))
+    fn after(summary: &Summary, age: Duration) -> Status {
+        Status::of(Some(summary), summary.time + age, STALE, &address("druid"))
     }
 
-    fn callers(standing: &Standing) -> String {
-        let sentence = standing.for_callers().to_string();
+    fn callers(status: &Status) -> String {
+        let sentence = status.for_callers().to_string();
         for secret in
             ["druid/", "s3://", "https:", "AKIA", "profile file", "SignatureDoesNotMatch", "eu-central"]
         {
@@ -355,75 +355,76 @@ mod tests {
 
     #[test]
     fn four_proven_actions_count_until_the_report_is_stale() {
-        let standing = after(&proven(), STALE + Duration::from_millis(999));
-        assert_eq!(standing.finding, Finding::Proven { location: at("druid"), problem: None });
-        assert_eq!((standing.state(), standing.missing()), ("proven", &[][..]));
+        let status = after(&proven(), STALE + Duration::from_millis(999));
+        assert_eq!(status.verdict, Verdict::Proven { location: at("druid"), problem: None });
+        assert_eq!((status.state(), status.missing()), ("proven", &[][..]));
         assert_eq!(
             after(&proven(), 12 * MINUTE).to_string(),
             "all four actions are proven on s3://druid/p/ (report of 12 minutes ago)"
         );
-        let standing = after(&proven(), STALE + MINUTE);
-        assert_eq!((standing.state(), standing.age), ("stale", Some(STALE + MINUTE)));
+        let status = after(&proven(), STALE + MINUTE);
+        assert_eq!((status.state(), status.age), ("stale", Some(STALE + MINUTE)));
         let says = "the report of the last preflight is too old: it is of 2 hours 1 minute ago, and counts for 2 hours";
-        assert_eq!((standing.to_string().as_str(), callers(&standing).as_str()), (says, says));
-        assert!(!standing.proves(Action::GetObject));
+        assert_eq!((status.to_string().as_str(), callers(&status).as_str()), (says, says));
+        assert!(!status.proves(Action::GetObject));
     }
 
     #[test]
     fn four_proven_actions_are_proven_though_something_else_is_wrong() {
-        let mut gist = proven();
-        gist.problem = told(&Problem::Disturbed);
-        let standing = after(&gist, MINUTE);
-        assert!(standing.is_proven() && standing.proves(Action::DeleteObject));
+        let mut summary = proven();
+        summary.problem = told(&Problem::Disturbed);
+        let status = after(&summary, MINUTE);
+        assert!(status.is_proven() && status.proves(Action::DeleteObject));
         assert_eq!(
-            standing.to_string(),
+            status.to_string(),
             "all four actions are proven on s3://druid/p/ (report of 1 minute ago); what was made on s3://druid/p/ a moment ago is not there, or is something else; run it again; if it stays, other preflights of the same storage run all the time, or something removes new objects"
         );
-        assert_eq!(callers(&standing), "all four actions are proven (report of 1 minute ago)");
+        assert_eq!(callers(&status), "all four actions are proven (report of 1 minute ago)");
     }
 
     #[test]
     fn a_refused_action_is_named() {
         let (abort, delete) = (Action::AbortMultipartUpload, Action::DeleteObject);
-        let mut gist = gist(&[abort], &[abort, delete]);
-        let standing = after(&gist, 12 * MINUTE);
-        assert_eq!((standing.state(), standing.missing()), ("denied", &[abort][..]));
+        let mut summary = summary(&[abort], &[abort, delete]);
+        let status = after(&summary, 12 * MINUTE);
+        assert_eq!((status.state(), status.missing()), ("denied", &[abort][..]));
         assert_eq!(
-            standing.to_string(),
+            status.to_string(),
             "Druid lacks s3:AbortMultipartUpload on s3://druid/p/ (report of 12 minutes ago)"
         );
-        assert_eq!(callers(&standing), "Druid lacks s3:AbortMultipartUpload (report of 12 minutes ago)");
-        assert_eq!(Action::ALL.map(|action| standing.proves(action)), [true, true, false, false]);
-        gist.denied = vec![abort, delete];
-        gist.problem = told(&Problem::Denied(gist.denied.clone(), None));
-        let standing = after(&gist, MINUTE);
+        assert_eq!(callers(&status), "Druid lacks s3:AbortMultipartUpload (report of 12 minutes ago)");
+        assert_eq!(Action::ALL.map(|action| status.proves(action)), [true, true, false, false]);
+        summary.denied = vec![abort, delete];
+        summary.problem = told(&Problem::Denied(summary.denied.clone(), None));
+        let status = after(&summary, MINUTE);
         let says = "Druid lacks s3:AbortMultipartUpload and s3:DeleteObject (report of 1 minute ago)";
-        assert_eq!(callers(&standing), says);
-        let all = standing.to_string();
+        assert_eq!(callers(&status), says);
+        let all = status.to_string();
         assert!(all.contains(" on s3://druid/p/: Druid cannot ") && all.contains("AKIAEXAMPLE"), "{all}");
     }
 
     #[test]
     fn what_was_not_tried_is_neither_proven_nor_refused() {
-        let mut gist = gist(&[], &Action::ALL);
-        gist.problem = told(&Problem::Trouble(Trouble::WrongSecret, "403 SignatureDoesNotMatch".to_owned()));
-        let standing = after(&gist, 3 * MINUTE);
-        assert_eq!((standing.state(), standing.missing()), ("unproven", &Action::ALL[..]));
+        let mut summary = summary(&[], &Action::ALL);
+        summary.problem =
+            told(&Problem::Trouble(Trouble::WrongSecret, "403 SignatureDoesNotMatch".to_owned()));
+        let status = after(&summary, 3 * MINUTE);
+        assert_eq!((status.state(), status.missing()), ("unproven", &Action::ALL[..]));
         assert_eq!(
-            callers(&standing),
+            callers(&status),
             format!("{ALL_FOUR} are not proven: wrong_secret (report of 3 minutes ago)")
         );
         assert_eq!(
-            standing.to_string(),
+            status.to_string(),
             format!(
                 "{ALL_FOUR} are not proven on s3://druid/p/: wrong_secret (report of 3 minutes ago); the secret does not belong to access key AKIAEXAMPLE (403 SignatureDoesNotMatch); write the secret that was issued with this key (the profile file)"
             )
         );
-        (gist.problem, gist.unproven) = (None, vec![Action::PutObject]);
-        let standing = after(&gist, Duration::ZERO);
-        assert!(standing.proves(Action::GetObject) && !standing.proves(Action::PutObject));
+        (summary.problem, summary.unproven) = (None, vec![Action::PutObject]);
+        let status = after(&summary, Duration::ZERO);
+        assert!(status.proves(Action::GetObject) && !status.proves(Action::PutObject));
         assert_eq!(
-            standing.to_string(),
+            status.to_string(),
             "s3:PutObject is not proven on s3://druid/p/ (report of 0 seconds ago)"
         );
     }
@@ -431,64 +432,64 @@ mod tests {
     #[test]
     fn a_report_that_is_too_old_says_what_it_said() {
         let abort = Action::AbortMultipartUpload;
-        let mut gist = gist(&[abort], &[abort]);
-        gist.problem = told(&Problem::Denied(vec![abort], None));
-        let standing = after(&gist, 180 * MINUTE);
-        assert_eq!((standing.state(), standing.missing()), ("stale", &[abort][..]));
+        let mut summary = summary(&[abort], &[abort]);
+        summary.problem = told(&Problem::Denied(vec![abort], None));
+        let status = after(&summary, 180 * MINUTE);
+        assert_eq!((status.state(), status.missing()), ("stale", &[abort][..]));
         let old = "the report of the last preflight is too old: it is of 3 hours ago, and counts for 2 hours; it said that";
-        assert_eq!(callers(&standing), format!("{old} Druid lacks s3:AbortMultipartUpload"));
+        assert_eq!(callers(&status), format!("{old} Druid lacks s3:AbortMultipartUpload"));
         let says = format!("{old} Druid lacks s3:AbortMultipartUpload on s3://druid/p/; ");
-        assert!(standing.to_string().starts_with(&says), "{standing}");
-        assert!(!standing.proves(Action::GetObject), "what it proved, it proves no longer");
+        assert!(status.to_string().starts_with(&says), "{status}");
+        assert!(!status.proves(Action::GetObject), "what it proved, it proves no longer");
     }
 
     #[test]
     fn a_report_counts_only_for_its_own_place() {
-        let (gist, now) = (proven(), proven().time + MINUTE);
-        let of = |site: &Site| Standing::of(Some(&gist), now, STALE, site);
+        let (summary, now) = (proven(), proven().time + MINUTE);
+        let of = |address: &Address| Status::of(Some(&summary), now, STALE, address);
         let server = |endpoint: &str| Some(endpoint.to_owned());
         for right in [
-            Site::default(),
-            site("druid"),
-            Site { location: None, endpoint: server("https://s3.test") },
-            Site { endpoint: server("https://s3.test"), ..site("druid") },
+            Address::default(),
+            address("druid"),
+            Address { location: None, endpoint: server("https://s3.test") },
+            Address { endpoint: server("https://s3.test"), ..address("druid") },
         ] {
             assert!(of(&right).is_proven(), "{right}");
         }
         for (wrong, says) in [
-            (site("other"), "s3://druid/p/ and not about s3://other/p/"),
+            (address("other"), "s3://druid/p/ and not about s3://other/p/"),
             (
-                Site { endpoint: server("http://s3.test"), ..site("druid") },
+                Address { endpoint: server("http://s3.test"), ..address("druid") },
                 "s3://druid/p/ at https://s3.test and not about s3://druid/p/ at http://s3.test",
             ),
             (
-                Site { location: None, endpoint: server("https://other.test") },
+                Address { location: None, endpoint: server("https://other.test") },
                 "s3://druid/p/ at https://s3.test and not about storage at https://other.test",
             ),
         ] {
-            let standing = of(&wrong);
-            assert_eq!((standing.state(), standing.age), ("other_place", Some(MINUTE)));
-            assert_eq!(standing.to_string(), format!("the report of the last preflight is about {says}"));
+            let status = of(&wrong);
+            assert_eq!((status.state(), status.age), ("other_place", Some(MINUTE)));
+            assert_eq!(status.to_string(), format!("the report of the last preflight is about {says}"));
             let says = "the report of the last preflight is about another storage than the configured one";
-            assert_eq!(callers(&standing), says);
+            assert_eq!(callers(&status), says);
         }
-        let unsaid = Gist { endpoint: None, ..gist.clone() };
-        let expects = Site { endpoint: server("https://s3.test"), ..site("druid") };
-        assert_eq!(Standing::of(Some(&unsaid), now, STALE, &expects).state(), "other_place");
+        let unsaid = Summary { endpoint: None, ..summary.clone() };
+        let expects = Address { endpoint: server("https://s3.test"), ..address("druid") };
+        assert_eq!(Status::of(Some(&unsaid), now, STALE, &expects).state(), "other_place");
     }
 
     #[test]
     fn without_a_report_or_with_one_from_the_future_nothing_is_proven() {
-        let gist = proven();
-        let at = |now| Standing::of(Some(&gist), now, STALE, &Site::default());
-        assert!(at(gist.time - MINUTE).is_proven());
-        let ahead = at(gist.time - 2 * MINUTE);
+        let summary = proven();
+        let at = |now| Status::of(Some(&summary), now, STALE, &Address::default());
+        assert!(at(summary.time - MINUTE).is_proven());
+        let ahead = at(summary.time - 2 * MINUTE);
         assert_eq!((ahead.state(), ahead.age), ("from_the_future", None));
         assert_eq!(
             callers(&ahead),
             "the report of the last preflight has a time that is yet to come: the clock of the preflight's machine or of the gate's is wrong"
         );
-        let none = Standing::of(None, gist.time, STALE, &Site::default());
+        let none = Status::of(None, summary.time, STALE, &Address::default());
         assert_eq!((none.state(), none.age), ("no_report", None));
         assert_eq!(callers(&none), "there is no report of a preflight");
         assert!(Action::ALL.iter().all(|action| !ahead.proves(*action) && !none.proves(*action)));
@@ -497,8 +498,8 @@ mod tests {
     #[test]
     fn whoever_asked_is_told_what_he_can_do() {
         let abort = Action::AbortMultipartUpload;
-        let standing = after(&gist(&[abort], &[abort]), 12 * MINUTE);
-        let unusable = Unusable { standing, by: vec!["a", "b"] };
+        let status = after(&summary(&[abort], &[abort]), 12 * MINUTE);
+        let unusable = Unusable { status, by: vec!["a", "b"] };
         assert_eq!(
             unusable.to_string(),
             "durable storage cannot be used: Druid lacks s3:AbortMultipartUpload (report of 12 minutes ago); run the query without a and b, or ask your operator"
@@ -508,17 +509,19 @@ mod tests {
     #[test]
     fn every_state_is_in_the_closed_list_once() {
         let get = [Action::GetObject];
-        let of = |gist: &Gist, site: &Site| Standing::of(Some(gist), gist.time + MINUTE, STALE, site).state();
+        let of = |summary: &Summary, address: &Address| {
+            Status::of(Some(summary), summary.time + MINUTE, STALE, address).state()
+        };
         let states = [
             after(&proven(), MINUTE).state(),
-            after(&gist(&get, &get), MINUTE).state(),
-            after(&gist(&[], &get), MINUTE).state(),
+            after(&summary(&get, &get), MINUTE).state(),
+            after(&summary(&[], &get), MINUTE).state(),
             after(&proven(), 2 * STALE).state(),
-            Standing::of(Some(&proven()), SystemTime::UNIX_EPOCH, STALE, &site("druid")).state(),
-            of(&proven(), &site("other")),
-            Standing::of(None, SystemTime::UNIX_EPOCH, STALE, &Site::default()).state(),
+            Status::of(Some(&proven()), SystemTime::UNIX_EPOCH, STALE, &address("druid")).state(),
+            of(&proven(), &address("other")),
+            Status::of(None, SystemTime::UNIX_EPOCH, STALE, &Address::default()).state(),
         ];
-        assert_eq!(states, Standing::STATES);
+        assert_eq!(states, Status::STATES);
     }
 
     #[test]
