@@ -6,9 +6,11 @@ mod fault;
 mod issuers;
 pub mod keys;
 mod limits;
+mod listen;
 mod read;
 pub mod schema;
 mod section;
+mod upstream;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,9 +1,7 @@
 //! From the text of proxy.toml to a [`Config`], gathering every fault on the way
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
-use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -12,17 +10,17 @@ use super::durable_storage;
 use super::fault::{Fault, Severity};
 use super::issuers;
 use super::keys::SECTIONS;
+use super::listen;
 use super::section::{At, Findings, Section, is_misspelt_table, nearest, oddity};
+use super::upstream;
 use super::{
-    Admin, Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Listen, Reading,
-    RefusalDetail, SignIn, Statements, Upstream, UpstreamTls, Verify,
+    Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Reading, RefusalDetail,
+    Statements, Verify,
 };
 use crate::authenticate::BasicToken;
 use crate::authorize::Policy;
 use crate::authorize::permission::Permission;
 use crate::authorize::policy::{Member, Role};
-use crate::fetch::is_loopback;
-use crate::password::PasswordSource;
 use crate::resource_actions::Rules;
 use crate::resource_actions::rules::{
     Cancel, ContextKeys, InputSources, Lookups, Metadata, RawQueryController, SelectTasks, SystemTables,
@@ -31,15 +29,8 @@ use crate::resource_actions::rules::{
 
 pub(super) fn read(text: &str, folder: &Path) -> Reading {
     let mut findings = Findings::new(text);
-    let root = match DeTable::parse(text) {
-        Ok(root) => root,
-        Err(error) => {
-            let offset = error.span().map_or(0, |span| span.start);
-            findings.error(offset, "TOML", error.message(), "mend the syntax; nothing else was looked at");
-            return Reading { findings: findings.into_faults(), config: None };
-        }
-    };
-    let config = read_root(root.get_ref(), text, folder, &mut findings);
+    let root = parse(text, &mut findings);
+    let config = root.and_then(|root| read_root(root.get_ref(), text, folder, &mut findings));
     let findings = findings.into_faults();
     let faulty = findings.iter().any(|fault| fault.severity == Severity::Error);
     Reading { config: config.filter(|_| !faulty), findings }
@@ -47,18 +38,19 @@ pub(super) fn read(text: &str, folder: &Path) -> Reading {
 
 pub(super) fn read_durable_storage(text: &str, folder: &Path) -> (Vec<Fault>, DurableStorage) {
     let mut findings = Findings::new(text);
-    let storage = match DeTable::parse(text) {
-        Ok(root) => {
-            let section = Section::of_root(root.get_ref(), "durable_storage", &mut findings);
-            durable_storage::read(&section, folder, &mut findings)
-        }
-        Err(error) => {
-            let offset = error.span().map_or(0, |span| span.start);
-            findings.error(offset, "TOML", error.message(), "mend the syntax; nothing else was looked at");
-            DurableStorage::default()
-        }
-    };
-    (findings.into_faults(), storage)
+    let storage = parse(text, &mut findings).map(|root| {
+        let section = Section::of_root(root.get_ref(), "durable_storage", &mut findings);
+        durable_storage::read(&section, folder, &mut findings)
+    });
+    (findings.into_faults(), storage.unwrap_or_default())
+}
+
+fn parse<'text>(text: &'text str, findings: &mut Findings<'_>) -> Option<Spanned<DeTable<'text>>> {
+    let parsed = DeTable::parse(text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        findings.error(offset, "TOML", error.message(), "mend the syntax; nothing else was looked at");
+    });
+    parsed.ok()
 }
 
 fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findings<'_>) -> Option<Config> {
@@ -71,9 +63,9 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
             findings.error(key.span().start, key.get_ref(), "there is no such table", instead);
         }
     }
-    let listen = read_listen(&Section::of_root(root, "listen", findings), folder, findings);
+    let listen = listen::read(&Section::of_root(root, "listen", findings), folder, findings);
     let admin_section = Section::of_root(root, "admin", findings);
-    let admin = read_admin(&admin_section, findings);
+    let admin = listen::read_admin(&admin_section, findings);
     if let (Some(listen), Some(admin)) = (&listen, &admin)
         && listen.addresses.contains(&admin.address)
         && !admin.address.ends_with(":0")
@@ -81,7 +73,7 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
         let what = format!("`{}` is where clients come in", admin.address);
         findings.error(admin_section.offset_of("address"), "admin.address", what, "write another port");
     }
-    let upstream = read_upstream(&Section::of_root(root, "upstream", findings), folder, findings);
+    let upstream = upstream::read(&Section::of_root(root, "upstream", findings), folder, findings);
     let rules_section = Section::of_root(root, "rules", findings);
     let rules = read_rules(&rules_section, findings);
     let mut issuers = issuers::read(root, folder, findings);
@@ -108,227 +100,6 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
         durable_storage,
         text: text.to_owned(),
     })
-}
-
-fn read_listen(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Listen> {
-    let addresses = section.one_or_more("address", findings);
-    let addresses: Vec<_> =
-        addresses.into_iter().filter_map(|address| check_address(section, address, findings)).collect();
-    let twice = addresses.iter().enumerate().find(|(place, address)| {
-        addresses.iter().take(*place).any(|before| before == *address) && !address.ends_with(":0")
-    });
-    if let Some((_, address)) = twice {
-        let what = format!("`{address}` stands twice");
-        findings.error(
-            section.offset_of("address"),
-            &section.path("address"),
-            what,
-            "write each address once",
-        );
-    }
-    let certificate = section.required_string("certificate", findings);
-    let key = section.required_string("key", findings);
-    let balancers = read_balancers(section, findings);
-    Some(Listen {
-        addresses,
-        certificate: folder.join(certificate?.value),
-        key: folder.join(key?.value),
-        balancers,
-    })
-}
-
-/// Networks, or single addresses
-fn read_balancers(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<IpNet> {
-    let mut balancers = Vec::new();
-    for text in section.strings("proxy_protocol_from", findings).unwrap_or_default() {
-        let network = text.value.parse::<IpNet>().ok();
-        match network.or_else(|| text.value.parse::<IpAddr>().ok().map(IpNet::from)) {
-            Some(network) if network.addr() != network.network() => {
-                let what = format!("`{}` is one address and a network", text.value);
-                let instead = format!("write `{}`, or `{}`", network.addr(), network.trunc());
-                findings.error(text.offset, &section.path("proxy_protocol_from"), what, instead);
-            }
-            Some(IpNet::V6(network)) if network.addr().to_ipv4_mapped().is_some() => {
-                let what = format!("`{}` is nobody's: peers are known by their IPv4 address", text.value);
-                findings.error(text.offset, &section.path("proxy_protocol_from"), what, "write `10.0.0.0/8`");
-            }
-            Some(network) if network.prefix_len() == 0 => {
-                let what = format!("`{}` lets everybody say that he is somebody else", text.value);
-                let instead = "name the balancers' own addresses";
-                findings.error(text.offset, &section.path("proxy_protocol_from"), what, instead);
-            }
-            Some(network) => balancers.push(network),
-            None => {
-                let what = format!("`{}` is no network", text.value);
-                let key = section.path("proxy_protocol_from");
-                findings.error(text.offset, &key, what, "write `10.0.0.0/8`, or one address");
-            }
-        }
-    }
-    balancers
-}
-
-fn read_admin(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Admin> {
-    let read = section.string("address", findings);
-    let address = read.unwrap_or_else(|| At { value: "127.0.0.1:9901".to_owned(), offset: section.offset });
-    Some(Admin { address: check_address(section, address, findings)? })
-}
-
-fn check_address(section: &Section<'_>, address: At<String>, findings: &mut Findings<'_>) -> Option<String> {
-    if is_address(&address.value) {
-        return Some(address.value);
-    }
-    let what = format!("`{}` is no address", address.value);
-    findings.error(address.offset, &section.path("address"), what, "write `host:port`, IPv6 as `[::]:8443`");
-    None
-}
-
-/// `host:port`, with an IPv6 address in brackets
-fn is_address(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else { return false };
-    port.parse::<u16>().is_ok() && is_host(host)
-}
-
-fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().is_ok();
-    }
-    let is_plain =
-        |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
-    !host.is_empty() && host.chars().all(is_plain)
-}
-
-fn read_upstream(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Upstream> {
-    let urls = section.one_or_more("url", findings);
-    let ca_file = section.string("ca_file", findings);
-    let sign_in = read_sign_in(section, folder, findings);
-    let routers: Vec<_> = urls.iter().map(|url| (url, router_of(&url.value))).collect();
-    for (url, router) in &routers {
-        if router.is_none() {
-            let what = format!("`{}` is no router's URL", url.value);
-            findings.error(
-                url.offset,
-                &section.path("url"),
-                what,
-                "write `http://host:port`, without a path",
-            );
-        }
-    }
-    let routers: Vec<_> = routers.into_iter().filter_map(|(url, router)| Some((url, router?))).collect();
-    let (first, _) = routers.first()?;
-    let scheme = routers.first().map(|(_, router)| router.scheme)?;
-    if routers.iter().any(|(_, router)| router.scheme != scheme) {
-        findings.error(
-            first.offset,
-            &section.path("url"),
-            "mixes `http://` and `https://`",
-            "write one of them throughout",
-        );
-    }
-    let tls = match (scheme, &ca_file) {
-        (RouterScheme::Http, None) => UpstreamTls::Plain,
-        (RouterScheme::Http, Some(file)) => {
-            let what = "is of no use with `http://`";
-            findings.error(file.offset, &section.path("ca_file"), what, "leave it out, or write `https://`");
-            UpstreamTls::Plain
-        }
-        (RouterScheme::Https, Some(file)) => UpstreamTls::CaFile(folder.join(&file.value)),
-        (RouterScheme::Https, None) => UpstreamTls::SystemRoots,
-    };
-    let is_remote =
-        |router: &Router| !is_loopback(router.authority.rsplit_once(':').map_or("", |(host, _)| host));
-    if sign_in.is_some()
-        && let Some((url, _)) =
-            routers.iter().find(|(_, router)| scheme == RouterScheme::Http && is_remote(router))
-    {
-        let what = "the password of `username` goes to another machine without TLS";
-        findings.warn(
-            url.offset,
-            &section.path("url"),
-            what,
-            "write `https://`, and have the router speak TLS",
-        );
-    }
-    let authorities = routers.into_iter().map(|(_, router)| router.authority).collect();
-    Some(Upstream { tls, authorities, sign_in })
-}
-
-struct Router {
-    scheme: RouterScheme,
-    authority: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RouterScheme {
-    Http,
-    Https,
-}
-
-/// Scheme and `host:port` of a router's URL, which has neither path nor user
-fn router_of(url: &str) -> Option<Router> {
-    let (scheme, rest, port) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
-        (Some(rest), _) => (RouterScheme::Http, rest, 80),
-        (None, Some(rest)) => (RouterScheme::Https, rest, 443),
-        (None, None) => return None,
-    };
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let authority = if is_address(rest) { rest.to_owned() } else { format!("{rest}:{port}") };
-    let well_formed = is_address(&authority) && !rest.contains(['/', '?', '#', '@', ' ']);
-    well_formed.then_some(Router { scheme, authority })
-}
-
-fn read_sign_in(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<SignIn> {
-    let username = section.string("username", findings);
-    let file = section.string("password_file", findings);
-    let environment = section.string("password_env", findings);
-    if let (Some(_), Some(second)) = (&file, &environment) {
-        findings.error(
-            second.offset,
-            &section.path("password_env"),
-            "stands beside `password_file`",
-            "keep one of the two",
-        );
-    }
-    let password = match (file, environment) {
-        (Some(file), _) => Some(file.map(|file| PasswordSource::File(folder.join(file)))),
-        (None, Some(name)) => Some(name.map(PasswordSource::Environment)),
-        (None, None) => None,
-    };
-    match (username, password) {
-        (Some(name), Some(password)) if !name.value.is_empty() && !name.value.contains(':') => {
-            Some(SignIn { username: name.value, password: password.value })
-        }
-        (Some(name), Some(_)) => {
-            let key = section.path("username");
-            findings.error(
-                name.offset,
-                &key,
-                "is empty or holds a colon",
-                "write the name of the gate's account at Druid",
-            );
-            None
-        }
-        _ if ["username", "password_file", "password_env"].iter().any(|key| section.is_faulty(key)) => None,
-        (Some(name), None) => {
-            findings.error(
-                name.offset,
-                &section.path("username"),
-                "has no password",
-                "give `password_file` or `password_env`",
-            );
-            None
-        }
-        (None, Some(password)) => {
-            findings.error(
-                password.offset,
-                &section.path("username"),
-                "is missing",
-                "say whose password that is",
-            );
-            None
-        }
-        (None, None) => None,
-    }
 }
 
 fn read_policy(root: &DeTable<'_>, issuers: &[IssuerConfig], findings: &mut Findings<'_>) -> Policy {
