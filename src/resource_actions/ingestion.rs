@@ -7,14 +7,14 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::needed::Needed;
-use super::rules::{InputSources, Lookups, RawQueryController, Rules, TaskInputs};
-use super::task_members::{
-    COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, INPUT_SOURCES, KILL_MEMBERS, PLAIN_FORMATS,
-    WAREHOUSES,
-};
+use super::rules::{Lookups, RawQueryController, Rules};
+use super::task_error::TaskSpecError;
+use super::task_input::{input_format, input_source};
+use super::task_members::{COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, KILL_MEMBERS};
+use super::task_object::{Object, object_at};
 use crate::druid::task::QUERY_CONTROLLER;
 use crate::druid::{ResourceAction, ResourceType};
 use crate::json;
@@ -26,60 +26,6 @@ pub struct JudgedTask {
     pub kind: &'static str,
     /// What posting it needs
     pub needs: Needed,
-}
-
-/// Why a task is not let through
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TaskSpecError {
-    /// It is no JSON, or has a second reading
-    #[error(transparent)]
-    Json(#[from] json::JsonError),
-    /// Its type is not one that may be posted
-    #[error("tasks of type `{kind}` may not be posted; {}", instead_of(.kind))]
-    Type {
-        /// The type
-        kind: String,
-    },
-    /// A member is not on the list
-    #[error("`{path}` is not understood in a task of this type; leave it out")]
-    UnknownMember {
-        /// Where it stands
-        path: String,
-    },
-    /// A member is missing, or has another type
-    #[error("`{path}` must be {expected}")]
-    Shape {
-        /// Where it stands
-        path: String,
-        /// What should be there
-        expected: &'static str,
-    },
-    /// A context key is not on the list
-    #[error("the context key `{key}` may not be set on a task; those that may are {}", CONTEXT_KEYS.join(", "))]
-    ContextKey {
-        /// The key
-        key: String,
-    },
-    /// It uses a lookup, and lookups ask a permission
-    #[error("`{path}` uses a lookup, which a task may not where lookups are granted; leave it out")]
-    Lookup {
-        /// Where it stands
-        path: String,
-    },
-    /// An input source is not on the list
-    #[error("input sources of type `{kind}` are not understood")]
-    InputSource {
-        /// Its type
-        kind: String,
-    },
-}
-
-fn instead_of(kind: &str) -> &'static str {
-    if kind == QUERY_CONTROLLER {
-        "submit the statement to /druid/v2/sql/task instead"
-    } else {
-        "those that may are index, index_parallel, compact and kill"
-    }
 }
 
 /// Reads a posted task
@@ -183,65 +129,6 @@ fn check_resource(task: &Object<'_>) -> Result<(), TaskSpecError> {
     resource.object()?.only(&["availabilityGroup", "requiredCapacity"])
 }
 
-/// What a format reads besides what its source gives: descriptor files and schema registries, at any address
-fn input_format(format: &Object<'_>, rules: &Rules) -> Result<Option<ResourceAction>, TaskSpecError> {
-    let is_plain = PLAIN_FORMATS.contains(&format.text("type")?);
-    Ok(match rules.task_inputs {
-        TaskInputs::External if !is_plain => Some(ResourceAction::read(ResourceType::External, EXTERNAL)),
-        TaskInputs::External | TaskInputs::Druid => None,
-    })
-}
-
-fn input_source(
-    source: &Object<'_>,
-    rules: &Rules,
-    needs: &mut BTreeSet<ResourceAction>,
-) -> Result<(), TaskSpecError> {
-    let kind = source.text("type")?;
-    let known = INPUT_SOURCES.iter().find(|known| known.kind == kind);
-    let known = known.ok_or_else(|| TaskSpecError::InputSource { kind: kind.to_owned() })?;
-    source.only(known.members)?;
-    for (position, delegate) in source.list("delegates")?.into_iter().enumerate() {
-        let path = format!("{}.delegates[{position}]", source.path);
-        input_source(&object_at(&path, delegate)?, rules, needs)?;
-    }
-    if kind == "iceberg" {
-        let warehouse = source.member("warehouseSource")?.object()?;
-        needs.extend(warehouse_of(&warehouse, rules)?);
-    }
-    match (rules.task_inputs, kind) {
-        (TaskInputs::Druid, _) | (TaskInputs::External, "combining") => {}
-        (TaskInputs::External, "druid") => {
-            needs.insert(ResourceAction::read(ResourceType::Datasource, source.text("dataSource")?));
-        }
-        (TaskInputs::External, _) => {
-            needs.insert(read_external(kind, rules));
-        }
-    }
-    Ok(())
-}
-
-fn read_external(kind: &str, rules: &Rules) -> ResourceAction {
-    let name = match rules.input_sources {
-        InputSources::Together => EXTERNAL,
-        InputSources::ByType => kind,
-    };
-    ResourceAction::read(ResourceType::External, name)
-}
-
-/// By what the files of an Iceberg table are read (`InputSourceFactory`); their places come from its catalog
-fn warehouse_of(factory: &Object<'_>, rules: &Rules) -> Result<Option<ResourceAction>, TaskSpecError> {
-    factory.only(&["type", "properties", "proxyConfig", "endpointConfig", "clientConfig"])?;
-    let kind = factory.text("type")?;
-    if !WAREHOUSES.contains(&kind) {
-        return Err(factory.shape("type", "one of local, hdfs, s3, google, azure and azureStorage"));
-    }
-    Ok(match rules.task_inputs {
-        TaskInputs::External => Some(read_external(kind, rules)),
-        TaskInputs::Druid => None,
-    })
-}
-
 fn write_datasource(name: &str) -> ResourceAction {
     ResourceAction::write(ResourceType::Datasource, name)
 }
@@ -289,88 +176,10 @@ fn check_context(task: &Object<'_>) -> Result<(), TaskSpecError> {
     unknown.map_or(Ok(()), |key| Err(TaskSpecError::ContextKey { key: key.clone() }))
 }
 
-/// The object that a value must be; Jackson would take `["type", {…}]` for one too
-fn object_at<'a>(path: &str, value: &'a Value) -> Result<Object<'a>, TaskSpecError> {
-    match value {
-        Value::Object(members) => Ok(Object { path: path.to_owned(), members }),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            let path = if path.is_empty() { "task" } else { path };
-            Err(TaskSpecError::Shape { path: path.to_owned(), expected: "an object" })
-        }
-    }
-}
-
-/// An object and where it stands
-struct Object<'a> {
-    path: String,
-    members: &'a Map<String, Value>,
-}
-
-/// A member that is there
-struct Member<'a> {
-    path: String,
-    value: &'a Value,
-}
-
-impl<'a> Member<'a> {
-    fn object(&self) -> Result<Object<'a>, TaskSpecError> {
-        object_at(&self.path, self.value)
-    }
-}
-
-impl<'a> Object<'a> {
-    fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
-    }
-
-    fn shape(&self, name: &str, expected: &'static str) -> TaskSpecError {
-        TaskSpecError::Shape { path: self.path_of(name), expected }
-    }
-
-    /// Refuses members that are not on the list
-    fn only(&self, names: &[&str]) -> Result<(), TaskSpecError> {
-        let unknown = self.members.keys().find(|key| !names.contains(&key.as_str()));
-        unknown.map_or(Ok(()), |key| Err(TaskSpecError::UnknownMember { path: self.path_of(key) }))
-    }
-
-    fn optional(&self, name: &str) -> Option<Member<'a>> {
-        let value = self.members.get(name).filter(|value| !value.is_null())?;
-        Some(Member { path: self.path_of(name), value })
-    }
-
-    fn member(&self, name: &str) -> Result<Member<'a>, TaskSpecError> {
-        self.optional(name).ok_or_else(|| self.shape(name, "there"))
-    }
-
-    fn text(&self, name: &str) -> Result<&'a str, TaskSpecError> {
-        let text = self.members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        text.ok_or_else(|| self.shape(name, "a string that is not empty"))
-    }
-
-    fn list(&self, name: &str) -> Result<Vec<&'a Value>, TaskSpecError> {
-        match self.members.get(name) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(items)) => Ok(items.iter().collect()),
-            Some(_) => Err(self.shape(name, "a list")),
-        }
-    }
-
-    /// `type` is optional where Druid knows it from the place, but must not say another
-    fn is_of_type(&self, kind: &'static str) -> Result<(), TaskSpecError> {
-        match self.members.get("type") {
-            None => Ok(()),
-            Some(Value::String(text)) if text == kind => Ok(()),
-            Some(_) => Err(self.shape("type", "the task's own type")),
-        }
-    }
-}
-
-/// The name under which all external input goes where it is not told apart by type
-const EXTERNAL: &str = "EXTERNAL";
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource_actions::rules::{InputSources, TaskInputs};
 
     fn needs_under(task: &str, rules: &Rules) -> Result<Vec<String>, TaskSpecError> {
         let judged = judge(task.as_bytes(), 64, rules)?;

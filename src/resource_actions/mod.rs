@@ -12,18 +12,21 @@ pub mod rules;
 pub mod sql;
 pub mod submit;
 pub mod task_access;
+pub mod task_error;
+mod task_input;
 mod task_members;
+mod task_object;
 
 use std::sync::Arc;
 
 use crate::druid::endpoint::Judged;
 use crate::druid::{DruidRequest, Endpoint, Owner, Task};
 pub use durable_storage::Storage;
-use ingestion::TaskSpecError;
 use judged_statement::JudgedStatement;
 pub use needed::Needed;
 pub use rules::Rules;
 use submit::Submit;
+use task_error::TaskSpecError;
 
 /// A request and its own needs
 ///

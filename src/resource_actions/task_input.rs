@@ -1,0 +1,75 @@
+//! From where a posted task reads, and what that needs
+
+use std::collections::BTreeSet;
+
+use super::rules::{InputSources, Rules, TaskInputs};
+use super::task_error::TaskSpecError;
+use super::task_members::{INPUT_SOURCES, PLAIN_FORMATS, WAREHOUSES};
+use super::task_object::{Object, object_at};
+use crate::druid::{ResourceAction, ResourceType};
+
+/// The name under which all external input goes where it is not told apart by type
+const EXTERNAL: &str = "EXTERNAL";
+
+/// What a format reads besides what its source gives: descriptor files and schema registries, at any address
+pub(super) fn input_format(
+    format: &Object<'_>,
+    rules: &Rules,
+) -> Result<Option<ResourceAction>, TaskSpecError> {
+    let is_plain = PLAIN_FORMATS.contains(&format.text("type")?);
+    Ok(match rules.task_inputs {
+        TaskInputs::External if !is_plain => Some(ResourceAction::read(ResourceType::External, EXTERNAL)),
+        TaskInputs::External | TaskInputs::Druid => None,
+    })
+}
+
+/// Adds what reading this source needs
+pub(super) fn input_source(
+    source: &Object<'_>,
+    rules: &Rules,
+    needs: &mut BTreeSet<ResourceAction>,
+) -> Result<(), TaskSpecError> {
+    let kind = source.text("type")?;
+    let known = INPUT_SOURCES.iter().find(|known| known.kind == kind);
+    let known = known.ok_or_else(|| TaskSpecError::InputSource { kind: kind.to_owned() })?;
+    source.only(known.members)?;
+    for (position, delegate) in source.list("delegates")?.into_iter().enumerate() {
+        let path = format!("{}.delegates[{position}]", source.path);
+        input_source(&object_at(&path, delegate)?, rules, needs)?;
+    }
+    if kind == "iceberg" {
+        let warehouse = source.member("warehouseSource")?.object()?;
+        needs.extend(warehouse_of(&warehouse, rules)?);
+    }
+    match (rules.task_inputs, kind) {
+        (TaskInputs::Druid, _) | (TaskInputs::External, "combining") => {}
+        (TaskInputs::External, "druid") => {
+            needs.insert(ResourceAction::read(ResourceType::Datasource, source.text("dataSource")?));
+        }
+        (TaskInputs::External, _) => {
+            needs.insert(read_external(kind, rules));
+        }
+    }
+    Ok(())
+}
+
+fn read_external(kind: &str, rules: &Rules) -> ResourceAction {
+    let name = match rules.input_sources {
+        InputSources::Together => EXTERNAL,
+        InputSources::ByType => kind,
+    };
+    ResourceAction::read(ResourceType::External, name)
+}
+
+/// By what the files of an Iceberg table are read (`InputSourceFactory`); their places come from its catalog
+fn warehouse_of(factory: &Object<'_>, rules: &Rules) -> Result<Option<ResourceAction>, TaskSpecError> {
+    factory.only(&["type", "properties", "proxyConfig", "endpointConfig", "clientConfig"])?;
+    let kind = factory.text("type")?;
+    if !WAREHOUSES.contains(&kind) {
+        return Err(factory.shape("type", "one of local, hdfs, s3, google, azure and azureStorage"));
+    }
+    Ok(match rules.task_inputs {
+        TaskInputs::External => Some(read_external(kind, rules)),
+        TaskInputs::Druid => None,
+    })
+}
