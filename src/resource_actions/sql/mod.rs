@@ -32,6 +32,7 @@ mod parameter;
 mod refusal;
 mod rewrite;
 mod scope;
+mod setting;
 mod shape;
 mod statement;
 mod table_function;

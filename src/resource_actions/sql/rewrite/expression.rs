@@ -1,6 +1,7 @@
 //! What becomes of the keywords that stand in expressions
 
-use super::{Group, Rewriter};
+use super::Rewriter;
+use super::open::Group;
 use crate::resource_actions::sql::form::Form;
 use crate::resource_actions::sql::keyword::Keyword;
 use crate::resource_actions::sql::lexeme::Symbol;

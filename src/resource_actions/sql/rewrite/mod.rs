@@ -17,6 +17,7 @@ use sqlparser::keywords::Keyword as Word;
 use sqlparser::tokenizer::{Token as KernelToken, TokenWithSpan};
 
 mod expression;
+mod open;
 mod query;
 
 use crate::resource_actions::sql::cursor::Cursor;
@@ -27,6 +28,7 @@ use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::parameter::{Parameter, ParameterValue};
 use crate::resource_actions::sql::refusal::SqlRefusal;
 use crate::resource_actions::sql::token::{Token, TokenKind};
+use open::{Closer, Group, Open};
 
 /// Rewrites the tokens of a query
 ///
@@ -48,66 +50,6 @@ pub(super) fn rewrite(
         return Err(SqlRefusal::EndsEarly);
     }
     Ok(rewriter.kernel.into_tokens())
-}
-
-/// Something that was opened and is to be closed
-#[derive(Clone, Copy)]
-struct Open {
-    group: Group,
-    /// What closes it; `None` for the query as a whole
-    closer: Option<Closer>,
-    /// Whether a `(` was written for it that needs its `)`
-    is_written: bool,
-    /// Whether a second one was, before a query that is an argument
-    is_wrapped: bool,
-    /// Whether a unit of time follows it (`INTERVAL (x) DAY`)
-    has_unit: bool,
-    /// Whether the `WINDOW` clause of the query inside it has been reached
-    in_windows: bool,
-    /// Whether it has an `ORDER BY`
-    is_ordered: bool,
-    /// Whether a `MATCH_CONDITION` waits for its `ON`
-    is_matching: bool,
-}
-
-impl Open {
-    fn new(group: Group, closer: Option<Closer>) -> Self {
-        let is_written = !matches!(group, Group::TableFunction | Group::Braces);
-        Self {
-            group,
-            closer,
-            is_written,
-            is_wrapped: false,
-            has_unit: false,
-            in_windows: false,
-            is_ordered: false,
-            is_matching: false,
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Closer {
-    Symbol(Symbol),
-    End,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Group {
-    /// An expression, a query, a join or a list of names
-    Plain,
-    /// The arguments of a function
-    Call(Form),
-    /// What stands in `OVER (…)` or `WITHIN GROUP (…)`
-    Over,
-    /// What stands in `WINDOW w AS (…)`
-    Window,
-    /// `CASE … END`
-    Case,
-    /// What stands in `TABLE(…)`
-    TableFunction,
-    /// `{fn …}` or `{d …}`
-    Braces,
 }
 
 struct Rewriter<'t, 'a, 'x> {

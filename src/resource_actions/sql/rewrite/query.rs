@@ -3,7 +3,8 @@
 use sqlparser::keywords::Keyword as Word;
 use sqlparser::tokenizer::Token as KernelToken;
 
-use super::{Group, Open, Rewriter};
+use super::Rewriter;
+use super::open::{Closer, Group, Open};
 use crate::resource_actions::sql::kernel::Mark;
 use crate::resource_actions::sql::keyword::Keyword;
 use crate::resource_actions::sql::lexeme::Symbol;
@@ -296,7 +297,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     /// `CASE` opens a group that holds all its parts as operands
     pub(super) fn case(&mut self) -> Result<(), SqlRefusal> {
         self.kernel.push(KernelToken::LParen);
-        self.open.push(Open::new(Group::Case, Some(super::Closer::End)));
+        self.open.push(Open::new(Group::Case, Some(Closer::End)));
         Ok(())
     }
 
