@@ -65,10 +65,10 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             return self.after_dot(token);
         }
         match &token.kind {
+            TokenKind::Keyword(keyword) if self.is_json_tail(*keyword) => self.cut(),
             TokenKind::Keyword(keyword) => self.keyword(*keyword, token),
             TokenKind::Word(_) | TokenKind::Name(_) => self.name(token),
-            TokenKind::Text(text) if self.kernel.ends_with_text() && self.previous_is_text() => {
-                let _ = text;
+            TokenKind::Text(_) if self.kernel.ends_with_text() && self.previous_is_text() => {
                 self.done(Kernel::spoil_text)
             }
             TokenKind::Text(text) if text.may_name => self.done(|kernel| kernel.text(&text.value)),
@@ -280,9 +280,6 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     #[rustfmt::skip]
     fn keyword(&mut self, keyword: Keyword, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
         use Keyword as K;
-        if self.is_json_tail(keyword) {
-            return self.cut();
-        }
         match keyword {
             K::Select => self.select(),
             K::Values => self.values(),
