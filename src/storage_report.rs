@@ -12,7 +12,6 @@ use tokio::sync::watch;
 
 use crate::config::{StorageReport, Unproven};
 use crate::drain;
-use crate::durable_storage::status::Verdict;
 use crate::durable_storage::summary::{MAX_REPORT_BYTES, clipped};
 use crate::durable_storage::{Action, Address, ReportError, Status, Summary, Unusable};
 use crate::live::Live;
@@ -27,17 +26,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What a look at the file finds: its bytes, or why there are none
 type Seen = Result<Vec<u8>, String>;
-
-/// Why the file gives no report
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FileError {
-    /// It cannot be read
-    #[error("it cannot be read: {0}")]
-    Io(String),
-    /// It holds none
-    #[error(transparent)]
-    Report(#[from] ReportError),
-}
 
 /// Keeps the last good report of a file
 #[derive(Debug)]
@@ -95,7 +83,7 @@ impl ReportKeeper {
     }
 
     /// A report takes the place of the last good one; what is none is logged
-    fn put(&self, read: Result<Summary, FileError>) {
+    fn put(&self, read: Result<Summary, ReportError>) {
         let file = Shown(self.file());
         match read {
             Ok(summary) => {
@@ -113,9 +101,9 @@ async fn look(file: &SmallFile) -> Seen {
     file.read().await.map_err(|error| clipped(&error.to_string()))
 }
 
-fn read(seen: &Seen) -> Result<Summary, FileError> {
-    let bytes = seen.as_ref().map_err(|error| FileError::Io(error.clone()))?;
-    Ok(Summary::parse(bytes)?)
+fn read(seen: &Seen) -> Result<Summary, ReportError> {
+    let bytes = seen.as_ref().map_err(|error| ReportError::Unreadable(error.clone()))?;
+    Summary::parse(bytes)
 }
 
 /// The report in a file, for commands, which may wait
@@ -123,7 +111,7 @@ fn read(seen: &Seen) -> Result<Summary, FileError> {
 /// # Errors
 ///
 /// Where it cannot be read, or holds none.
-pub fn read_now(file: &Path) -> Result<Summary, FileError> {
+pub fn read_now(file: &Path) -> Result<Summary, ReportError> {
     read(&small_file::read(file, MAX_REPORT_BYTES).map_err(|error| clipped(&error.to_string())))
 }
 
@@ -189,18 +177,17 @@ impl StorageWatch {
         })
     }
 
-    /// Logs how it stands, if that is another than was found `before`; what is found
-    fn tell(&self, before: Option<&Verdict>, now: SystemTime) -> Verdict {
+    /// Logs how it stands, if that is another than was told `before`; what is told now, but for its age
+    fn tell(&self, before: Option<&str>, now: SystemTime) -> String {
         let status = self.status(now);
-        if before != Some(&status.verdict) {
-            let (state, file) = (status.state(), Shown(self.keeper.file()));
-            if status.is_proven() {
-                tracing::info!(state, %file, "durable storage: {status}");
-            } else {
-                tracing::warn!(state, %file, "durable storage: {status}");
-            }
+        let told = status.but_for_its_age();
+        let (state, file) = (status.state(), Shown(self.keeper.file()));
+        match before != Some(&told) {
+            true if status.is_proven() => tracing::info!(state, %file, "durable storage: {status}"),
+            true => tracing::warn!(state, %file, "durable storage: {status}"),
+            false => {}
         }
-        status.verdict
+        told
     }
 }
 
@@ -213,10 +200,10 @@ pub async fn tell_changes<Gate>(
     storage: fn(&Gate) -> Option<&StorageWatch>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let mut before = None;
+    let mut before: Option<String> = None;
     loop {
         let gate = live.now();
-        before = storage(&gate).map(|storage| storage.tell(before.as_ref(), SystemTime::now()));
+        before = storage(&gate).map(|storage| storage.tell(before.as_deref(), SystemTime::now()));
         drop(gate);
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
@@ -280,7 +267,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keeper = ReportKeeper::open(&folder.path().join("report.json")).await;
         std::fs::write(keeper.file(), vec![b' '; 2 * MAX_REPORT_BYTES]).unwrap();
-        let too_long = FileError::Report(ReportError::TooLong);
+        let too_long = ReportError::TooLong;
         assert_eq!(read(&look(&keeper.file).await), Err(too_long.clone()));
         assert_eq!(read_now(keeper.file()), Err(too_long));
     }

@@ -11,12 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Exit, complain, say};
 use crate::config::{Config, DurableStorage, Located, Severity};
 use crate::druid::resource::Printable;
-use crate::durable_storage::druid_properties::{self, DruidStorage, Encryption, Surroundings};
+use crate::durable_storage::druid_properties::{self, Configured, DruidStorage, Encryption, Surroundings};
 use crate::durable_storage::place::is_region;
 use crate::durable_storage::problem::Settings;
 use crate::durable_storage::report::{Outcome, Proof, Report};
 use crate::durable_storage::{Place, policy};
-use crate::preflight::credentials::{Chain, Configured, Environment};
+use crate::preflight::credentials::{Chain, Environment};
 use crate::preflight::open_uploads::OpenUploads;
 use crate::preflight::probe::Pauses;
 use crate::preflight::wire::Wire;
@@ -37,14 +37,11 @@ pub(super) struct Asked {
     pub(super) principal: Option<String>,
 }
 
-/// The storage to probe, and what is configured for it
+/// The storage to probe, which file says where it is, and whom to trust there
 struct Storage {
-    place: Place,
-    configured: Configured,
-    encryption: Encryption,
-    ca_file: Option<PathBuf>,
+    druid: DruidStorage,
     settings: Settings,
-    warnings: Vec<String>,
+    ca_file: Option<PathBuf>,
 }
 
 pub(super) fn s3(asked: &Asked) -> Exit {
@@ -72,14 +69,14 @@ fn probe(asked: &Asked) -> Result<Report, Exit> {
     let mut uploads = open_uploads(asked.state.clone(), &environment)?;
     let tls = tls::client(storage.ca_file.as_deref()).map_err(|error| fail(Exit::Configuration, error))?;
     let interrupted = AtomicBool::new(false);
-    let place = storage.place;
+    let DruidStorage { place, configured, encryption, differences } = storage.druid;
     let means = Means {
-        chain: chain(&place, storage.configured, environment),
-        encryption: storage.encryption,
+        chain: chain(&place, configured, environment),
+        encryption,
         tls,
         principal: asked.principal.as_deref().unwrap_or(policy::SOME_PRINCIPAL),
         settings: storage.settings,
-        warnings: storage.warnings,
+        warnings: differences,
         interrupted: &interrupted,
         pauses: Pauses::default(),
     };
@@ -138,14 +135,9 @@ fn from_config(file: &Path) -> Result<Storage, Exit> {
                     --druid-properties";
         fail(Exit::Configuration, format_args!("{}: {what}", file.display()))
     })?;
-    Ok(Storage {
-        place,
-        configured: Configured::default(),
-        encryption: Encryption::Unasked,
-        ca_file: storage.ca_file,
-        settings: Settings::Config,
-        warnings: Vec::new(),
-    })
+    let (configured, encryption) = (Configured::default(), Encryption::Unasked);
+    let druid = DruidStorage { place, configured, encryption, differences: Vec::new() };
+    Ok(Storage { druid, settings: Settings::Config, ca_file: storage.ca_file })
 }
 
 fn read_config(file: &Path) -> Result<DurableStorage, Exit> {
@@ -164,21 +156,14 @@ fn read_config(file: &Path) -> Result<DurableStorage, Exit> {
 
 /// Druid's properties say where; a configuration beside them says whom to trust
 fn from_properties(file: &Path, config: Option<&Path>) -> Result<Storage, Exit> {
-    let DruidStorage { place, keys, session_file, encryption, differences } = read_properties(file)?;
+    let mut druid = read_properties(file)?;
     let config = config.map(read_config).transpose()?.unwrap_or_default();
-    let mut warnings = differences;
-    if let Some(other) = config.place.filter(|other| other.location != place.location) {
-        let (here, there) = (&place.location, &other.location);
-        warnings.push(format!("[durable_storage] is about {there}, and Druid's properties about {here}"));
+    let here = &druid.place.location;
+    if let Some(there) = config.place.map(|other| other.location).filter(|there| there != here) {
+        let what = format!("[durable_storage] is about {there}, and Druid's properties about {here}");
+        druid.differences.push(what);
     }
-    Ok(Storage {
-        place,
-        configured: Configured { keys, session_file },
-        encryption,
-        ca_file: config.ca_file,
-        settings: Settings::Druid,
-        warnings,
-    })
+    Ok(Storage { druid, settings: Settings::Druid, ca_file: config.ca_file })
 }
 
 fn read_properties(file: &Path) -> Result<DruidStorage, Exit> {

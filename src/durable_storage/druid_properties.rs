@@ -9,7 +9,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::place::{self, Addressing, Location, Place};
-use super::properties::{self, Property};
+use super::properties::{self, BadEscape, Property};
 
 const STORAGE: &str = "druid.msq.intermediate.storage";
 
@@ -22,18 +22,31 @@ pub trait Surroundings {
 }
 
 /// What the properties say
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DruidStorage {
     /// Where durable storage is
     pub place: Place,
-    /// `druid.s3.accessKey` and `secretKey`
-    pub keys: Option<(String, String)>,
-    /// `druid.s3.fileSessionCredentials`
-    pub session_file: Option<String>,
+    /// What they say of credentials
+    pub configured: Configured,
     /// `druid.storage.sse`
     pub encryption: Encryption,
     /// What Druid does and a preflight does not
     pub differences: Vec<String>,
+}
+
+/// What Druid's properties say of credentials
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// `druid.s3.accessKey` and `secretKey`
+    pub keys: Option<(String, String)>,
+    /// `druid.s3.fileSessionCredentials`
+    pub session_file: Option<String>,
+}
+
+impl fmt::Debug for Configured {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Configured")
+    }
 }
 
 /// How S3 is told to encrypt what it stores (`ServerSideEncryption`)
@@ -63,12 +76,6 @@ impl Encryption {
     }
 }
 
-impl fmt::Debug for DruidStorage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "DruidStorage({})", self.place.location)
-    }
-}
-
 /// A property that cannot be used
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PropertyFault {
@@ -86,17 +93,10 @@ pub struct PropertyFault {
 ///
 /// Every property that cannot be used, and each that is missing.
 pub fn read(text: &str, surroundings: &dyn Surroundings) -> Result<DruidStorage, Vec<PropertyFault>> {
-    let mut reader = Reader { properties: BTreeMap::new(), faults: Vec::new(), surroundings };
-    let properties = properties::read(text).map_err(|fault| {
-        vec![PropertyFault {
-            line: fault.0,
-            key: "escape".to_owned(),
-            what: "is none that Java reads".to_owned(),
-        }]
+    let properties = properties::read(text).map_err(|BadEscape(line)| {
+        vec![PropertyFault { line, key: "escape".to_owned(), what: "is none that Java reads".to_owned() }]
     })?;
-    for property in properties {
-        reader.properties.insert(property.key.clone(), property);
-    }
+    let mut reader = Reader { properties, faults: Vec::new(), surroundings };
     let storage = reader.storage();
     match storage {
         Some(storage) if reader.faults.is_empty() => Ok(storage),
@@ -123,17 +123,20 @@ impl Reader<'_> {
         let endpoint = self.endpoint();
         let mut differences = self.differences();
         let region = self.region(endpoint.as_deref(), &mut differences);
-        let addressing = match self.boolean("druid.s3.enablePathStyleAccess") {
-            true => Addressing::PathStyle,
-            false => Addressing::VirtualHosted,
+        let is_in_the_path = self.boolean("druid.s3.enablePathStyleAccess");
+        let addressing = if is_in_the_path { Addressing::PathStyle } else { Addressing::VirtualHosted };
+        let configured = Configured {
+            // Half a pair is none, and both are looked at.
+            keys: match (self.password("druid.s3.accessKey"), self.password("druid.s3.secretKey")) {
+                (Some(key), Some(secret)) => Some((key, secret)),
+                (Some(_), None) | (None, _) => None,
+            },
+            session_file: self.value("druid.s3.fileSessionCredentials"),
         };
-        let keys = (self.password("druid.s3.accessKey"), self.password("druid.s3.secretKey"));
-        let session_file = self.value("druid.s3.fileSessionCredentials");
         let encryption = self.encryption();
         let location = Location { bucket: bucket?, prefix: prefix? };
         let place = Place { location, endpoint, region, addressing };
-        let keys = if let (Some(key), Some(secret)) = keys { Some((key, secret)) } else { None };
-        Some(DruidStorage { place, keys, session_file, encryption, differences })
+        Some(DruidStorage { place, configured, encryption, differences })
     }
 
     /// Read before all else, raw, and by `Boolean.parseBoolean` (`MSQDurableStorageModule`)
@@ -331,6 +334,10 @@ druid.msq.intermediate.storage.prefix=msq
         read(&format!("{LEAST}{lines}"), &Here)
     }
 
+    fn keys(lines: &str) -> Option<(String, String)> {
+        with(lines).unwrap().configured.keys
+    }
+
     fn fault(lines: &str) -> String {
         let faults = with(lines).unwrap_err();
         assert_eq!(faults.len(), 1, "{faults:?}");
@@ -341,7 +348,7 @@ druid.msq.intermediate.storage.prefix=msq
     fn the_least_that_druid_needs_is_enough() {
         let storage = with("").unwrap();
         assert_eq!(storage.place.location.to_string(), "s3://druid/msq/");
-        assert_eq!((storage.keys, storage.session_file, storage.place.endpoint), (None, None, None));
+        assert_eq!((storage.configured == Configured::default(), storage.place.endpoint), (true, None));
         assert_eq!(storage.place.addressing, Addressing::VirtualHosted);
     }
 
@@ -356,16 +363,15 @@ druid.msq.intermediate.storage.prefix=msq
 
     #[test]
     fn keys_are_read_from_where_druid_reads_them() {
-        let secret = |value: &str| {
-            with(&format!("druid.s3.accessKey=AK\ndruid.s3.secretKey={value}")).unwrap().keys.unwrap().1
-        };
+        let secret =
+            |value: &str| keys(&format!("druid.s3.accessKey=AK\ndruid.s3.secretKey={value}")).unwrap().1;
         assert_eq!(secret("plain"), "plain");
         assert_eq!(secret(r#"{"type":"default","password":"p"}"#), "p");
         assert_eq!(secret(r#"{"type":"environment","variable":"SECRET"}"#), "from-environment");
         assert_eq!(secret("${env:SECRET}"), "from-environment");
         assert_eq!(secret("${file:UTF-8:/secret}"), "from-file");
         assert_eq!(secret("${env:NONE:-else}"), "else");
-        assert_eq!(with("druid.s3.accessKey=AK").unwrap().keys, None, "half a pair is none, as in Druid");
+        assert_eq!(keys("druid.s3.accessKey=AK"), None, "half a pair is none, as in Druid");
     }
 
     #[test]
@@ -444,8 +450,8 @@ druid.msq.intermediate.storage.prefix=msq
 
     #[test]
     fn a_string_of_json_is_what_it_says() {
-        let storage = with("druid.s3.accessKey=\"AK\"\ndruid.s3.secretKey=12345678901234567890").unwrap();
-        assert_eq!(storage.keys, Some(("AK".to_owned(), "12345678901234567890".to_owned())));
+        let keys = keys("druid.s3.accessKey=\"AK\"\ndruid.s3.secretKey=12345678901234567890");
+        assert_eq!(keys, Some(("AK".to_owned(), "12345678901234567890".to_owned())));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The last part of the one key that a preflight writes
 pub const PROBE_NAME: &str = "msq-gate-preflight";
@@ -30,7 +30,7 @@ pub struct Place {
 }
 
 /// A bucket and a prefix
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Location {
     /// The bucket
     pub bucket: String,

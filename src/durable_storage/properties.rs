@@ -2,11 +2,11 @@
 //!
 //! Our own few lines: the crate for it turns on features of `regex` that would widen what grants can say.
 
-/// A property and the line that it begins on, from 1
+use std::collections::BTreeMap;
+
+/// The value of a property and the line that it begins on, from 1
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Property {
-    /// Its key
-    pub key: String,
     /// Its value
     pub value: String,
     /// Its line
@@ -18,13 +18,13 @@ pub struct Property {
 #[error("{0}: a `\\u` without four hexadecimal digits, or half of a pair")]
 pub struct BadEscape(pub usize);
 
-/// The properties of a file, in its order; where a key stands twice, the later one counts
+/// The properties of a file, by key; where a key stands twice, the later one counts
 ///
 /// # Errors
 ///
 /// Where Java would refuse the file.
-pub fn read(text: &str) -> Result<Vec<Property>, BadEscape> {
-    let mut properties = Vec::new();
+pub fn read(text: &str) -> Result<BTreeMap<String, Property>, BadEscape> {
+    let mut properties = BTreeMap::new();
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
@@ -40,7 +40,7 @@ pub fn read(text: &str) -> Result<Vec<Property>, BadEscape> {
         }
         let (key, value) = split(&whole);
         let plain = |escaped: &str| unescaped(escaped).ok_or(BadEscape(number + 1));
-        properties.push(Property { key: plain(key)?, value: plain(value)?, line: number + 1 });
+        properties.insert(plain(key)?, Property { value: plain(value)?, line: number + 1 });
     }
     Ok(properties)
 }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        read(text).unwrap().into_iter().map(|property| (property.key, property.value)).collect()
+        read(text).unwrap().into_iter().map(|(key, property)| (key, property.value)).collect()
     }
 
     #[test]
@@ -136,7 +136,8 @@ mod tests {
     #[test]
     fn comments_and_empty_lines_are_no_properties() {
         assert_eq!(pairs("# a=b\n\n  ! c=d\n \t\n"), []);
-        assert_eq!(read("\n#\nx=1").unwrap().first().map(|property| property.line), Some(3));
+        assert_eq!(read("\n#\nx=1").unwrap()["x"].line, 3);
+        assert_eq!(pairs("a=b\na=c"), [("a".to_owned(), "c".to_owned())], "the later one counts");
     }
 
     #[test]

@@ -3,18 +3,18 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::action::Action;
 use super::place::Location;
 
 /// What `preflight s3 --json` writes; fields may be added, none is renamed
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// When the probe ended
-    #[serde(with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339")]
     pub time: SystemTime,
     /// Of which storage
     #[serde(flatten)]
@@ -32,7 +32,6 @@ pub struct Report {
     /// What could not be removed
     pub left_behind: Vec<String>,
     /// What an operator should know besides
-    #[serde(default)]
     pub warnings: Vec<String>,
     /// The least IAM policy
     pub policy: Value,
@@ -41,7 +40,7 @@ pub struct Report {
 }
 
 /// Where credentials came from, and which; never the secret
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialsUsed {
     /// Where they were found
@@ -51,7 +50,7 @@ pub struct CredentialsUsed {
 }
 
 /// A place where credentials may be, in Druid's order
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// `druid.s3.accessKey` and `secretKey`
@@ -97,14 +96,14 @@ impl Source {
 }
 
 /// What became of one action
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Proof {
     /// The action
     pub action: Action,
     /// What became of it
     pub outcome: Outcome,
     /// What S3 said to it, where it was asked
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answered>,
     /// Why it was not reached, or how it was proven
     pub note: String,
@@ -123,15 +122,15 @@ pub enum Outcome {
 }
 
 /// An answer of S3's
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Answered {
     /// The HTTP status
     pub status: u16,
     /// S3's error code
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// S3's own words
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
@@ -144,7 +143,7 @@ impl fmt::Display for Answered {
 }
 
 /// A problem in words
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
     /// Its code: `denied`, `wrong_secret` …
     pub kind: String,
@@ -184,72 +183,75 @@ pub(super) fn unproven(outcomes: &[(Action, Outcome)]) -> Vec<Action> {
     Action::ALL.into_iter().filter(|action| !is_proven(action)).collect()
 }
 
-mod rfc3339 {
-    use std::time::SystemTime;
-
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_rfc3339_seconds(*time))
-    }
-
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(deserializer: D) -> Result<SystemTime, D::Error> {
-        humantime::parse_rfc3339(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
+fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_seconds(*time))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
+    use super::super::summary::Summary;
     use super::*;
 
-    fn report(outcomes: [&str; 4]) -> Value {
-        let actions: Vec<_> = Action::ALL
-            .iter()
-            .zip(outcomes)
-            .map(|(action, outcome)| json!({"action": action.name(), "outcome": outcome, "note": ""}))
-            .collect();
-        json!({
-            "time": "2026-01-02T03:04:05Z", "bucket": "b", "prefix": "p", "endpoint": "https://s3.test",
-            "region": "r", "credentials": null, "actions": actions, "problem": null, "leftBehind": [],
-            "warnings": [], "policy": {}, "bucketPolicy": {},
-        })
-    }
-
-    fn read(value: Value) -> Report {
-        serde_json::from_value(value).unwrap()
+    fn report(outcomes: impl IntoIterator<Item = (Action, Outcome)>) -> Report {
+        let proof = |(action, outcome)| Proof { action, outcome, answer: None, note: String::new() };
+        Report {
+            time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045),
+            location: Location { bucket: "bucket".to_owned(), prefix: "p".to_owned() },
+            endpoint: "https://s3.test".to_owned(),
+            region: "r".to_owned(),
+            credentials: Some(CredentialsUsed {
+                source: Source::WebIdentity,
+                access_key_id: "AK".to_owned(),
+            }),
+            actions: outcomes.into_iter().map(proof).collect(),
+            problem: None,
+            left_behind: Vec::new(),
+            warnings: Vec::new(),
+            policy: json!({}),
+            bucket_policy: json!({}),
+        }
     }
 
     #[test]
-    fn a_report_is_read_as_it_was_written() {
-        let written = read(report(["proven", "denied", "not_reached", "proven"]));
+    fn a_report_keeps_the_names_that_others_read() {
+        let mut written =
+            report([(Action::PutObject, Outcome::Denied), (Action::GetObject, Outcome::NotReached)]);
+        written.actions[0].answer = Some(Answered { status: 403, code: Some("X".to_owned()), message: None });
         assert_eq!(
             serde_json::to_value(&written).unwrap(),
-            report(["proven", "denied", "not_reached", "proven"])
+            json!({
+                "time": "2026-01-02T03:04:05Z", "bucket": "bucket", "prefix": "p", "endpoint": "https://s3.test",
+                "region": "r", "credentials": {"source": "web_identity", "accessKeyId": "AK"},
+                "actions": [
+                    {"action": "s3:PutObject", "outcome": "denied", "answer": {"status": 403, "code": "X"}, "note": ""},
+                    {"action": "s3:GetObject", "outcome": "not_reached", "note": ""},
+                ],
+                "problem": null, "leftBehind": [], "warnings": [], "policy": {}, "bucketPolicy": {},
+            })
         );
-        assert_eq!(written.denied().collect::<Vec<_>>(), [Action::PutObject]);
+        let summary = Summary::parse(&serde_json::to_vec(&written).unwrap()).unwrap();
+        assert_eq!((summary.time, summary.location), (written.time, written.location.clone()));
+        assert_eq!(summary.denied, written.denied().collect::<Vec<_>>());
     }
 
     #[test]
     fn storage_is_proven_only_by_all_four() {
-        assert!(read(report(["proven"; 4])).is_proven());
+        let proven = Action::ALL.map(|action| (action, Outcome::Proven));
+        assert!(report(proven).is_proven());
         for position in 0..4 {
-            for outcome in ["denied", "not_reached"] {
-                let mut outcomes = ["proven"; 4];
-                outcomes[position] = outcome;
-                assert!(!read(report(outcomes)).is_proven(), "{outcome} at {position}");
+            for outcome in [Outcome::Denied, Outcome::NotReached] {
+                let mut outcomes = proven;
+                outcomes[position].1 = outcome;
+                assert!(!report(outcomes).is_proven(), "{outcome:?} at {position}");
             }
-            let mut short = report(["proven"; 4]);
-            short["actions"].as_array_mut().unwrap().remove(position);
-            assert!(!read(short).is_proven(), "without the one at {position}");
+            let without = proven.into_iter().filter(|(action, _)| *action != Action::ALL[position]);
+            assert!(!report(without).is_proven(), "without the one at {position}");
         }
-        let mut twice = report(["proven"; 4]);
-        twice["actions"]
-            .as_array_mut()
-            .unwrap()
-            .push(json!({"action": "s3:GetObject", "outcome": "denied", "note": ""}));
-        assert!(!read(twice).is_proven(), "an action that is there twice");
+        let twice = proven.into_iter().chain([(Action::GetObject, Outcome::Denied)]);
+        assert!(!report(twice).is_proven(), "an action that is there twice");
     }
 }

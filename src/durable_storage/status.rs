@@ -7,62 +7,30 @@ use std::time::{Duration, SystemTime};
 
 use super::action::Action;
 use super::place::Location;
-use super::report::Diagnosis;
 use super::summary::Summary;
 use crate::druid::resource::Printable;
 
 /// How durable storage stands; as text, all of it, for operators
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// What is found
-    pub verdict: Verdict,
+    verdict: Verdict,
     /// How old the report is; `None` where there is none, or its time is yet to come
     pub age: Option<Duration>,
 }
 
-/// What a report says now, whatever its age
+/// What a report is worth now
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All four actions are proven, and lately
-    Proven {
-        /// Where
-        location: Location,
-        /// What is wrong all the same
-        problem: Option<Diagnosis>,
-    },
-    /// Some are not
-    Lacking(Lack),
-    /// The report is too old to say anything
-    Stale {
-        /// How old it may be
-        stale: Duration,
-        /// What it said was lacking
-        lack: Option<Lack>,
-    },
-    /// The report's time is ahead of this clock
+enum Verdict {
+    /// It counts
+    Fresh(Summary),
+    /// It is older than this, too old to say anything
+    Stale(Summary, Duration),
+    /// Its time is ahead of this clock
     FromTheFuture,
-    /// The report is about another storage than the configuration
-    OtherPlace {
-        /// What it is about
-        reported: Address,
-        /// What it should be about
-        configured: Address,
-    },
-    /// There is no report
+    /// It is about another storage than the configuration
+    OtherPlace { reported: Address, configured: Address },
+    /// There is none
     NoReport,
-}
-
-/// What a report says is lacking
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lack {
-    /// Where
-    pub location: Location,
-    /// The actions that S3 refused
-    pub denied: Vec<Action>,
-    /// Those that are not proven, the denied among them; at least one
-    pub unproven: Vec<Action>,
-    /// What is wrong
-    pub problem: Option<Diagnosis>,
 }
 
 /// Which storage a report is, or should be, about, as far as that is said
@@ -85,8 +53,8 @@ impl Status {
             }
             None => Verdict::FromTheFuture,
             // In whole seconds, as it is told.
-            Some(age) if age.as_secs() > stale.as_secs() => Verdict::Stale { stale, lack: Lack::of(summary) },
-            Some(_) => Verdict::of_fresh(summary),
+            Some(age) if age.as_secs() > stale.as_secs() => Verdict::Stale(summary.clone(), stale),
+            Some(_) => Verdict::Fresh(summary.clone()),
         };
         Self { verdict, age }
     }
@@ -98,10 +66,10 @@ impl Status {
     /// Its word, one of [`Self::STATES`]
     pub fn state(&self) -> &'static str {
         match &self.verdict {
-            Verdict::Proven { .. } => "proven",
-            Verdict::Lacking(lack) if lack.denied.is_empty() => "unproven",
-            Verdict::Lacking(_) => "denied",
-            Verdict::Stale { .. } => "stale",
+            Verdict::Fresh(summary) if summary.unproven.is_empty() => "proven",
+            Verdict::Fresh(summary) if summary.denied.is_empty() => "unproven",
+            Verdict::Fresh(_) => "denied",
+            Verdict::Stale(..) => "stale",
             Verdict::FromTheFuture => "from_the_future",
             Verdict::OtherPlace { .. } => "other_place",
             Verdict::NoReport => "no_report",
@@ -110,36 +78,50 @@ impl Status {
 
     /// Whether durable storage counts as proven
     pub fn is_proven(&self) -> bool {
-        matches!(self.verdict, Verdict::Proven { .. })
-    }
-
-    /// What Druid lacks, as far as the report tells or told: what S3 refused, or else what is not proven
-    pub fn missing(&self) -> &[Action] {
-        self.verdict.lack().map_or(&[], Lack::missing)
+        Action::ALL.into_iter().all(|action| self.proves(action))
     }
 
     /// Whether this action is proven
     pub fn proves(&self, action: Action) -> bool {
-        self.is_proven()
-            || matches!(&self.verdict, Verdict::Lacking(lack) if !lack.unproven.contains(&action))
+        matches!(&self.verdict, Verdict::Fresh(summary) if !summary.unproven.contains(&action))
     }
 
-    /// The same for callers, who are told neither where it is nor what S3 said
+    /// What Druid lacks, as far as the report tells or told: what S3 refused, or else what is not proven
+    pub fn missing(&self) -> &[Action] {
+        self.summary().map_or(&[], missing)
+    }
+
+    /// What the report says, or said while it counted
+    fn summary(&self) -> Option<&Summary> {
+        if let Verdict::Fresh(summary) | Verdict::Stale(summary, _) = &self.verdict {
+            Some(summary)
+        } else {
+            None
+        }
+    }
+
+    /// As text for callers, who are told neither where it is nor what S3 said
     pub fn for_callers(&self) -> String {
         self.sentence(|_| String::new())
+    }
+
+    /// All of it, and another text only where something else is found
+    pub fn but_for_its_age(&self) -> String {
+        Self { age: None, ..self.clone() }.to_string()
     }
 
     /// How it stands, with these words of where that is
     fn sentence(&self, on: impl Fn(&Location) -> String) -> String {
         let age = self.age.unwrap_or_default();
-        let ago = format!("(report of {} ago)", span(age));
         match &self.verdict {
-            Verdict::Proven { location, .. } => format!("all four actions are proven{} {ago}", on(location)),
-            Verdict::Lacking(lack) => format!("{} {ago}", lack.sentence(on)),
-            Verdict::Stale { stale, lack } => {
+            Verdict::Fresh(summary) => {
+                let proven = || format!("all four actions are proven{}", on(&summary.location));
+                format!("{} (report of {} ago)", lack(summary, &on).unwrap_or_else(proven), span(age))
+            }
+            Verdict::Stale(summary, stale) => {
                 let (age, stale) = spans_apart(age, *stale);
-                let said = lack.as_ref().map(|lack| format!("; it said that {}", lack.sentence(on)));
-                let said = said.unwrap_or_default();
+                let said =
+                    lack(summary, &on).map(|lack| format!("; it said that {lack}")).unwrap_or_default();
                 format!("{REPORT} is too old: it is of {age} ago, and counts for {stale}{said}")
             }
             Verdict::FromTheFuture => format!(
@@ -159,50 +141,29 @@ const REPORT: &str = "the report of the last preflight";
 impl fmt::Display for Status {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Verdict::OtherPlace { reported, configured } = &self.verdict {
-            write!(formatter, "{REPORT} is about {reported} and not about {configured}")?;
-        } else {
-            formatter.write_str(&self.sentence(|location| format!(" on {}", told(location))))?;
+            return write!(formatter, "{REPORT} is about {reported} and not about {configured}");
         }
-        let problem = self.verdict.problem().map(|problem| [&problem.message, &problem.remedy]);
-        let said = problem.into_iter().flatten().filter(|text| !text.is_empty());
-        said.into_iter().try_for_each(|text| write!(formatter, "; {text}"))
+        formatter.write_str(&self.sentence(|location| format!(" on {}", told(location))))?;
+        let is_said = |summary: &&Summary| self.is_proven() || !summary.unproven.is_empty();
+        let problem = self.summary().filter(is_said).and_then(|summary| summary.problem.as_ref());
+        let said = problem.into_iter().flat_map(|problem| [&problem.message, &problem.remedy]);
+        said.filter(|text| !text.is_empty()).try_for_each(|text| write!(formatter, "; {text}"))
     }
 }
 
-impl Verdict {
-    fn of_fresh(summary: &Summary) -> Self {
-        let proven = || Self::Proven { location: summary.location.clone(), problem: summary.problem.clone() };
-        Lack::of(summary).map_or_else(proven, Self::Lacking)
-    }
-
-    fn lack(&self) -> Option<&Lack> {
-        if let Self::Lacking(lack) | Self::Stale { lack: Some(lack), .. } = self { Some(lack) } else { None }
-    }
-
-    fn problem(&self) -> Option<&Diagnosis> {
-        if let Self::Proven { problem, .. } = self { problem.as_ref() } else { self.lack()?.problem.as_ref() }
-    }
+fn missing(summary: &Summary) -> &[Action] {
+    if summary.denied.is_empty() { &summary.unproven } else { &summary.denied }
 }
 
-impl Lack {
-    fn of(summary: &Summary) -> Option<Self> {
-        let Summary { location, denied, unproven, problem, .. } = summary.clone();
-        (!unproven.is_empty()).then_some(Self { location, denied, unproven, problem })
-    }
-
-    fn missing(&self) -> &[Action] {
-        if self.denied.is_empty() { &self.unproven } else { &self.denied }
-    }
-
-    /// The kind of a problem is told to callers too: it holds no name
-    fn sentence(&self, on: impl Fn(&Location) -> String) -> String {
-        let (names, on) = (names(self.missing()), on(&self.location));
-        if !self.denied.is_empty() {
-            return format!("Druid lacks {names}{on}");
-        }
-        let are = if self.unproven.len() == 1 { "is" } else { "are" };
-        let kind = self.problem.as_ref().map(|problem| format!(": {}", problem.kind)).unwrap_or_default();
-        format!("{names} {are} not proven{on}{kind}")
+/// What a report says is lacking; the kind of a problem is told to callers too: it holds no name
+fn lack(summary: &Summary, on: impl Fn(&Location) -> String) -> Option<String> {
+    let (names, on) = (names(missing(summary)), on(&summary.location));
+    let kind = summary.problem.as_ref().map(|problem| format!(": {}", problem.kind)).unwrap_or_default();
+    match (&summary.denied[..], &summary.unproven[..]) {
+        (_, []) => None,
+        ([], [_]) => Some(format!("{names} is not proven{on}{kind}")),
+        ([], _) => Some(format!("{names} are not proven{on}{kind}")),
+        _ => Some(format!("Druid lacks {names}{on}")),
     }
 }
 
@@ -295,12 +256,12 @@ fn span_of_parts(length: Duration, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::answer::Trouble;
-    use super::super::problem::{Problem, Scene};
+    use super::super::problem::{Problem, Scene, Settings};
+    use super::super::report::Diagnosis;
     use super::*;
 
     const STALE: Duration = Duration::from_secs(7_200);
     const MINUTE: Duration = Duration::from_secs(60);
-    const ALL_FOUR: &str = "s3:GetObject, s3:PutObject, s3:AbortMultipartUpload and s3:DeleteObject";
 
     fn at(bucket: &str) -> Location {
         Location { bucket: bucket.to_owned(), prefix: "p".to_owned() }
@@ -333,7 +294,7 @@ mod tests {
             region: "eu-central-1",
             key: "AKIAEXAMPLE",
             source: "the profile file",
-            settings: crate::durable_storage::problem::Settings::Druid,
+            settings: Settings::Druid,
         };
         Some(problem.diagnosis(&scene))
     }
@@ -344,7 +305,7 @@ mod tests {
     }
 
     fn callers(status: &Status) -> String {
-        let sentence = status.for_callers().to_string();
+        let sentence = status.for_callers();
         for secret in
             ["druid/", "s3://", "https:", "AKIA", "profile file", "SignatureDoesNotMatch", "eu-central"]
         {
@@ -354,93 +315,89 @@ mod tests {
     }
 
     #[test]
-    fn four_proven_actions_count_until_the_report_is_stale() {
-        let status = after(&proven(), STALE + Duration::from_millis(999));
-        assert_eq!(status.verdict, Verdict::Proven { location: at("druid"), problem: None });
-        assert_eq!((status.state(), status.missing()), ("proven", &[][..]));
-        assert_eq!(
-            after(&proven(), 12 * MINUTE).to_string(),
-            "all four actions are proven on s3://druid/p/ (report of 12 minutes ago)"
-        );
+    fn operators_are_told_all_of_a_report_and_callers_what_is_lacking() {
+        const ABORT: Action = Action::AbortMultipartUpload;
+        let wrong = Problem::Trouble(Trouble::WrongSecret, "403 SignatureDoesNotMatch".to_owned());
+        let denied = Problem::Denied(vec![ABORT, Action::DeleteObject], None);
+        for (denied, unproven, problem, minutes, state, for_callers, kind, besides) in [
+            (&[][..], &[][..], None, 12, "proven", "all four actions are proven", "", ""),
+            (
+                &[],
+                &[],
+                Some(Problem::Disturbed),
+                1,
+                "proven",
+                "all four actions are proven",
+                "",
+                "; what was made on s3://druid/p/ a moment ago is not there, or is something else; run it again; if it stays, other preflights of the same storage run all the time, or something removes new objects",
+            ),
+            (
+                &[ABORT],
+                &[ABORT, Action::DeleteObject],
+                None,
+                12,
+                "denied",
+                "Druid lacks s3:AbortMultipartUpload",
+                "",
+                "",
+            ),
+            (
+                &[ABORT, Action::DeleteObject],
+                &[ABORT, Action::DeleteObject],
+                Some(denied),
+                1,
+                "denied",
+                "Druid lacks s3:AbortMultipartUpload and s3:DeleteObject",
+                "",
+                "; s3:AbortMultipartUpload, s3:DeleteObject are denied on s3://druid/p/: Druid cannot ",
+            ),
+            (
+                &[],
+                &Action::ALL,
+                Some(wrong),
+                3,
+                "unproven",
+                "s3:GetObject, s3:PutObject, s3:AbortMultipartUpload and s3:DeleteObject are not proven",
+                ": wrong_secret",
+                "; the secret does not belong to access key AKIAEXAMPLE (403 SignatureDoesNotMatch); write the secret that was issued with this key (the profile file)",
+            ),
+            (&[], &[Action::PutObject], None, 0, "unproven", "s3:PutObject is not proven", "", ""),
+        ] {
+            let mut summary = summary(denied, unproven);
+            summary.problem = problem.as_ref().and_then(told);
+            let status = after(&summary, minutes * MINUTE);
+            let ago = format!("{kind} (report of {} ago)", span(minutes * MINUTE));
+            assert_eq!((status.state(), status.is_proven()), (state, state == "proven"));
+            assert_eq!(status.missing(), if denied.is_empty() { unproven } else { denied });
+            assert_eq!(
+                Action::ALL.map(|action| status.proves(action)),
+                Action::ALL.map(|action| !unproven.contains(&action))
+            );
+            assert_eq!(callers(&status), format!("{for_callers}{ago}"));
+            let (all, says) = (status.to_string(), format!("{for_callers} on s3://druid/p/{ago}{besides}"));
+            assert!(if besides.ends_with(' ') { all.starts_with(&says) } else { all == says }, "{all}");
+        }
+    }
+
+    #[test]
+    fn a_report_counts_until_it_is_stale_and_then_says_what_it_said() {
+        const OLD: &str = "the report of the last preflight is too old: it is of";
+        let abort = [Action::AbortMultipartUpload];
+        assert!(after(&proven(), STALE + Duration::from_millis(999)).is_proven());
         let status = after(&proven(), STALE + MINUTE);
         assert_eq!((status.state(), status.age), ("stale", Some(STALE + MINUTE)));
-        let says = "the report of the last preflight is too old: it is of 2 hours 1 minute ago, and counts for 2 hours";
-        assert_eq!((status.to_string().as_str(), callers(&status).as_str()), (says, says));
-        assert!(!status.proves(Action::GetObject));
-    }
-
-    #[test]
-    fn four_proven_actions_are_proven_though_something_else_is_wrong() {
-        let mut summary = proven();
-        summary.problem = told(&Problem::Disturbed);
-        let status = after(&summary, MINUTE);
-        assert!(status.is_proven() && status.proves(Action::DeleteObject));
-        assert_eq!(
-            status.to_string(),
-            "all four actions are proven on s3://druid/p/ (report of 1 minute ago); what was made on s3://druid/p/ a moment ago is not there, or is something else; run it again; if it stays, other preflights of the same storage run all the time, or something removes new objects"
-        );
-        assert_eq!(callers(&status), "all four actions are proven (report of 1 minute ago)");
-    }
-
-    #[test]
-    fn a_refused_action_is_named() {
-        let (abort, delete) = (Action::AbortMultipartUpload, Action::DeleteObject);
-        let mut summary = summary(&[abort], &[abort, delete]);
-        let status = after(&summary, 12 * MINUTE);
-        assert_eq!((status.state(), status.missing()), ("denied", &[abort][..]));
-        assert_eq!(
-            status.to_string(),
-            "Druid lacks s3:AbortMultipartUpload on s3://druid/p/ (report of 12 minutes ago)"
-        );
-        assert_eq!(callers(&status), "Druid lacks s3:AbortMultipartUpload (report of 12 minutes ago)");
-        assert_eq!(Action::ALL.map(|action| status.proves(action)), [true, true, false, false]);
-        summary.denied = vec![abort, delete];
-        summary.problem = told(&Problem::Denied(summary.denied.clone(), None));
-        let status = after(&summary, MINUTE);
-        let says = "Druid lacks s3:AbortMultipartUpload and s3:DeleteObject (report of 1 minute ago)";
-        assert_eq!(callers(&status), says);
-        let all = status.to_string();
-        assert!(all.contains(" on s3://druid/p/: Druid cannot ") && all.contains("AKIAEXAMPLE"), "{all}");
-    }
-
-    #[test]
-    fn what_was_not_tried_is_neither_proven_nor_refused() {
-        let mut summary = summary(&[], &Action::ALL);
-        summary.problem =
-            told(&Problem::Trouble(Trouble::WrongSecret, "403 SignatureDoesNotMatch".to_owned()));
-        let status = after(&summary, 3 * MINUTE);
-        assert_eq!((status.state(), status.missing()), ("unproven", &Action::ALL[..]));
-        assert_eq!(
-            callers(&status),
-            format!("{ALL_FOUR} are not proven: wrong_secret (report of 3 minutes ago)")
-        );
-        assert_eq!(
-            status.to_string(),
-            format!(
-                "{ALL_FOUR} are not proven on s3://druid/p/: wrong_secret (report of 3 minutes ago); the secret does not belong to access key AKIAEXAMPLE (403 SignatureDoesNotMatch); write the secret that was issued with this key (the profile file)"
-            )
-        );
-        (summary.problem, summary.unproven) = (None, vec![Action::PutObject]);
-        let status = after(&summary, Duration::ZERO);
-        assert!(status.proves(Action::GetObject) && !status.proves(Action::PutObject));
-        assert_eq!(
-            status.to_string(),
-            "s3:PutObject is not proven on s3://druid/p/ (report of 0 seconds ago)"
-        );
-    }
-
-    #[test]
-    fn a_report_that_is_too_old_says_what_it_said() {
-        let abort = Action::AbortMultipartUpload;
-        let mut summary = summary(&[abort], &[abort]);
-        summary.problem = told(&Problem::Denied(vec![abort], None));
-        let status = after(&summary, 180 * MINUTE);
-        assert_eq!((status.state(), status.missing()), ("stale", &[abort][..]));
-        let old = "the report of the last preflight is too old: it is of 3 hours ago, and counts for 2 hours; it said that";
-        assert_eq!(callers(&status), format!("{old} Druid lacks s3:AbortMultipartUpload"));
-        let says = format!("{old} Druid lacks s3:AbortMultipartUpload on s3://druid/p/; ");
-        assert!(status.to_string().starts_with(&says), "{status}");
+        let says = format!("{OLD} 2 hours 1 minute ago, and counts for 2 hours");
+        assert_eq!((status.to_string(), callers(&status)), (says.clone(), says));
         assert!(!status.proves(Action::GetObject), "what it proved, it proves no longer");
+        let mut summary = summary(&abort, &abort);
+        summary.problem = told(&Problem::Denied(abort.to_vec(), None));
+        let status = after(&summary, 180 * MINUTE);
+        assert_eq!((status.state(), status.missing()), ("stale", &abort[..]));
+        let says =
+            format!("{OLD} 3 hours ago, and counts for 2 hours; it said that Druid lacks {}", abort[0]);
+        assert_eq!(callers(&status), says);
+        assert!(status.to_string().starts_with(&format!("{says} on s3://druid/p/; ")), "{status}");
+        assert_eq!(status.but_for_its_age(), after(&summary, 200 * MINUTE).but_for_its_age());
     }
 
     #[test]

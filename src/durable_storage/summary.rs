@@ -21,16 +21,19 @@ const MAX_REPORT_DEPTH: usize = 64;
 const MOST_OF_A_TEXT: usize = 300;
 const MOST_OF_A_KIND: usize = 40;
 
-/// Why bytes are no report
+/// Why there is no report
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
-    /// There are too many
+    /// Its file cannot be read
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    /// It has too many bytes
     #[error("it has more than {MAX_REPORT_BYTES} bytes")]
     TooLong,
-    /// They are no JSON in one reading
+    /// It is no JSON in one reading
     #[error("{}", clipped(&.0.to_string()))]
     Json(#[from] json::JsonError),
-    /// They are other JSON: this member is missing, or is something else
+    /// It is other JSON: this member is missing, or is something else
     #[error("it is no report of `preflight s3 --json`: `{0}` is missing, or is something else")]
     Shape(&'static str),
 }

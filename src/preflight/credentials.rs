@@ -18,6 +18,7 @@ use reqsign_core::{Context, FileRead, HttpSend, ProvideCredential, StaticEnv};
 
 use super::wire::Wire;
 use crate::connector::causes;
+use crate::durable_storage::druid_properties::Configured;
 use crate::durable_storage::problem::NoAnswer;
 use crate::durable_storage::properties;
 use crate::durable_storage::report::Source;
@@ -34,21 +35,6 @@ pub struct Chain {
     pub wire: Wire,
     /// The region of the service of web identities
     pub region: String,
-}
-
-/// What Druid's properties say of credentials
-#[derive(Default)]
-pub struct Configured {
-    /// `druid.s3.accessKey` and `secretKey`
-    pub keys: Option<(String, String)>,
-    /// `druid.s3.fileSessionCredentials`
-    pub session_file: Option<String>,
-}
-
-impl fmt::Debug for Configured {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Configured")
-    }
 }
 
 /// The environment of the process, by the names that libraries know
@@ -183,8 +169,8 @@ fn session(path: &str) -> Has {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
     let properties = properties::read(&text).map_err(|fault| format!("{path}:{fault}"))?;
     let value = |key: &str| {
-        let property = properties.iter().rev().find(|property| property.key == key);
-        property.map(|property| property.value.clone()).ok_or_else(|| format!("{path}: `{key}` is missing"))
+        let property = properties.get(key).ok_or_else(|| format!("{path}: `{key}` is missing"))?;
+        Ok::<_, String>(property.value.clone())
     };
     Ok(Some(credential(value("accessKey")?, value("secretKey")?, Some(value("sessionToken")?))))
 }
