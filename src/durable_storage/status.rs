@@ -6,9 +6,10 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::action::Action;
+use super::address::{Address, told};
 use super::place::Location;
+use super::span::{span, spans_apart};
 use super::summary::Summary;
-use crate::druid::resource::Printable;
 
 /// How durable storage stands; as text, all of it, for operators
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,15 +32,6 @@ enum Verdict {
     OtherPlace { reported: Address, configured: Address },
     /// There is none
     NoReport,
-}
-
-/// Which storage a report is, or should be, about, as far as that is said
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Address {
-    /// Bucket and prefix
-    pub location: Option<Location>,
-    /// The S3 server: `https://host:port`
-    pub endpoint: Option<String>,
 }
 
 impl Status {
@@ -167,31 +159,6 @@ fn lack(summary: &Summary, on: impl Fn(&Location) -> String) -> Option<String> {
     }
 }
 
-impl Address {
-    /// Whether a report is about this one
-    fn is_of(&self, summary: &Summary) -> bool {
-        self.location.as_ref().is_none_or(|location| *location == summary.location)
-            && (self.endpoint.is_none() || self.endpoint == summary.endpoint)
-    }
-
-    /// What a report is about; the server only where that matters
-    fn seen_in(&self, summary: &Summary) -> Self {
-        let endpoint = summary.endpoint.clone().filter(|_| self.endpoint.is_some());
-        Self { location: Some(summary.location.clone()), endpoint }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.location {
-            Some(location) => formatter.write_str(&told(location))?,
-            None => formatter.write_str("storage")?,
-        }
-        let endpoint = self.endpoint.as_ref();
-        endpoint.map_or(Ok(()), |endpoint| write!(formatter, " at {}", Printable(endpoint)))
-    }
-}
-
 /// That a query asks for durable storage, and why it cannot have it, as its caller is told
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("durable storage cannot be used: {}; {}", status.for_callers(), self.remedy())]
@@ -209,11 +176,6 @@ impl Unusable {
     }
 }
 
-/// A place in a message; a prefix may hold any character that is not a control character
-fn told(location: &Location) -> String {
-    Printable(&location.to_string()).to_string()
-}
-
 /// `s3:GetObject, s3:PutObject and s3:DeleteObject`
 fn names(actions: &[Action]) -> String {
     let names: Vec<_> = actions.iter().map(|action| action.name()).collect();
@@ -222,35 +184,6 @@ fn names(actions: &[Action]) -> String {
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
         None => String::new(),
     }
-}
-
-/// A length of time in its largest unit alone
-fn span(length: Duration) -> String {
-    span_of_parts(length, 1)
-}
-
-/// Two lengths, in as many units as tell them apart
-fn spans_apart(left: Duration, right: Duration) -> (String, String) {
-    let told = |parts| (span_of_parts(left, parts), span_of_parts(right, parts));
-    (1..UNITS.len()).map(told).find(|(left, right)| left != right).unwrap_or_else(|| told(UNITS.len()))
-}
-
-/// Of which lengths are told, in seconds, the largest first
-const UNITS: [(u64, &str); 4] = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-
-/// `2 hours 1 minute`: so many units that are not nothing, from the largest; what is left over is dropped
-fn span_of_parts(length: Duration, most: usize) -> String {
-    let mut left = length.as_secs();
-    let mut parts = Vec::new();
-    for (length, unit) in UNITS {
-        let count = left / length;
-        left %= length;
-        if count > 0 {
-            parts.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
-        }
-    }
-    parts.truncate(most);
-    if parts.is_empty() { "0 seconds".to_owned() } else { parts.join(" ") }
 }
 
 #[cfg(test)]
@@ -287,7 +220,7 @@ mod tests {
     }
 
     /// A problem in the program's own words, which name all that callers are not to know
-    fn told(problem: &Problem) -> Option<Diagnosis> {
+    fn diagnosis(problem: &Problem) -> Option<Diagnosis> {
         let scene = Scene {
             location: &at("druid"),
             endpoint: "https://s3.test",
@@ -364,7 +297,7 @@ mod tests {
             (&[], &[Action::PutObject], None, 0, "unproven", "s3:PutObject is not proven", "", ""),
         ] {
             let mut summary = summary(denied, unproven);
-            summary.problem = problem.as_ref().and_then(told);
+            summary.problem = problem.as_ref().and_then(diagnosis);
             let status = after(&summary, minutes * MINUTE);
             let ago = format!("{kind} (report of {} ago)", span(minutes * MINUTE));
             assert_eq!((status.state(), status.is_proven()), (state, state == "proven"));
@@ -390,7 +323,7 @@ mod tests {
         assert_eq!((status.to_string(), callers(&status)), (says.clone(), says));
         assert!(!status.proves(Action::GetObject), "what it proved, it proves no longer");
         let mut summary = summary(&abort, &abort);
-        summary.problem = told(&Problem::Denied(abort.to_vec(), None));
+        summary.problem = diagnosis(&Problem::Denied(abort.to_vec(), None));
         let status = after(&summary, 180 * MINUTE);
         assert_eq!((status.state(), status.missing()), ("stale", &abort[..]));
         let says =
@@ -479,25 +412,5 @@ mod tests {
             Status::of(None, SystemTime::UNIX_EPOCH, STALE, &Address::default()).state(),
         ];
         assert_eq!(states, Status::STATES);
-    }
-
-    #[test]
-    fn spans_are_told_in_their_largest_unit_and_finer_where_that_tells_two_apart() {
-        let seconds = Duration::from_secs;
-        for (length, told) in
-            [(0, "0 seconds"), (1, "1 second"), (119, "1 minute"), (3_600, "1 hour"), (172_800, "2 days")]
-        {
-            assert_eq!(span(seconds(length)).to_string(), told);
-        }
-        for (left, right, told) in [
-            (10_800, 7_200, ("3 hours", "2 hours")),
-            (7_260, 7_200, ("2 hours 1 minute", "2 hours")),
-            (7_201, 7_200, ("2 hours 1 second", "2 hours")),
-            (93_785, 93_784, ("1 day 2 hours 3 minutes 5 seconds", "1 day 2 hours 3 minutes 4 seconds")),
-            (60, 59, ("1 minute", "59 seconds")),
-        ] {
-            let (left, right) = spans_apart(seconds(left), seconds(right));
-            assert_eq!((left.to_string().as_str(), right.to_string().as_str()), told);
-        }
     }
 }
