@@ -7,8 +7,7 @@ use http_body_util::Full;
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
-use super::run::plain;
-use super::table::{Kind, Table, time_text};
+use super::table::{Kind, Table, plain, time_text};
 
 pub(super) const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
@@ -131,11 +130,11 @@ impl ResultFormat {
         })
     }
 
-    /// Rows in this form
-    pub(super) fn write(self, table: &Table, header: Header) -> String {
+    /// Rows in this form, a line of names before them or not
+    pub(super) fn write(self, table: &Table, has_header: bool) -> String {
         let names = table.columns.iter().map(|column| Value::from(column.name.as_str())).collect();
         let mut lines = Vec::new();
-        if header == Header::Wanted {
+        if has_header {
             lines.push(match self {
                 Self::Object | Self::ObjectLines => object(table, &[]).to_string(),
                 Self::Array | Self::ArrayLines => Value::Array(names).to_string(),
@@ -154,13 +153,6 @@ impl ResultFormat {
             }
         }
     }
-}
-
-/// Whether a line of names comes first
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Header {
-    Wanted,
-    Unwanted,
 }
 
 /// Times as texts, as the native engine answers them; tasks answer milliseconds

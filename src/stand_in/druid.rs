@@ -1,22 +1,22 @@
 //! The endpoints: one request in, one answer out
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ALLOW, AUTHORIZATION, WWW_AUTHENTICATE};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Header, JSON, ResultFormat, with_time_texts};
+use super::answer::{Answer, JSON, ResultFormat, with_time_texts};
 use super::fault::Fault;
-use super::payload::{Planned, resource};
+use super::payload::Planned;
+use super::posted_task::{PostedTask, uuid};
 use super::request::{SqlRequest, content_type};
 use super::run::{Mode, Tables, run};
-use super::statement::{Purpose, Script, Source, Statement};
-use super::table::{Table, instant_text};
-use super::task::{CONTROLLER, Detail, NewTask, Task, Work};
+use super::statement::{Script, Source, Statement};
+use super::table::Table;
+use super::task::{CONTROLLER, Task, Work};
 use super::{SeenRequest, StandInSettings, TaskPace, Version, path};
 
 /// A cluster in memory
@@ -40,9 +40,8 @@ impl Cluster {
         self.tasks.iter_mut().find(|task| task.id == id)
     }
 
-    fn statement(&mut self, id: &str) -> Result<&mut Task, Answer> {
-        let task = self.task(id).filter(|task| task.is_controller());
-        task.ok_or_else(|| Answer::fault(&Fault::no_statement(id)))
+    fn statement(&mut self, id: &str) -> Result<&mut Task, Fault> {
+        self.task(id).filter(|task| task.is_controller()).ok_or_else(|| Fault::no_statement(id))
     }
 
     fn finish(&mut self, wanted: impl Fn(&Task) -> bool) {
@@ -91,9 +90,9 @@ impl Druid {
             ("POST", ["druid", "v2", "sql"]) => self.submit(Door::Sql, seen, body),
             ("POST", ["druid", "v2", "sql", "task"]) => self.submit(Door::Task, seen, body),
             ("POST", ["druid", "v2", "sql", "statements"]) => self.submit(Door::Statements, seen, body),
-            ("GET", ["druid", "v2", "sql", "statements", id]) => self.statement(id, query),
-            ("GET", ["druid", "v2", "sql", "statements", id, "results"]) => self.results(id, query),
-            ("DELETE", ["druid", "v2", "sql", "statements", id]) => self.cancel_statement(id),
+            ("GET", ["druid", "v2", "sql", "statements", id]) => told(self.statement(id, query)),
+            ("GET", ["druid", "v2", "sql", "statements", id, "results"]) => told(self.results(id, query)),
+            ("DELETE", ["druid", "v2", "sql", "statements", id]) => told(self.cancel_statement(id)),
             ("POST", ["druid", "indexer", "v1", "task"]) => self.submit_task(seen, body),
             ("GET", ["druid", "indexer", "v1", "task", id]) => {
                 self.look(id, |task| Answer::json(200, &task.payload()))
@@ -216,7 +215,7 @@ impl Druid {
             context: &request.context,
             version: self.version,
         };
-        if script.purpose == Purpose::Explain {
+        if script.is_explained {
             return Ok(rows(&planned.explanation(), request));
         }
         match door {
@@ -245,14 +244,9 @@ impl Druid {
             Statement::Select(_) => planned.output.columns.clone(),
             Statement::Insert { .. } | Statement::Replace { .. } | Statement::Export { .. } => Vec::new(),
         };
-        Task::begin(NewTask {
-            kind: CONTROLLER.to_owned(),
-            datasource: planned.datasource().to_owned(),
-            payload: planned.payload(&id),
-            work: Work::Statement { statement: Box::new(planned.statement.clone()), columns },
-            due: self.due(),
-            id,
-        })
+        let work = Work::Statement { statement: Box::new(planned.statement.clone()), columns };
+        let payload = planned.payload(&id);
+        Task::begin(id, CONTROLLER.to_owned(), planned.datasource().to_owned(), payload, work, self.due())
     }
 
     fn due(&self) -> Option<Instant> {
@@ -293,25 +287,18 @@ impl Druid {
         }
     }
 
-    fn statement(&self, id: &str, query: &str) -> Answer {
+    fn statement(&self, id: &str, query: &str) -> Result<Answer, Fault> {
         let wanted = path::parameter(query, "detail").is_some_and(|value| value == "true");
         // The parameter is younger than 27.
-        let detail = if wanted && self.version == Version::Druid37 { Detail::Full } else { Detail::Short };
-        match self.cluster().statement(id) {
-            Ok(task) => Answer::json(200, &task.statement(detail)),
-            Err(answer) => answer,
-        }
+        let in_full = wanted && self.version == Version::Druid37;
+        Ok(Answer::json(200, &self.cluster().statement(id)?.statement(in_full)))
     }
 
-    fn results(&self, id: &str, query: &str) -> Answer {
-        let page = match path::parameter(query, "page").map(|page| page.parse::<i64>()).transpose() {
-            Ok(page) => page.unwrap_or_default(),
-            Err(_) => return Answer::empty(404),
-        };
+    fn results(&self, id: &str, query: &str) -> Result<Answer, Fault> {
+        let page = path::parameter(query, "page").map_or(Ok(0), |page| page.parse::<i64>());
+        let Ok(page) = page else { return Ok(Answer::empty(404)) };
         if page < 0 {
-            return Answer::fault(&Fault::untimely(
-                "Page cannot be negative. Please pass a positive number.",
-            ));
+            return Err(Fault::untimely("Page cannot be negative. Please pass a positive number."));
         }
         let format = match self.version {
             // It takes no resultFormat here.
@@ -320,30 +307,23 @@ impl Druid {
                 .and_then(|name| ResultFormat::named(&name))
                 .unwrap_or(ResultFormat::Object),
         };
-        let mut cluster = self.cluster();
-        let task = match cluster.statement(id) {
-            Ok(task) => task,
-            Err(answer) => return answer,
-        };
-        match task.rows() {
-            Ok(Some(_)) if page > 0 => {
-                Answer::fault(&Fault::input(format!("Page number [{page}] is out of the range of results")))
+        match self.cluster().statement(id)?.rows()? {
+            Some(_) if page > 0 => {
+                Err(Fault::input(format!("Page number [{page}] is out of the range of results")))
             }
-            Ok(Some(table)) => Answer::typed(200, JSON, format.write(table, Header::Unwanted)),
-            Ok(None) => Answer::typed(200, JSON, ""),
-            Err(fault) => Answer::fault(&fault),
+            rows => {
+                let text = rows.map(|table| format.write(table, false)).unwrap_or_default();
+                Ok(Answer::typed(200, JSON, text))
+            }
         }
     }
 
-    fn cancel_statement(&self, id: &str) -> Answer {
-        match self.cluster().statement(id) {
-            Ok(task) => {
-                let status = if task.is_running() { 202 } else { 200 };
-                task.cancel();
-                Answer::typed(status, JSON, "")
-            }
-            Err(answer) => answer,
-        }
+    fn cancel_statement(&self, id: &str) -> Result<Answer, Fault> {
+        let mut cluster = self.cluster();
+        let task = cluster.statement(id)?;
+        let status = if task.is_running() { 202 } else { 200 };
+        task.cancel();
+        Ok(Answer::typed(status, JSON, ""))
     }
 
     /// `OverlordResource.taskPost`: any task of a known type, which then does nothing
@@ -351,81 +331,21 @@ impl Druid {
         if content_type(seen).as_deref() != Some(JSON) {
             return Answer::empty(415);
         }
-        let error = |message: &str| Answer::json(400, &json!({ "error": message }));
-        let Ok(spec) = serde_json::from_slice(body) else {
-            // Of all its bodies this one alone Druid does not catch.
-            return Answer::page(500, "javax.servlet.ServletException", TASKS);
+        let posted = match PostedTask::read(body) {
+            Ok(posted) => posted,
+            Err(answer) => return answer,
         };
-        let Value::Object(mut spec) = spec else {
-            return error("Cannot deserialize value of type `org.apache.druid.indexing.common.task.Task`");
-        };
-        let Some(kind) = spec.get("type").and_then(Value::as_str).map(str::to_owned) else {
-            return error(
-                "Could not resolve subtype of [simple type, class org.apache.druid.indexing.common.task.Task]: \
-                 missing type id property 'type'",
-            );
-        };
-        if !TASK_TYPES.contains(&kind.as_str()) {
-            return error(&format!(
-                "Could not resolve type id '{kind}' as a subtype of \
-                 `org.apache.druid.indexing.common.task.Task` known type ids = [{}]",
-                TASK_TYPES.join(", ")
-            ));
-        }
-        let datasource = datasource(&spec);
-        let id = match spec.get("id").and_then(Value::as_str) {
-            Some(id) => id.to_owned(),
-            None => new_task_id(&kind, &datasource),
-        };
+        let PostedTask { id, kind, datasource, payload } = posted;
         let mut cluster = self.cluster();
         if cluster.task(&id).is_some() {
             return Answer::json(400, &self.id_taken(&id));
         }
-        for (key, value) in [
-            ("id", json!(id)),
-            ("groupId", json!(id)),
-            ("dataSource", json!(datasource)),
-            ("resource", resource(&id)),
-        ] {
-            spec.insert(key.to_owned(), value);
-        }
-        let new = NewTask {
-            id: id.clone(),
-            kind,
-            datasource,
-            payload: Value::Object(spec),
-            work: Work::Nothing,
-            due: self.due(),
-        };
-        cluster.tasks.push(Task::begin(new));
-        Answer::json(200, &json!({ "task": id }))
+        let answer = Answer::json(200, &json!({ "task": id }));
+        let task = Task::begin(id, kind, datasource, payload, Work::Nothing, self.due());
+        cluster.tasks.push(task);
+        answer
     }
 }
-
-/// The types of tasks that Druid 37 names where it knows one not
-const TASK_TYPES: [&str; 18] = [
-    "archive",
-    "compact",
-    "index",
-    "index_hadoop",
-    "index_parallel",
-    "index_sub",
-    "kill",
-    "move",
-    "noop",
-    "partial_dimension_cardinality",
-    "partial_dimension_distribution",
-    "partial_index_generate",
-    "partial_index_generic_merge",
-    "partial_range_index_generate",
-    "query_controller",
-    "query_worker",
-    "restore",
-    "single_phase_sub_task",
-];
-
-/// Where tasks are submitted
-const TASKS: &str = "/druid/indexer/v1/task";
 
 /// Keys of the query context that only Druid may set
 const RESERVED: [&str; 3] = ["__timeColumn", "sqlInsertSegmentGranularity", "sqlReplaceTimeChunks"];
@@ -448,12 +368,13 @@ fn elsewhere(segments: &[&str], target: &str) -> Answer {
     Answer::empty(405).with(ALLOW.as_str(), methods)
 }
 
+fn told(answer: Result<Answer, Fault>) -> Answer {
+    answer.unwrap_or_else(|fault| Answer::fault(&fault))
+}
+
 fn rows(table: &Table, request: &SqlRequest) -> Answer {
-    let answer = Answer::typed(200, JSON, request.format.write(table, request.header));
-    match request.header {
-        Header::Wanted => answer.with("x-druid-sql-header-included", "yes"),
-        Header::Unwanted => answer,
-    }
+    let answer = Answer::typed(200, JSON, request.format.write(table, request.has_header));
+    if request.has_header { answer.with("x-druid-sql-header-included", "yes") } else { answer }
 }
 
 /// The id of a query: the client's, or a new one; the router writes it into the context
@@ -507,40 +428,4 @@ fn refuse_on_native(statement: &Statement) -> Result<(), Fault> {
             "REPLACE operations are not supported by the requested SQL engine [native].  Consider using MSQ.",
         )),
     }
-}
-
-/// Where a task says which datasource it is about
-fn datasource(spec: &Map<String, Value>) -> String {
-    let inner =
-        |pointer: &str| spec.get("spec").and_then(|spec| spec.pointer(pointer)).and_then(Value::as_str);
-    let destination = match inner("/destination/type") {
-        Some("taskReport" | "durableStorage") => Some("__query_select"),
-        Some("export") => Some("__query_export"),
-        _ => inner("/destination/dataSource"),
-    };
-    let named = spec.get("dataSource").and_then(Value::as_str);
-    let found = destination.or_else(|| inner("/dataSchema/dataSource")).or(named);
-    found.unwrap_or("none").to_owned()
-}
-
-fn new_task_id(kind: &str, datasource: &str) -> String {
-    match kind {
-        CONTROLLER => format!("query-{}", uuid()),
-        "noop" => format!("noop_{}_{}", instant_text(SystemTime::now()), uuid()),
-        _ => format!("{kind}_{datasource}_{}_{}", uuid(), instant_text(SystemTime::now())),
-    }
-}
-
-/// An id in the form of a UUID; that no two are equal is all that is asked of it
-fn uuid() -> String {
-    let random = || RandomState::new().build_hasher().finish();
-    let (high, low) = (random(), random());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        low >> 52,
-        low & 0xffff_ffff_ffff
-    )
 }

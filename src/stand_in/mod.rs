@@ -8,9 +8,12 @@
 
 mod answer;
 mod druid;
+mod expression;
+mod external;
 mod fault;
 mod path;
 mod payload;
+mod posted_task;
 mod reader;
 mod request;
 mod run;

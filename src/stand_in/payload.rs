@@ -8,8 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::Version;
 use super::statement::{Overwrite, Query, Source, Statement};
-use super::table::{Column, Table};
-use super::task::CONTROLLER;
+use super::table::{Column, Kind, Table};
+use super::task::{CONTROLLER, without_nulls};
+
+/// The interval that everything is in (`Intervals.ETERNITY`)
+const ETERNITY: &str = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z";
 
 /// A statement, ready to be a task
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl Planned<'_> {
     /// The payload of its task
     pub(super) fn payload(&self, id: &str) -> Value {
         let columns = &self.output.columns;
-        let mut payload = json!({
+        json!({
             "type": CONTROLLER,
             "id": id,
             "spec": {
@@ -53,9 +56,8 @@ impl Planned<'_> {
             "context": { "forceTimeChunkLock": true, "useLineageBasedSegmentAllocation": true },
             "groupId": id,
             "dataSource": self.datasource(),
-        });
-        insert(&mut payload, "resource", resource(id));
-        payload
+            "resource": resource(id),
+        })
     }
 
     /// The one row of EXPLAIN
@@ -71,33 +73,30 @@ impl Planned<'_> {
             ("RESOURCES", self.resources().to_string()),
             ("ATTRIBUTES", self.attributes().to_string()),
         ];
-        let kind = super::table::Kind::Varchar;
         Table {
-            columns: cells.iter().map(|(name, _)| Column::new(*name, kind)).collect(),
+            columns: cells.iter().map(|(name, _)| Column::new(*name, Kind::Varchar)).collect(),
             rows: vec![cells.into_iter().map(|(_, cell)| json!(cell)).collect()],
         }
     }
 
     fn native(&self, context: &Value) -> Value {
         let columns = &self.output.columns;
-        let mut query = json!({
+        let types = columns.iter().map(|column| column.kind.native()).collect::<Vec<_>>();
+        let query = without_nulls(json!({
             "queryType": "scan",
             "dataSource": self.data_source(self.statement.query()),
             "intervals": {
                 "type": "intervals",
-                "intervals": ["-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z"],
+                "intervals": [ETERNITY],
             },
             "resultFormat": "compactedList",
             "columns": columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(),
             "context": context,
             "granularity": { "type": "all" },
             "legacy": false,
-        });
-        if self.version == Version::Druid37 {
-            let types: Vec<_> = columns.iter().map(|column| column.kind.native()).collect();
-            insert(&mut query, "columnTypes", json!(types));
-        }
-        query
+            "columnTypes": (self.version == Version::Druid37).then_some(types),
+        }));
+        Value::Object(query)
     }
 
     fn data_source(&self, query: &Query) -> Value {
@@ -123,19 +122,18 @@ impl Planned<'_> {
 
     /// The context as the controller has it: the client's keys, and Druid's own
     fn task_context(&self) -> Value {
-        let mut context: BTreeMap<String, Value> =
-            self.context.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        context.insert("__user".to_owned(), json!("allowAll"));
-        context.insert("finalize".to_owned(), json!(true));
-        context.insert("maxParseExceptions".to_owned(), json!(0));
+        let clients = self.context.iter().map(|(key, value)| (key.as_str(), value.clone()));
+        let mut context: BTreeMap<_, _> = clients.collect();
+        context.extend([
+            ("__user", json!("allowAll")),
+            ("finalize", json!(true)),
+            ("maxParseExceptions", json!(0)),
+        ]);
         if self.version == Version::Druid27 {
-            let signature = signature(&self.output.columns).to_string();
-            context.insert("scanSignature".to_owned(), json!(signature));
+            context.insert("scanSignature", json!(signature(&self.output.columns).to_string()));
         }
-        if let Some(partitioned_by) = self.partitioned_by() {
-            let text = granularity(partitioned_by).to_string();
-            context.insert("sqlInsertSegmentGranularity".to_owned(), json!(text));
-        }
+        let granularity = self.partitioned_by().map(|word| granularity(word).to_string());
+        context.extend(granularity.map(|text| ("sqlInsertSegmentGranularity", json!(text))));
         json!(context)
     }
 
@@ -174,7 +172,7 @@ impl Planned<'_> {
                 "type": "dataSource",
                 "dataSource": target,
                 "segmentGranularity": granularity(partitioned_by),
-                "replaceTimeChunks": ["-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z"],
+                "replaceTimeChunks": [ETERNITY],
             }),
         }
     }
@@ -208,7 +206,7 @@ impl Planned<'_> {
                 "partitionedBy": granularity(partitioned_by),
                 "replaceTimeChunks": match overwrite {
                     Overwrite::All => "all",
-                    Overwrite::Where(_) => "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z",
+                    Overwrite::Where(_) => ETERNITY,
                 },
             }),
             Statement::Export { .. } => {
@@ -221,12 +219,6 @@ impl Planned<'_> {
 /// A PARTITIONED BY as JSON: a word, but for ALL
 fn granularity(partitioned_by: &str) -> Value {
     if partitioned_by == "ALL" { json!({ "type": "all" }) } else { json!(partitioned_by) }
-}
-
-fn insert(object: &mut Value, key: &str, value: Value) {
-    if let Some(object) = object.as_object_mut() {
-        object.insert(key.to_owned(), value);
-    }
 }
 
 /// What a task holds of its worker

@@ -3,15 +3,14 @@
 //! It is not the gate's judge and shares nothing with it: a demo in which the same reader judged and ran
 //! would prove nothing. What it cannot read is answered as Druid answers a statement that it cannot plan.
 
-use serde_json::{Map, Number, Value, json};
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value, json};
 
 use super::Version;
 use super::fault::Fault;
-use super::statement::{
-    Comparison, Condition, Direction, Expression, Grouping, Item, Order, Overwrite, Purpose, Query, Script,
-    Source, Statement,
-};
-use super::table::{Column, Kind};
+use super::statement::{Condition, Item, Order, Overwrite, Query, Script, Source, Statement};
+use super::table::Kind;
 use super::word::{Place, Token, Word, words};
 
 impl Script {
@@ -19,32 +18,36 @@ impl Script {
     pub(super) fn parse(text: &str, version: Version) -> Result<Self, Fault> {
         let mut reader = Reader { tokens: words(text)?, at: 0, named: Vec::new(), depth: 0, version };
         let settings = reader.settings()?;
-        let purpose = reader.purpose()?;
+        let is_explained = reader.take("EXPLAIN");
+        if is_explained {
+            reader.want("PLAN")?;
+            reader.want("FOR")?;
+        }
         let statement = reader.statement()?;
         if version == Version::Druid37 {
             reader.take_mark(";");
         }
         if reader.peek().word == Word::End {
-            Ok(Self { settings, purpose, statement })
+            Ok(Self { settings, is_explained, statement })
         } else {
             reader.unexpected("<EOF>")
         }
     }
 }
 
-struct Reader {
+pub(super) struct Reader {
     /// Never empty: it ends with [`Word::End`]
-    tokens: Vec<Token>,
-    at: usize,
+    pub(super) tokens: Vec<Token>,
+    pub(super) at: usize,
     /// The queries of WITH
     named: Vec<(String, Query)>,
-    depth: usize,
+    pub(super) depth: usize,
     version: Version,
 }
 
 const END: Token = Token { word: Word::End, place: Place { line: 0, column: 0, end_column: 0 } };
 
-const DEEPEST: usize = 32;
+pub(super) const DEEPEST: usize = 32;
 
 /// Words that end an item or a source, so that they are no alias
 const NO_ALIAS: [&str; 14] = [
@@ -65,7 +68,7 @@ const NO_ALIAS: [&str; 14] = [
 ];
 
 impl Reader {
-    fn peek(&self) -> &Token {
+    pub(super) fn peek(&self) -> &Token {
         static AFTER: Token = END;
         self.tokens.get(self.at).unwrap_or(&AFTER)
     }
@@ -76,7 +79,7 @@ impl Reader {
         token
     }
 
-    fn unexpected<T>(&self, wanted: &str) -> Result<T, Fault> {
+    pub(super) fn unexpected<T>(&self, wanted: &str) -> Result<T, Fault> {
         Err(Fault::unexpected(self.peek(), wanted))
     }
 
@@ -86,40 +89,51 @@ impl Reader {
         found
     }
 
-    fn take_mark(&mut self, mark: &str) -> bool {
+    pub(super) fn take_mark(&mut self, mark: &str) -> bool {
         let found = self.peek().is_mark(mark);
         self.at += usize::from(found);
         found
     }
 
-    fn want(&mut self, keyword: &str) -> Result<(), Fault> {
+    pub(super) fn want(&mut self, keyword: &str) -> Result<(), Fault> {
         if self.take(keyword) { Ok(()) } else { self.unexpected(&format!("\"{keyword}\"")) }
     }
 
-    fn want_mark(&mut self, mark: &str) -> Result<(), Fault> {
+    pub(super) fn want_mark(&mut self, mark: &str) -> Result<(), Fault> {
         if self.take_mark(mark) { Ok(()) } else { self.unexpected(&format!("\"{mark}\"")) }
     }
 
-    fn name(&mut self) -> Result<String, Fault> {
-        match self.peek().word.clone() {
-            Word::Bare(name) | Word::Quoted(name) => {
-                self.at += 1;
-                Ok(name)
-            }
-            Word::Text(_) | Word::Number(_) | Word::Mark(_) | Word::End => self.unexpected("<IDENTIFIER>"),
-        }
+    pub(super) fn name(&mut self) -> Result<String, Fault> {
+        let (Word::Bare(name) | Word::Quoted(name)) = self.peek().word.clone() else {
+            return self.unexpected("<IDENTIFIER>");
+        };
+        self.at += 1;
+        Ok(name)
     }
 
-    fn text(&mut self) -> Result<String, Fault> {
-        match self.peek().word.clone() {
-            Word::Text(text) => {
-                self.at += 1;
-                Ok(text)
-            }
-            Word::Bare(_) | Word::Quoted(_) | Word::Number(_) | Word::Mark(_) | Word::End => {
-                self.unexpected("<QUOTED_STRING>")
-            }
+    pub(super) fn text(&mut self) -> Result<String, Fault> {
+        let Word::Text(text) = self.peek().word.clone() else {
+            return self.unexpected("<QUOTED_STRING>");
+        };
+        self.at += 1;
+        Ok(text)
+    }
+
+    /// One or more, with commas between them
+    pub(super) fn list<T>(&mut self, one: impl Fn(&mut Self) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+        let mut list = vec![one(self)?];
+        while self.take_mark(",") {
+            list.push(one(self)?);
         }
+        Ok(list)
+    }
+
+    /// Something in parentheses
+    pub(super) fn enclosed<T>(&mut self, inside: impl Fn(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.want_mark("(")?;
+        let found = inside(self)?;
+        self.want_mark(")")?;
+        Ok(found)
     }
 
     fn settings(&mut self) -> Result<Vec<(String, Value)>, Fault> {
@@ -135,16 +149,6 @@ impl Reader {
             self.want_mark(";")?;
         }
         Ok(settings)
-    }
-
-    fn purpose(&mut self) -> Result<Purpose, Fault> {
-        if self.take("EXPLAIN") {
-            self.want("PLAN")?;
-            self.want("FOR")?;
-            Ok(Purpose::Explain)
-        } else {
-            Ok(Purpose::Run)
-        }
     }
 
     fn statement(&mut self) -> Result<Statement, Fault> {
@@ -242,10 +246,7 @@ impl Reader {
         self.take("TIME");
         if self.take("CLUSTERED") {
             self.want("BY")?;
-            self.expression()?;
-            while self.take_mark(",") {
-                self.expression()?;
-            }
+            self.list(Self::expression)?;
         }
         Ok(granularity)
     }
@@ -269,12 +270,10 @@ impl Reader {
             return Err(too_deep());
         }
         if self.take("WITH") {
-            self.names()?;
+            self.list(Self::named_query)?;
         }
-        let query = if self.take_mark("(") {
-            let query = self.query()?;
-            self.want_mark(")")?;
-            query
+        let query = if self.peek().is_mark("(") {
+            self.enclosed(Self::query)?
         } else {
             self.want("SELECT")?;
             self.select()?
@@ -283,31 +282,26 @@ impl Reader {
         Ok(query)
     }
 
-    fn names(&mut self) -> Result<(), Fault> {
-        loop {
-            let name = self.name()?;
-            self.want("AS")?;
-            self.want_mark("(")?;
-            let query = self.query()?;
-            self.want_mark(")")?;
-            self.named.push((name, query));
-            if !self.take_mark(",") {
-                return Ok(());
-            }
-        }
+    fn named_query(&mut self) -> Result<(), Fault> {
+        let name = self.name()?;
+        self.want("AS")?;
+        let query = self.enclosed(Self::query)?;
+        self.named.push((name, query));
+        Ok(())
     }
 
     fn select(&mut self) -> Result<Query, Fault> {
-        let mut items = vec![self.item()?];
-        while self.take_mark(",") {
-            items.push(self.item()?);
-        }
+        let items = self.list(Self::item)?;
         let from = if self.take("FROM") { Some(self.source()?) } else { None };
         let conditions = if self.take("WHERE") { self.conditions()? } else { Vec::new() };
-        let grouping = self.grouping()?;
+        let is_grouped = self.take("GROUP");
+        if is_grouped {
+            self.want("BY")?;
+            self.list(Self::expression)?;
+        }
         let order = self.order()?;
         let limit = if self.take("LIMIT") { Some(self.count()?) } else { None };
-        Ok(Query { items, from, conditions, grouping, order, limit })
+        Ok(Query { items, from, conditions, is_grouped, order, limit })
     }
 
     fn item(&mut self) -> Result<Item, Fault> {
@@ -319,59 +313,34 @@ impl Reader {
     }
 
     fn alias(&mut self) -> Result<Option<String>, Fault> {
-        if self.take("AS") {
-            return self.name().map(Some);
-        }
-        match &self.peek().word {
-            Word::Quoted(_) => self.name().map(Some),
-            Word::Bare(word) if !NO_ALIAS.iter().any(|taken| word.eq_ignore_ascii_case(taken)) => {
-                self.name().map(Some)
-            }
-            Word::Bare(_) | Word::Text(_) | Word::Number(_) | Word::Mark(_) | Word::End => Ok(None),
-        }
-    }
-
-    fn grouping(&mut self) -> Result<Grouping, Fault> {
-        if !self.take("GROUP") {
-            return Ok(Grouping::None);
-        }
-        self.want("BY")?;
-        self.expression()?;
-        while self.take_mark(",") {
-            self.expression()?;
-        }
-        Ok(Grouping::ByColumns)
+        let is_free = |word: &str| !NO_ALIAS.iter().any(|taken| word.eq_ignore_ascii_case(taken));
+        let is_given = self.take("AS")
+            || matches!(&self.peek().word, Word::Quoted(_))
+            || matches!(&self.peek().word, Word::Bare(word) if is_free(word));
+        if is_given { self.name().map(Some) } else { Ok(None) }
     }
 
     fn order(&mut self) -> Result<Vec<Order>, Fault> {
-        let mut order = Vec::new();
         if !self.take("ORDER") {
-            return Ok(order);
+            return Ok(Vec::new());
         }
         self.want("BY")?;
-        loop {
-            let by = self.next().text().to_owned();
-            let direction = if self.take("DESC") {
-                Direction::Descending
-            } else {
-                self.take("ASC");
-                Direction::Ascending
-            };
-            order.push(Order { by, direction });
-            if !self.take_mark(",") {
-                return Ok(order);
+        self.list(|reader| {
+            let by = reader.next().text().to_owned();
+            let is_descending = reader.take("DESC");
+            if !is_descending {
+                reader.take("ASC");
             }
-        }
+            Ok(Order { by, is_descending })
+        })
     }
 
     fn count(&mut self) -> Result<usize, Fault> {
-        match self.peek().text().parse() {
-            Ok(count) => {
-                self.at += 1;
-                Ok(count)
-            }
-            Err(_) => self.unexpected("<UNSIGNED_INTEGER_LITERAL>"),
-        }
+        let Ok(count) = self.peek().text().parse() else {
+            return self.unexpected("<UNSIGNED_INTEGER_LITERAL>");
+        };
+        self.at += 1;
+        Ok(count)
     }
 
     fn conditions(&mut self) -> Result<Vec<Condition>, Fault> {
@@ -384,24 +353,22 @@ impl Reader {
 
     fn condition(&mut self) -> Result<Condition, Fault> {
         let left = self.expression()?;
-        let comparison = match self.peek().text() {
-            "=" => Comparison::Equal,
-            "<>" | "!=" => Comparison::NotEqual,
-            "<" => Comparison::Less,
-            "<=" => Comparison::LessOrEqual,
-            ">" => Comparison::Greater,
-            ">=" => Comparison::GreaterOrEqual,
+        let holds = match self.peek().text() {
+            "=" => Ordering::is_eq,
+            "<>" | "!=" => Ordering::is_ne,
+            "<" => Ordering::is_lt,
+            "<=" => Ordering::is_le,
+            ">" => Ordering::is_gt,
+            ">=" => Ordering::is_ge,
             _ => return self.unexpected("\"=\", \"<>\", \"<\", \"<=\", \">\", \">=\""),
         };
         self.at += 1;
-        Ok(Condition { left, comparison, right: self.expression()? })
+        Ok(Condition { left, holds, right: self.expression()? })
     }
 
     fn source(&mut self) -> Result<Source, Fault> {
-        let source = if self.take_mark("(") {
-            let query = self.query()?;
-            self.want_mark(")")?;
-            Source::Query(Box::new(query))
+        let source = if self.peek().is_mark("(") {
+            Source::Query(Box::new(self.enclosed(Self::query)?))
         } else if self.take("TABLE") {
             self.external()?
         } else {
@@ -433,60 +400,7 @@ impl Reader {
         }
     }
 
-    /// `TABLE(EXTERN('…', '…', '…')) EXTEND (name TYPE, …)`
-    fn external(&mut self) -> Result<Source, Fault> {
-        self.want_mark("(")?;
-        self.want("EXTERN")?;
-        self.want_mark("(")?;
-        let mut arguments = vec![self.document()?];
-        while self.take_mark(",") {
-            arguments.push(self.document()?);
-        }
-        self.want_mark(")")?;
-        self.want_mark(")")?;
-        let mut arguments = arguments.into_iter();
-        let (input_source, input_format) = (arguments.next(), arguments.next());
-        let signature = arguments.next();
-        let columns = match signature {
-            Some(signature) => signature_columns(&signature)?,
-            None => {
-                self.want("EXTEND")?;
-                self.extension()?
-            }
-        };
-        Ok(Source::Extern {
-            input_source: input_source.unwrap_or(Value::Null),
-            input_format: input_format.unwrap_or(Value::Null),
-            columns,
-        })
-    }
-
-    fn document(&mut self) -> Result<Value, Fault> {
-        // `inputSource => '…'` is as good as its place.
-        if self.tokens.get(self.at + 1).is_some_and(|next| next.is_mark("=>")) {
-            self.at += 2;
-        }
-        let text = self.text()?;
-        serde_json::from_str(&text)
-            .map_err(|error| Fault::sql(format!("Invalid value for the field [{text}]. Reason: [{error}]")))
-    }
-
-    fn extension(&mut self) -> Result<Vec<Column>, Fault> {
-        self.want_mark("(")?;
-        let mut columns = Vec::new();
-        loop {
-            let name = self.name()?;
-            let kind = self.kind()?;
-            columns.push(Column::new(name, kind));
-            if !self.take_mark(",") {
-                break;
-            }
-        }
-        self.want_mark(")")?;
-        Ok(columns)
-    }
-
-    fn kind(&mut self) -> Result<Kind, Fault> {
+    pub(super) fn kind(&mut self) -> Result<Kind, Fault> {
         let Some(kind) = Kind::named(self.peek().text()) else {
             return self.unexpected("\"VARCHAR\", \"BIGINT\", \"DOUBLE\"");
         };
@@ -495,109 +409,6 @@ impl Reader {
             self.skip_parentheses()?;
         }
         Ok(kind)
-    }
-
-    fn expression(&mut self) -> Result<Expression, Fault> {
-        self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(too_deep());
-        }
-        let expression = self.nested_expression()?;
-        self.depth -= 1;
-        Ok(expression)
-    }
-
-    fn nested_expression(&mut self) -> Result<Expression, Fault> {
-        let called = self.tokens.get(self.at + 1).is_some_and(|next| next.is_mark("("));
-        let token = self.peek().clone();
-        match &token.word {
-            Word::Bare(word) if called => self.call(&word.to_ascii_uppercase(), &token),
-            Word::Bare(word) => self.keyword_or_column(&word.to_ascii_uppercase(), token.place),
-            Word::Quoted(_) => self.column(token.place),
-            Word::Text(_) | Word::Number(_) | Word::Mark(_) => {
-                let (value, kind) = self.literal()?;
-                Ok(Expression::Literal { value, kind })
-            }
-            Word::End => self.unexpected("<IDENTIFIER>"),
-        }
-    }
-
-    fn call(&mut self, function: &str, token: &Token) -> Result<Expression, Fault> {
-        self.at += 2;
-        let expression = match function {
-            "COUNT" => {
-                self.want_mark("*")?;
-                Expression::CountAll
-            }
-            "SUM" => Expression::Sum(Box::new(self.expression()?)),
-            "TIME_PARSE" | "MILLIS_TO_TIMESTAMP" => Expression::Time(Box::new(self.expression()?)),
-            "CAST" => self.cast()?,
-            _ => {
-                let message = format!("No match found for function signature {function}(…)");
-                return Err(Fault::at(token.place, &message));
-            }
-        };
-        self.want_mark(")")?;
-        Ok(expression)
-    }
-
-    fn cast(&mut self) -> Result<Expression, Fault> {
-        let inner = self.expression()?;
-        self.want("AS")?;
-        let kind = self.kind()?;
-        Ok(if kind == Kind::Timestamp { Expression::Time(Box::new(inner)) } else { inner })
-    }
-
-    fn keyword_or_column(&mut self, word: &str, place: Place) -> Result<Expression, Fault> {
-        match word {
-            "CURRENT_TIMESTAMP" => {
-                self.at += 1;
-                Ok(Expression::Now)
-            }
-            "TIMESTAMP" | "DATE" => {
-                self.at += 1;
-                let value = Value::String(self.text()?);
-                Ok(Expression::Time(Box::new(Expression::Literal { value, kind: Kind::Char })))
-            }
-            "TRUE" | "FALSE" | "NULL" => {
-                let (value, kind) = self.literal()?;
-                Ok(Expression::Literal { value, kind })
-            }
-            _ => self.column(place),
-        }
-    }
-
-    fn column(&mut self, place: Place) -> Result<Expression, Fault> {
-        let mut name = self.name()?;
-        while self.take_mark(".") {
-            name = self.name()?;
-        }
-        Ok(Expression::Column { name, place })
-    }
-
-    fn literal(&mut self) -> Result<(Value, Kind), Fault> {
-        let minus = self.take_mark("-");
-        let token = self.peek().clone();
-        let literal = match &token.word {
-            Word::Number(digits) => number(digits, minus),
-            Word::Text(text) => Some((json!(text), Kind::Char)),
-            Word::Bare(word) => match word.to_ascii_uppercase().as_str() {
-                "TRUE" => Some((json!(true), Kind::Boolean)),
-                "FALSE" => Some((json!(false), Kind::Boolean)),
-                "NULL" => Some((Value::Null, Kind::Null)),
-                _ => None,
-            },
-            Word::Quoted(_) | Word::Mark(_) | Word::End => None,
-        };
-        match literal {
-            Some(literal) => {
-                self.at += 1;
-                Ok(literal)
-            }
-            None => {
-                self.unexpected("<UNSIGNED_INTEGER_LITERAL>, <QUOTED_STRING>, \"TRUE\", \"FALSE\", \"NULL\"")
-            }
-        }
     }
 }
 
@@ -609,29 +420,6 @@ fn nesting(query: &Query) -> usize {
     }
 }
 
-fn too_deep() -> Fault {
+pub(super) fn too_deep() -> Fault {
     Fault::sql("The statement nests too deep")
-}
-
-fn number(digits: &str, minus: bool) -> Option<(Value, Kind)> {
-    let text = if minus { format!("-{digits}") } else { digits.to_owned() };
-    match text.parse::<i64>() {
-        Ok(whole) => Some((json!(whole), Kind::Integer)),
-        Err(_) => Number::from_f64(text.parse().ok()?).map(|number| (Value::Number(number), Kind::Decimal)),
-    }
-}
-
-fn signature_columns(signature: &Value) -> Result<Vec<Column>, Fault> {
-    let columns = signature.as_array().map_or(&[][..], Vec::as_slice);
-    columns
-        .iter()
-        .map(|column| {
-            let (name, kind) = (column.get("name"), column.get("type"));
-            let name = name.and_then(Value::as_str);
-            let kind = kind.and_then(Value::as_str).and_then(Kind::named);
-            name.zip(kind)
-                .map(|(name, kind)| Column::new(name, kind))
-                .ok_or_else(|| Fault::sql(format!("Invalid value for the field [{column}]")))
-        })
-        .collect()
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::SeenRequest;
 use super::Version;
-use super::answer::{Answer, Header, ResultFormat};
+use super::answer::{Answer, ResultFormat};
 
 /// A SQL request
 #[derive(Clone, Debug)]
@@ -12,7 +12,8 @@ pub(super) struct SqlRequest {
     pub(super) query: String,
     pub(super) context: Map<String, Value>,
     pub(super) format: ResultFormat,
-    pub(super) header: Header,
+    /// Whether a line of names comes first
+    pub(super) has_header: bool,
 }
 
 impl SqlRequest {
@@ -44,7 +45,7 @@ impl SqlRequest {
     }
 
     fn plain(query: String) -> Self {
-        Self { query, context: Map::new(), format: ResultFormat::Object, header: Header::Unwanted }
+        Self { query, context: Map::new(), format: ResultFormat::Object, has_header: false }
     }
 
     fn from_json(body: &[u8]) -> Result<Self, Answer> {
@@ -81,9 +82,8 @@ impl SqlRequest {
             Some(name) => ResultFormat::named(name).ok_or_else(malformed)?,
             None => ResultFormat::Object,
         };
-        let wanted = fields.get("header").and_then(Value::as_bool).unwrap_or_default();
-        let header = if wanted { Header::Wanted } else { Header::Unwanted };
-        Ok(Self { query, context, format, header })
+        let has_header = fields.get("header").and_then(Value::as_bool).unwrap_or_default();
+        Ok(Self { query, context, format, has_header })
     }
 }
 

@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::external::external_rows;
 use super::fault::Fault;
-use super::statement::{Comparison, Condition, Direction, Expression, Grouping, Item, Order, Query, Source};
-use super::table::{Column, Kind, Table, stored};
+use super::statement::{Condition, Expression, Item, Order, Query, Source};
+use super::table::{Column, Kind, Table, plain, stored};
 use super::word::Place;
 
 /// The datasources, by name
@@ -36,8 +37,8 @@ pub(super) fn run(query: &Query, tables: &Tables, mode: Mode) -> Result<Table, F
     let rows: Vec<_> = source.rows.iter().filter(|row| holds(&query.conditions, &source, row)).collect();
     let aggregates = outputs.iter().any(|output| is_aggregate(&output.expression));
     let mut table = Table {
-        rows: if aggregates || query.grouping == Grouping::ByColumns {
-            grouped(&outputs, &source, &rows, query.grouping)
+        rows: if aggregates || query.is_grouped {
+            grouped(&outputs, &source, &rows, query.is_grouped)
         } else {
             rows.iter().map(|row| projected(&outputs, &source, row)).collect()
         },
@@ -142,9 +143,9 @@ fn projected(outputs: &[Output], source: &Table, row: &[Value]) -> Vec<Value> {
     outputs.iter().map(|output| value(&output.expression, source, row)).collect()
 }
 
-fn grouped(outputs: &[Output], source: &Table, rows: &[&Vec<Value>], grouping: Grouping) -> Vec<Vec<Value>> {
+fn grouped(outputs: &[Output], source: &Table, rows: &[&Vec<Value>], by_columns: bool) -> Vec<Vec<Value>> {
     let mut groups: Vec<(Vec<Value>, Vec<&Vec<Value>>)> = Vec::new();
-    if grouping == Grouping::None {
+    if !by_columns {
         groups.push((Vec::new(), rows.to_vec()));
     } else {
         for row in rows {
@@ -196,18 +197,7 @@ fn value(expression: &Expression, source: &Table, row: &[Value]) -> Value {
 fn holds(conditions: &[Condition], source: &Table, row: &[Value]) -> bool {
     conditions.iter().all(|condition| {
         let (left, right) = (value(&condition.left, source, row), value(&condition.right, source, row));
-        if left.is_null() || right.is_null() {
-            return false;
-        }
-        let ordering = compare(&left, &right);
-        match condition.comparison {
-            Comparison::Equal => ordering == Ordering::Equal,
-            Comparison::NotEqual => ordering != Ordering::Equal,
-            Comparison::Less => ordering == Ordering::Less,
-            Comparison::LessOrEqual => ordering != Ordering::Greater,
-            Comparison::Greater => ordering == Ordering::Greater,
-            Comparison::GreaterOrEqual => ordering != Ordering::Less,
-        }
+        !left.is_null() && !right.is_null() && (condition.holds)(compare(&left, &right))
     })
 }
 
@@ -218,15 +208,6 @@ fn compare(left: &Value, right: &Value) -> Ordering {
     }
 }
 
-/// A value as a text without quotes
-pub(super) fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
-    }
-}
-
 fn sort(table: &mut Table, order: &[Order]) -> Result<(), Fault> {
     for key in order.iter().rev() {
         let ordinal = key.by.parse::<usize>().ok().and_then(|at| at.checked_sub(1));
@@ -234,45 +215,8 @@ fn sort(table: &mut Table, order: &[Order]) -> Result<(), Fault> {
         let at = at.ok_or_else(|| Fault::sql(format!("Column '{}' not found in any table", key.by)))?;
         table.rows.sort_by(|left, right| {
             let ordering = left.get(at).zip(right.get(at)).map_or(Ordering::Equal, |(l, r)| compare(l, r));
-            match key.direction {
-                Direction::Ascending => ordering,
-                Direction::Descending => ordering.reverse(),
-            }
+            if key.is_descending { ordering.reverse() } else { ordering }
         });
     }
     Ok(())
-}
-
-fn external_rows(source: &Value, format: &Value, columns: &[Column]) -> Result<Vec<Vec<Value>>, Fault> {
-    let kind = source.get("type").and_then(Value::as_str).unwrap_or_default();
-    let Some(data) = source.get("data").and_then(Value::as_str).filter(|_| kind == "inline") else {
-        return Err(Fault::inner(format!(
-            "Could not read from input source [{kind}]: only inline data is at hand"
-        )));
-    };
-    let objects = match format.get("type").and_then(Value::as_str) {
-        Some("json") => serde_json::Deserializer::from_str(data)
-            .into_iter::<Map<String, Value>>()
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Fault::inner(format!("Unable to parse row: {error}")))?,
-        Some("csv") => csv_objects(data, format),
-        _ => return Err(Fault::inner("Could not parse the input: only json and csv are at hand")),
-    };
-    let row = |object: Map<String, Value>| {
-        let value = |column: &Column| object.get(&column.name).cloned().unwrap_or(Value::Null);
-        columns.iter().map(|column| stored(column.kind, value(column))).collect()
-    };
-    Ok(objects.into_iter().map(row).collect())
-}
-
-/// The lines of a CSV without quotes; `columns` of the format, or a first line of names
-fn csv_objects(data: &str, format: &Value) -> Vec<Map<String, Value>> {
-    let mut lines = data.lines();
-    let given = format.get("columns").and_then(Value::as_array);
-    let names: Vec<String> = match given {
-        Some(names) => names.iter().map(plain).collect(),
-        None => lines.next().unwrap_or_default().split(',').map(str::to_owned).collect(),
-    };
-    let object = |line: &str| names.iter().cloned().zip(line.split(',').map(Value::from)).collect();
-    lines.map(object).collect()
 }

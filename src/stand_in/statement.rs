@@ -1,5 +1,7 @@
 //! The statements that the stand-in knows
 
+use std::cmp::Ordering;
+
 use serde_json::{Map, Value};
 
 use super::table::{Column, Kind};
@@ -10,17 +12,10 @@ use super::word::Place;
 pub(super) struct Script {
     /// The settings of its SETs, in order
     pub(super) settings: Vec<(String, Value)>,
-    /// Whether it is to be run
-    pub(super) purpose: Purpose,
+    /// Whether it is only explained
+    pub(super) is_explained: bool,
     /// The statement
     pub(super) statement: Statement,
-}
-
-/// What is wanted of a statement
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Run,
-    Explain,
 }
 
 /// A statement
@@ -45,16 +40,10 @@ pub(super) struct Query {
     pub(super) items: Vec<Item>,
     pub(super) from: Option<Source>,
     pub(super) conditions: Vec<Condition>,
-    pub(super) grouping: Grouping,
+    /// Whether it has a GROUP BY; it groups by every column that is no aggregate
+    pub(super) is_grouped: bool,
     pub(super) order: Vec<Order>,
     pub(super) limit: Option<usize>,
-}
-
-/// Whether a SELECT has a GROUP BY; it groups by every column that is no aggregate
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Grouping {
-    None,
-    ByColumns,
 }
 
 /// One of the things selected
@@ -87,33 +76,16 @@ pub(super) enum Source {
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
     pub(super) left: Expression,
-    pub(super) comparison: Comparison,
+    /// Whether it holds where they stand so to each other
+    pub(super) holds: fn(Ordering) -> bool,
     pub(super) right: Expression,
-}
-
-/// How two values are compared
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
 }
 
 /// A column to order by: its place from 1, or its name
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     pub(super) by: String,
-    pub(super) direction: Direction,
-}
-
-/// Which end comes first
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    Ascending,
-    Descending,
+    pub(super) is_descending: bool,
 }
 
 impl Statement {

@@ -173,6 +173,15 @@ pub(super) fn stored(kind: Kind, value: Value) -> Value {
     }
 }
 
+/// A value as a text without quotes
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
 /// The milliseconds of a time such as `2026-01-01`, `2026-01-01 10:00:00` or `2026-01-01T10:00:00.5Z`
 pub(super) fn millis_of(text: &str) -> Option<i64> {
     let text = text.trim();

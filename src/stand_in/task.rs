@@ -46,38 +46,18 @@ enum State {
     Failed(Fault),
 }
 
-/// What a task is made of
-#[derive(Debug)]
-pub(super) struct NewTask {
-    pub(super) id: String,
-    pub(super) kind: String,
-    pub(super) datasource: String,
-    pub(super) payload: Value,
-    pub(super) work: Work,
-    /// When it ends by itself
-    pub(super) due: Option<Instant>,
-}
-
-/// Whether a task's details are wanted
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Detail {
-    Full,
-    Short,
-}
-
 impl Task {
-    /// A task that begins now
-    pub(super) fn begin(new: NewTask) -> Self {
-        Self {
-            id: new.id,
-            kind: new.kind,
-            datasource: new.datasource,
-            payload: new.payload,
-            work: new.work,
-            state: State::Running { due: new.due },
-            created: SystemTime::now(),
-            begun: Instant::now(),
-        }
+    /// A task that begins now, and ends by itself when it is due
+    pub(super) fn begin(
+        id: String,
+        kind: String,
+        datasource: String,
+        payload: Value,
+        work: Work,
+        due: Option<Instant>,
+    ) -> Self {
+        let (state, created, begun) = (State::Running { due }, SystemTime::now(), Instant::now());
+        Self { id, kind, datasource, payload, work, state, created, begun }
     }
 
     /// Whether it still runs
@@ -152,43 +132,37 @@ impl Task {
 
     /// `GET /druid/indexer/v1/task/{id}/reports`, where there are any
     pub(super) fn reports(&self, version: Version) -> Option<Value> {
-        let Work::Statement { columns, .. } = &self.work else { return None };
-        let mut payload = Map::new();
-        let mut status = Map::new();
-        status.insert("status".to_owned(), json!(self.code()));
-        if let State::Failed(fault) = &self.state {
-            status.insert("errorReport".to_owned(), self.error_report(fault));
-        }
-        status.insert("startTime".to_owned(), json!(instant_text(self.created)));
-        status.insert("durationMs".to_owned(), self.duration());
-        status.insert("pendingTasks".to_owned(), json!(0));
-        status.insert("runningTasks".to_owned(), json!(1));
-        payload.insert("status".to_owned(), Value::Object(status));
-        payload.insert("stages".to_owned(), json!([]));
-        payload.insert("counters".to_owned(), json!({}));
-        if let State::Success { result, .. } = &self.state
-            && !columns.is_empty()
-        {
-            payload.insert("results".to_owned(), results_report(result, version));
-        }
+        let Work::Statement { .. } = &self.work else { return None };
+        let status = without_nulls(json!({
+            "status": self.code(),
+            "errorReport": self.fault().map(|fault| self.error_report(fault)),
+            "startTime": instant_text(self.created),
+            "durationMs": self.duration(),
+            "pendingTasks": 0,
+            "runningTasks": 1,
+        }));
+        let result = self.result().filter(|_| self.has_rows());
+        let payload = without_nulls(json!({
+            "status": status,
+            "stages": [],
+            "counters": {},
+            "results": result.map(|result| results_report(result, version)),
+        }));
         let report = json!({ "type": "multiStageQuery", "taskId": self.id, "payload": payload });
         Some(json!({ "multiStageQuery": report }))
     }
 
-    /// `GET /druid/v2/sql/statements/{id}`
-    pub(super) fn statement(&self, detail: Detail) -> Value {
+    /// `GET /druid/v2/sql/statements/{id}`, with its details or without
+    pub(super) fn statement(&self, in_full: bool) -> Value {
         let mut statement = self.statement_head(self.code());
-        if let State::Success { result, .. } = &self.state {
-            statement.insert("result".to_owned(), self.statement_result(result));
-        }
-        if let State::Failed(fault) = &self.state {
-            statement.insert("errorDetails".to_owned(), fault.to_json());
-        }
-        if detail == Detail::Full {
-            statement.insert("stages".to_owned(), json!([]));
-            statement.insert("counters".to_owned(), json!({}));
-            statement.insert("warnings".to_owned(), json!([]));
-        }
+        let rest = without_nulls(json!({
+            "result": self.result().map(|result| self.statement_result(result)),
+            "errorDetails": self.fault().map(Fault::to_json),
+            "stages": in_full.then_some(json!([])),
+            "counters": in_full.then_some(json!({})),
+            "warnings": in_full.then_some(json!([])),
+        }));
+        statement.extend(rest);
         Value::Object(statement)
     }
 
@@ -231,12 +205,18 @@ impl Task {
         }
     }
 
+    fn result(&self) -> Option<&Table> {
+        if let State::Success { result, .. } = &self.state { Some(result) } else { None }
+    }
+
+    fn fault(&self) -> Option<&Fault> {
+        if let State::Failed(fault) = &self.state { Some(fault) } else { None }
+    }
+
     fn error_message(&self) -> Option<&str> {
-        match &self.state {
-            State::Failed(fault) if *fault == Fault::cancelled() => Some("Shutdown request from user"),
-            State::Failed(fault) => Some(fault.message()),
-            State::Running { .. } | State::Success { .. } => None,
-        }
+        let is_cancelled = |fault: &Fault| *fault == Fault::cancelled();
+        self.fault()
+            .map(|fault| if is_cancelled(fault) { "Shutdown request from user" } else { fault.message() })
     }
 
     fn error_report(&self, fault: &Fault) -> Value {
@@ -249,21 +229,18 @@ impl Task {
     }
 
     fn statement_head(&self, state: &str) -> Map<String, Value> {
-        let mut head = Map::new();
-        head.insert("queryId".to_owned(), json!(self.id));
-        head.insert("state".to_owned(), json!(state));
-        head.insert("createdAt".to_owned(), json!(instant_text(self.created)));
-        if let Work::Statement { columns, .. } = &self.work
-            && !columns.is_empty()
-            && !matches!(self.state, State::Failed(_))
-        {
-            let schema = columns.iter().map(|column| {
-                json!({ "name": column.name, "type": column.kind.sql(), "nativeType": column.kind.native() })
-            });
-            head.insert("schema".to_owned(), schema.collect());
-        }
-        head.insert("durationMs".to_owned(), self.duration());
-        head
+        let columns = match &self.work {
+            Work::Statement { columns, .. } if self.has_rows() && self.fault().is_none() => Some(columns),
+            Work::Statement { .. } | Work::Nothing => None,
+        };
+        let in_schema = |column: &Column| json!({ "name": column.name, "type": column.kind.sql(), "nativeType": column.kind.native() });
+        without_nulls(json!({
+            "queryId": self.id,
+            "state": state,
+            "createdAt": instant_text(self.created),
+            "schema": columns.map(|columns| columns.iter().map(in_schema).collect::<Vec<_>>()),
+            "durationMs": self.duration(),
+        }))
     }
 
     fn statement_result(&self, result: &Table) -> Value {
@@ -284,23 +261,25 @@ impl Task {
 
 fn results_report(result: &Table, version: Version) -> Value {
     let signature = result.columns.iter();
-    let mut report = Map::new();
-    report.insert(
-        "signature".to_owned(),
-        signature.map(|column| json!({ "name": column.name, "type": column.kind.native() })).collect(),
-    );
-    report.insert(
-        "sqlTypeNames".to_owned(),
-        result.columns.iter().map(|column| json!(column.kind.sql())).collect(),
-    );
-    report.insert("results".to_owned(), json!(result.rows));
+    let signature = signature.map(|column| json!({ "name": column.name, "type": column.kind.native() }));
     // Misspelt in Druid until it was not.
     let truncated = match version {
         Version::Druid27 => "resultsTruncted",
         Version::Druid37 => "resultsTruncated",
     };
-    report.insert(truncated.to_owned(), json!(false));
-    Value::Object(report)
+    json!({
+        "signature": signature.collect::<Vec<_>>(),
+        "sqlTypeNames": result.columns.iter().map(|column| column.kind.sql()).collect::<Vec<_>>(),
+        "results": result.rows,
+        truncated: false,
+    })
+}
+
+/// The members of an object that have a value
+pub(super) fn without_nulls(object: Value) -> Map<String, Value> {
+    let Value::Object(mut members) = object else { return Map::new() };
+    members.retain(|_, value| !value.is_null());
+    members
 }
 
 /// Runs a statement: its rows, or those that it wrote
