@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::audit::Audit;
 use crate::authenticate::{Authenticator, KeyStore, Settings, SettingsFault};
+use crate::callers::Callers;
 use crate::config::{Config, IssuerConfig, SignIn, UpstreamTls};
 use crate::faulty_files::Part;
 use crate::fetch::Fetcher;
@@ -115,8 +116,8 @@ impl Parts<'_> {
                 Arc::clone(&before.judge)
             }
             _ => {
-                let judge =
-                    Judge::start(config.rules.clone(), config.limits.sql(), judge::Settings::default());
+                let (settings, metrics) = (judge::Settings::default(), Arc::clone(self.metrics));
+                let judge = Judge::start(config.rules.clone(), config.limits.sql(), settings, metrics);
                 Arc::new(judge.map_err(|_| StartError::System("thread"))?)
             }
         };
@@ -128,8 +129,7 @@ impl Parts<'_> {
         let storage = self.storage(&config, before).await;
         let keepers = self.keepers(&config, before, faults).await?;
         Ok(Gate {
-            authenticator,
-            keepers,
+            callers: Callers { authenticator, keepers },
             policy: config.policy.clone(),
             judge,
             tasks: Tasks::new(Arc::clone(&routers), config.limits.control_answer),
@@ -207,7 +207,7 @@ impl Parts<'_> {
         let rhythm = Rhythm { refresh: config.limits.key_refresh, stale: config.limits.key_stale };
         let (mut keepers, mut new) = (Vec::new(), Vec::new());
         for issuer in &config.issuers {
-            let known = before.and_then(|before| before.keeper_of(issuer.issuer.name()));
+            let known = before.and_then(|before| before.callers.keeper_of(issuer.issuer.name()));
             let same = |source: &Source| known.filter(|known| known.is_for(source, rhythm));
             let keeper = source(issuer).and_then(|source| match same(&source) {
                 Some(same) => Ok(Arc::clone(same)),

@@ -17,17 +17,24 @@ use aws_lc_rs::hmac;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::authenticate::Identity;
 use crate::authenticate::unverified::Mismatch;
-use crate::authorize::Receipt;
+use crate::authenticate::{AuthenticationError, Identity};
+use crate::authorize::{Caller, PermittedRequest, Policy, Receipt};
 use crate::config::{AuditFile, Statements};
 use crate::druid::Owner;
 use crate::druid::resource::Printable;
 use crate::durable_storage::Status;
+use crate::forward::UpstreamError;
 use crate::forward::account::Account;
 use crate::metrics::Metrics;
-use crate::refusal::Reason;
+use crate::refusal::{Reason, Refusal};
+use crate::resource_actions::judged_statement::JudgedStatement;
+use crate::resource_actions::submit::Submit;
 use crate::respond::{durable_storage, missing};
+use crate::route::Destination;
+use crate::route::own::OwnEndpoint;
+use crate::tasks::Whose;
+use crate::verify::VerifyError;
 
 /// Where the lines go
 pub struct Audit {
@@ -136,6 +143,8 @@ pub struct Record {
     method: String,
     endpoint: &'static str,
     fields: Map<String, Value>,
+    caller: Option<Owner>,
+    subject: Option<String>,
     state: State,
 }
 
@@ -166,6 +175,8 @@ impl Record {
             method,
             endpoint: NO_ENDPOINT,
             fields,
+            caller: None,
+            subject: None,
             state: State::Undecided,
         }
     }
@@ -179,15 +190,31 @@ impl Record {
         self.fields.insert(name.to_owned(), value);
     }
 
-    /// Who asks
-    pub fn identity(&mut self, identity: &Identity, roles: &[&str]) {
+    /// Who asks, where that is known
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// Puts what a stage has made on record, and hands it on
+    pub fn of<Made: OnRecord>(&mut self, made: Made) -> Made {
+        made.put_on(self);
+        made
+    }
+
+    /// Who asks, and which roles he has by this policy
+    pub fn caller(&mut self, identity: Identity, policy: &Policy) -> Identity {
+        let caller = Caller::verified(&identity);
+        let holder = caller.holder(policy);
+        let roles: Vec<_> = holder.roles().iter().map(|role| role.name.as_str()).collect();
         self.set("subject", json!(identity.subject()));
         self.set("issuer", json!(identity.issuer()));
         self.set("roles", json!(roles));
+        (self.caller, self.subject) = (Some(identity.owner()), Some(identity.subject().to_owned()));
+        identity
     }
 
     /// Which endpoint, by its path in the table, and the id in the path
-    pub fn endpoint(&mut self, endpoint: &'static str, task: Option<&str>) {
+    fn endpoint(&mut self, endpoint: &'static str, task: Option<&str>) {
         self.endpoint = endpoint;
         if let Some(task) = task {
             self.set("taskId", json!(task));
@@ -200,7 +227,7 @@ impl Record {
     }
 
     /// Which statement: its kind, once known, and a keyed fingerprint of its text
-    pub fn statement(&mut self, kind: Option<&str>, text: &str) {
+    fn statement(&mut self, kind: Option<&str>, text: &str) {
         let tag = hmac::sign(&self.audit.fingerprint_key, text.as_bytes());
         let fingerprint: String = tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let statement = match self.audit.statements {
@@ -211,7 +238,7 @@ impl Record {
     }
 
     /// What was needed, and what of it is missing
-    pub fn receipt(&mut self, receipt: &Receipt) {
+    fn receipt(&mut self, receipt: &Receipt) {
         let needed: Vec<_> = receipt.needed.iter().map(|needed| needed.permission.sentence()).collect();
         self.set("needed", json!(needed));
         self.set("missing", missing(receipt));
@@ -230,13 +257,8 @@ impl Record {
     }
 
     /// Why durable storage cannot be used
-    pub fn durable_storage(&mut self, status: &Status) {
+    fn durable_storage(&mut self, status: &Status) {
         self.set("durableStorage", durable_storage(status));
-    }
-
-    /// What Druid's planner needs beyond what was judged
-    pub fn differs(&mut self, beyond: &BTreeSet<String>) {
-        self.set("beyond", json!(beyond));
     }
 
     /// What can be put on record of this request later, beside it
@@ -248,16 +270,9 @@ impl Record {
     }
 
     /// Both of two values that do not match; the token itself never stands here
-    pub fn mismatch(&mut self, mismatch: &Mismatch) {
+    fn mismatch(&mut self, mismatch: &Mismatch) {
         let Mismatch { claim, wanted, found } = mismatch;
         self.set("mismatch", json!({"claim": claim, "wanted": wanted, "found": found.for_operators()}));
-    }
-
-    /// Whose the task is, where it is somebody else's
-    pub fn owner(&mut self, owner: Option<&Owner>) {
-        if let Some(owner) = owner {
-            self.set("owner", json!(owner.as_str()));
-        }
     }
 
     /// Counts that the request met a limit, by its key
@@ -277,9 +292,30 @@ impl Record {
     }
 
     /// That Druid refused the gate's own account with this status; `null` where the gate signs in with none
-    pub fn refused_account(&mut self, status: StatusCode, account: &Account) {
+    fn refused_account(&mut self, status: StatusCode, account: &Account) {
         self.upstream_status(status.as_u16());
         self.set("refusedAccount", json!(account.0));
+    }
+
+    /// Why a request is not forwarded, as far as there is more to say than a reason
+    pub fn refusal(&mut self, refusal: &Refusal) {
+        if let Some(mismatch) = refusal.authentication().and_then(AuthenticationError::mismatch) {
+            self.mismatch(&mismatch);
+        }
+        if let Refusal::Denied(denied) = refusal {
+            self.receipt(&denied.receipt);
+        }
+        if let Refusal::Verify(VerifyError::Differs { beyond }) = refusal {
+            self.set("beyond", json!(beyond));
+        }
+        if let Refusal::Storage(unusable) = refusal {
+            self.durable_storage(&unusable.status);
+        }
+        match refusal.upstream() {
+            Some(UpstreamError::Account { status, account }) => self.refused_account(*status, account),
+            Some(UpstreamError::Stranger { status, .. }) => self.upstream_status(status.as_u16()),
+            _ => {}
+        }
     }
 
     /// Puts on record that the request is let through
@@ -343,6 +379,52 @@ impl Record {
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         line.insert("durationMicros".to_owned(), json!(micros));
         Value::Object(line)
+    }
+}
+
+/// What a stage makes, and what of it stands on record
+pub trait OnRecord {
+    /// Puts that on record
+    fn put_on(&self, record: &mut Record);
+}
+
+impl OnRecord for Destination {
+    fn put_on(&self, record: &mut Record) {
+        record.endpoint(self.row(), self.id());
+    }
+}
+
+impl OnRecord for OwnEndpoint {
+    fn put_on(&self, record: &mut Record) {
+        record.endpoint(self.path(), None);
+    }
+}
+
+impl OnRecord for Box<Submit> {
+    fn put_on(&self, record: &mut Record) {
+        record.statement(None, &self.query);
+    }
+}
+
+impl OnRecord for Arc<JudgedStatement> {
+    fn put_on(&self, record: &mut Record) {
+        record.statement(Some(&self.judgement().kind.to_string()), self.query());
+    }
+}
+
+impl OnRecord for Whose {
+    /// The owner, where that is somebody else than the caller
+    fn put_on(&self, record: &mut Record) {
+        let owner = record.caller.as_ref().and_then(|caller| self.others(caller));
+        if let Some(owner) = owner.map(|owner| json!(owner.as_str())) {
+            record.set("owner", owner);
+        }
+    }
+}
+
+impl OnRecord for PermittedRequest {
+    fn put_on(&self, record: &mut Record) {
+        record.receipt(self.receipt());
     }
 }
 

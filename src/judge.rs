@@ -13,6 +13,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{Equivalent, Weighter};
 use tokio::sync::oneshot;
 
+use crate::metrics::{JudgedFrom, Metrics};
 use crate::resource_actions::Rules;
 use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::query_context::Setting;
@@ -45,6 +46,7 @@ struct Job {
 pub struct Judge {
     jobs: SyncSender<Job>,
     known: Arc<Known>,
+    metrics: Arc<Metrics>,
 }
 
 impl std::fmt::Debug for Judge {
@@ -59,7 +61,12 @@ impl Judge {
     /// # Errors
     ///
     /// Where the system gives no thread.
-    pub fn start(rules: Rules, limits: SqlLimits, settings: Settings) -> std::io::Result<Self> {
+    pub fn start(
+        rules: Rules,
+        limits: SqlLimits,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(settings.waiting);
         let queue = Arc::new(Mutex::new(queue));
         let known = Arc::new(known(settings.cache_bytes));
@@ -71,7 +78,21 @@ impl Judge {
                 .stack_size(JUDGE_STACK_BYTES)
                 .spawn(move || bench.sit())?;
         }
-        Ok(Self { jobs, known })
+        Ok(Self { jobs, known, metrics })
+    }
+
+    /// What the statement in this submit needs: remembered, or judged now
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused, or there is no judging it now.
+    pub async fn judged(&self, submit: &Submit) -> Outcome {
+        if let Some(judged) = self.remembered(submit) {
+            self.metrics.judged(JudgedFrom::Memory);
+            return Ok(judged);
+        }
+        self.metrics.judged(JudgedFrom::Statement);
+        self.judge(submit).await
     }
 
     /// What is known of the statement in this submit, if it was judged before
@@ -191,7 +212,7 @@ mod tests {
 
     fn judge(cache_bytes: u64) -> Judge {
         let settings = Settings { threads: 1, waiting: 8, cache_bytes };
-        Judge::start(Rules::default(), SqlLimits::default(), settings).unwrap()
+        Judge::start(Rules::default(), SqlLimits::default(), settings, Arc::default()).unwrap()
     }
 
     #[tokio::test]

@@ -1,48 +1,52 @@
 //! What the gate answers itself: who am I, and what would this need
 
-use http::request::Parts;
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::audit::Record;
 use crate::authenticate::Identity;
-use crate::authorize::{Caller, Denied, Verdict, verdict};
-use crate::druid::endpoint::Content;
+use crate::authorize::{Caller, Denied, Policy, Verdict, verdict};
+use crate::config::RefusalDetail;
 use crate::druid::path::query_parameters;
 use crate::druid::{ResourceAction, ResourceActions, ResourceType};
 use crate::explain::Explanation;
 use crate::json;
-use crate::pipeline::Gate;
+use crate::judge::Judge;
 use crate::refusal::Refusal;
 use crate::resource_actions::submit::Submit;
-use crate::resource_actions::{AnalysisError, Needed, ingestion, query_context};
+use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, query_context};
 use crate::respond::{json_refusal, status};
 use crate::route::own::OwnEndpoint;
 
-impl Gate {
-    /// Answers at one of the gate's own endpoints
+/// What answers of the gate's own rest on
+#[derive(Clone, Copy, Debug)]
+pub struct OwnAnswers<'a> {
+    /// Who holds what
+    pub policy: &'a Policy,
+    /// Between which of Druid's modes to choose
+    pub rules: &'a Rules,
+    /// Judges statements
+    pub judge: &'a Judge,
+    /// How deep JSON may be
+    pub json_depth: usize,
+    /// How much a refusal says
+    pub detail: RefusalDetail,
+}
+
+impl OwnAnswers<'_> {
+    /// Answers at one of the gate's own endpoints, with this query string and body
     ///
     /// # Errors
     ///
     /// Where the request cannot be read, or asks about somebody else without READ CONFIG security.
-    pub(crate) async fn answer_own(
+    pub async fn answer(
         &self,
         endpoint: OwnEndpoint,
-        head: &Parts,
-        body: &mut Option<Incoming>,
+        query: &str,
+        body: &[u8],
         identity: &Identity,
-        record: &mut Record,
     ) -> Result<Value, Refusal> {
         match endpoint {
-            OwnEndpoint::WhoAmI => {
-                self.read_body(head, body, Content::Nothing, record).await?;
-                Ok(self.who_am_i(identity))
-            }
-            OwnEndpoint::Explain => {
-                let bytes = self.read_body(head, body, Content::TaskSpec, record).await?;
-                let caller = self.about_whom(head.uri.query().unwrap_or(""), identity)?;
-                self.explain(&bytes, &caller).await
-            }
+            OwnEndpoint::WhoAmI => Ok(self.who_am_i(identity)),
+            OwnEndpoint::Explain => self.explain(body, &self.about_whom(query, identity)?).await,
         }
     }
 
@@ -51,7 +55,7 @@ impl Gate {
         let sentences =
             |permissions: &[_]| permissions.iter().map(ToString::to_string).collect::<Vec<String>>();
         let roles: Vec<_> = caller
-            .holder(&self.policy)
+            .holder(self.policy)
             .roles()
             .iter()
             .map(|role| {
@@ -82,7 +86,7 @@ impl Gate {
         }
         let needs =
             Needed::All(ResourceActions::only(ResourceAction::read(ResourceType::Config, "security")));
-        match verdict(&needs, &himself, &self.policy) {
+        match verdict(&needs, &himself, self.policy) {
             (Verdict::Permit, _) => {
                 let roles = roles.unwrap_or("").split(',').filter(|role| !role.is_empty()).map(str::to_owned);
                 Ok(Caller::supposed(identity.issuer(), other.unwrap_or(""), roles.collect()))
@@ -96,35 +100,34 @@ impl Gate {
 
     /// What a statement or a task would need, and how it would be decided; a refusal is an explanation too
     async fn explain(&self, body: &[u8], caller: &Caller) -> Result<Value, Refusal> {
-        let value = json::parse(body, self.limits.json_depth).map_err(AnalysisError::json)?;
+        let value = json::parse(body, self.json_depth).map_err(AnalysisError::json)?;
         let explained = if value.get("query").is_some() {
             self.explain_statement(body, caller).await
         } else {
             self.explain_task(body, caller)
         };
         match explained {
-            Ok(explanation) => Ok(explanation.json(self.door.refusal_detail)),
+            Ok(explanation) => Ok(explanation.json(self.detail)),
             Err(refusal) if status(refusal.reason()).is_server_error() => Err(refusal),
             Err(refusal) => Ok(json_refusal(&refusal)),
         }
     }
 
     async fn explain_statement(&self, body: &[u8], caller: &Caller) -> Result<Explanation, Refusal> {
-        let submit = Submit::read(body, self.limits.json_depth)?;
-        let judged = self.judged(&submit).await?;
+        let submit = Submit::read(body, self.json_depth)?;
+        let judged = self.judge.judged(&submit).await?;
         let judgement = judged.judgement();
         let needs =
-            judgement.needs.clone().and(query_context::resource_actions(&submit.context_keys, &self.rules));
+            judgement.needs.clone().and(query_context::resource_actions(&submit.context_keys, self.rules));
         let deed = format!("run this {}", judgement.kind);
-        let why = needs.why_state(&self.rules);
-        Ok(Explanation::new(deed, &needs, Some(judgement.forwarded.clone()), caller, &self.policy)
+        let why = needs.why_state(self.rules);
+        Ok(Explanation::new(deed, &needs, Some(judgement.forwarded.clone()), caller, self.policy)
             .because(why))
     }
 
     fn explain_task(&self, body: &[u8], caller: &Caller) -> Result<Explanation, Refusal> {
-        let judged =
-            ingestion::judge(body, self.limits.json_depth, &self.rules).map_err(AnalysisError::from)?;
+        let judged = ingestion::judge(body, self.json_depth, self.rules).map_err(AnalysisError::from)?;
         let deed = format!("post this task of type {}", judged.kind);
-        Ok(Explanation::new(deed, &judged.needs, None, caller, &self.policy))
+        Ok(Explanation::new(deed, &judged.needs, None, caller, self.policy))
     }
 }

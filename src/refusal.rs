@@ -1,11 +1,15 @@
 //! Every way not to forward a request, and the closed list of reasons
 
+use std::io;
 use std::time::Duration;
 
+use crate::arrived::ContentError;
 use crate::authenticate::AuthenticationError;
 use crate::authenticate::error::CredentialsFault;
+use crate::authenticate::unverified::Mismatch;
 use crate::authorize::{Denied, DeniedReason};
 use crate::body::BodyError;
+use crate::connector::why;
 use crate::druid::path::TargetError;
 use crate::durable_storage::Unusable;
 use crate::forward::UpstreamError;
@@ -35,15 +39,9 @@ pub enum Refusal {
     /// The endpoint is none of the gate's
     #[error(transparent)]
     Route(#[from] RouteError),
-    /// The endpoint does not take these fields
+    /// There is no content that its endpoint takes
     #[error(transparent)]
-    Fields(#[from] FieldError),
-    /// There is no body to judge
-    #[error(transparent)]
-    Body(#[from] BodyError),
-    /// The body is not what the endpoint takes
-    #[error("the body must be empty, `{{}}` or `\"\"`")]
-    UnexpectedBody,
+    Content(#[from] ContentError),
     /// The body holds no statement that can be judged
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -67,7 +65,7 @@ pub enum Refusal {
     Verify(#[from] VerifyError),
     /// The decision could not be put on record
     #[error("the decision cannot be put on record")]
-    Audit,
+    Audit(#[source] io::Error),
     /// Druid gives no answer
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
@@ -191,15 +189,15 @@ impl Refusal {
             Self::Target(_) => Reason::BadTarget,
             Self::Authentication(error) => authentication_reason(error),
             Self::Route(error) => error.reason(),
-            Self::Fields(error) => error.reason(),
-            Self::Body(error) => error.reason(),
-            Self::UnexpectedBody => Reason::BadJson,
+            Self::Content(ContentError::Fields(error)) => error.reason(),
+            Self::Content(ContentError::Body(error)) => error.reason(),
+            Self::Content(ContentError::Unexpected) => Reason::BadJson,
             Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_)) => Reason::BadJson,
             Self::Submit(SubmitError::ReservedContextKey { .. }) => Reason::ReservedContextKey,
             Self::Judge(error) => error.reason(),
             Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(_))) => Reason::BadJson,
             Self::Analysis(AnalysisError::TaskSpec(_)) => Reason::UnsupportedTask,
-            Self::Analysis(AnalysisError::Mismatch) | Self::Audit | Self::Internal => Reason::Overloaded,
+            Self::Analysis(AnalysisError::Mismatch) | Self::Audit(_) | Self::Internal => Reason::Overloaded,
             Self::Task(TaskError::Unknown) => Reason::UnknownTask,
             Self::Task(TaskError::Upstream(error))
             | Self::Verify(VerifyError::Upstream(error))
@@ -217,7 +215,10 @@ impl Refusal {
     ///
     /// Of Druid's answer to the request itself, only its endpoint says how long it was waited for.
     pub fn limit_met(&self) -> Option<&'static str> {
-        if let Self::Fields(FieldError::TooLarge { limit }) | Self::Body(BodyError::TooLarge { limit }) = self
+        if let Self::Content(
+            ContentError::Fields(FieldError::TooLarge { limit })
+            | ContentError::Body(BodyError::TooLarge { limit }),
+        ) = self
         {
             return limit.key;
         }
@@ -225,7 +226,7 @@ impl Refusal {
             (matches!(self, Self::Head(HeadError::TooManyFields { .. })), "head_fields"),
             (matches!(self, Self::Head(HeadError::TooLong { .. })), "head_bytes"),
             (matches!(self, Self::Head(HeadError::TargetTooLong { .. })), "target_bytes"),
-            (matches!(self, Self::Body(BodyError::Timeout)), "body_seconds"),
+            (matches!(self, Self::Content(ContentError::Body(BodyError::Timeout))), "body_seconds"),
             (
                 matches!(
                     self,
@@ -279,6 +280,31 @@ impl Refusal {
         Some(error)
     }
 
+    /// Why the caller is not known, where that is why
+    pub fn authentication(&self) -> Option<&AuthenticationError> {
+        if let Self::Authentication(error) = self { Some(error) } else { None }
+    }
+
+    /// Logs what is not the caller's fault, with its cause, and what does not match the configuration
+    pub fn log(&self, decision: &str) {
+        if let Some(error) = self.upstream() {
+            let cause = std::error::Error::source(error).map(why);
+            tracing::warn!(decision, %error, cause, "Druid gave no answer that can be passed on");
+        }
+        if let Some(Mismatch { claim, wanted, found }) =
+            self.authentication().and_then(AuthenticationError::mismatch)
+        {
+            let found = found.for_operators();
+            tracing::info!(decision, claim, ?wanted, found, "a token does not match the configuration");
+        }
+        if let Self::Audit(error) = self {
+            tracing::error!(decision, %error, "the audit record cannot be written");
+        }
+        if let Self::Internal | Self::Judge(JudgeError::Failed) = self {
+            tracing::error!(decision, error = %self, "the gate failed");
+        }
+    }
+
     /// How long to wait before another try, where that is worth one
     pub fn retry_after(&self) -> Option<Duration> {
         let Self::Authentication(AuthenticationError::KeysUnavailable { retry, .. }) = self else {
@@ -289,7 +315,10 @@ impl Refusal {
 
     /// Whether nothing that follows on the connection can be trusted to be a request (RFC 9112, section 6.3)
     pub fn ends_connection(&self) -> bool {
-        matches!(self, Self::Head(HeadError::Framing(_)) | Self::Body(BodyError::Framing))
+        matches!(
+            self,
+            Self::Head(HeadError::Framing(_)) | Self::Content(ContentError::Body(BodyError::Framing))
+        )
     }
 }
 

@@ -95,7 +95,9 @@ impl Running {
     fn replace(&self, before: &Gate, gate: Gate) {
         self.live.replace(gate);
         let now = self.live.now();
-        for gone in before.keepers.iter().filter(|keeper| now.keeper_of(keeper.issuer()).is_none()) {
+        for gone in
+            before.callers.keepers.iter().filter(|keeper| now.callers.keeper_of(keeper.issuer()).is_none())
+        {
             gone.retire();
             self.store.remove(gone.issuer());
         }

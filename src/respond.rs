@@ -40,6 +40,9 @@ pub struct Circumstances<'a> {
     pub keep_alive: bool,
 }
 
+/// A body of the gate's own
+pub type OwnBody = Full<Bytes>;
+
 /// The status of a reason
 pub fn status(reason: Reason) -> StatusCode {
     match reason {
@@ -115,14 +118,11 @@ pub fn told_reason(refusal: &Refusal, detail: RefusalDetail) -> Reason {
 }
 
 /// The answer to a request that is not forwarded
-pub fn refusal(refusal: &Refusal, circumstances: &Circumstances<'_>) -> Response<Full<Bytes>> {
+pub fn refusal(refusal: &Refusal, circumstances: &Circumstances<'_>) -> Response<OwnBody> {
     let reason = told_reason(refusal, circumstances.detail);
     let status = status(reason);
     let mut response = json_response(status, &body(refusal, reason, status, circumstances));
     let headers = response.headers_mut();
-    if let Ok(decision) = HeaderValue::from_str(circumstances.decision) {
-        headers.insert(DECISION, decision);
-    }
     if status == StatusCode::UNAUTHORIZED {
         for challenge in circumstances.challenges.iter().filter_map(|text| HeaderValue::from_str(text).ok()) {
             headers.append(WWW_AUTHENTICATE, challenge);
@@ -143,12 +143,12 @@ pub fn refusal(refusal: &Refusal, circumstances: &Circumstances<'_>) -> Response
 }
 
 /// An answer of the gate's own that is no refusal
-pub fn own_answer(body: &Value) -> Response<Full<Bytes>> {
+pub fn own_answer(body: &Value) -> Response<OwnBody> {
     json_response(StatusCode::OK, body)
 }
 
 /// An answer with this JSON in it, not to be stored
-pub fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+pub fn json_response(status: StatusCode, body: &Value) -> Response<OwnBody> {
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

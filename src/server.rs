@@ -99,7 +99,7 @@ impl Server {
         if let Err(error) = gate.audit.reopen() {
             tracing::error!(%error, "the audit file cannot be opened anew; the old one is written to");
         }
-        gate.keepers.iter().for_each(|keeper| keeper.ask());
+        gate.callers.keepers.iter().for_each(|keeper| keeper.ask());
         self.hang_up.notify_one();
     }
 

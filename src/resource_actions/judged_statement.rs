@@ -44,6 +44,11 @@ impl JudgedStatement {
         self.query == submit.query && self.parameters == submit.parameters
     }
 
+    /// Its text, as it came
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
     /// What was found out
     pub fn judgement(&self) -> &Judgement {
         &self.judgement

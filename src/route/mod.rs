@@ -9,7 +9,7 @@ pub mod table;
 use std::fmt::Write;
 
 use crate::druid::path::{Escaped, Segment, TargetError, query_parameters};
-use crate::druid::{CanonicalPath, Endpoint, Method};
+use crate::druid::{CanonicalPath, DruidRequest, Endpoint, Method};
 use closed::Closed;
 use table::{Parameter, ROUTES, Route, Values};
 
@@ -118,6 +118,21 @@ impl Destination {
     /// The task or statement id, decoded
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    /// The request that Druid will get, as far as its target says: with this query string and body
+    ///
+    /// # Errors
+    ///
+    /// Where the query string has no single reading, or a value that it cannot have.
+    pub fn request(&self, query: Option<&str>, body: Vec<u8>) -> Result<DruidRequest, RouteError> {
+        Ok(DruidRequest {
+            endpoint: self.endpoint(),
+            method: self.method(),
+            id: self.id.clone(),
+            target: self.target(query)?,
+            body,
+        })
     }
 
     /// The path as Druid will get it: written from the table and the id, not from what arrived

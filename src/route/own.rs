@@ -1,6 +1,7 @@
 //! The gate's own two endpoints on the public address
 
 use super::RouteError;
+use crate::druid::endpoint::Content;
 use crate::druid::{CanonicalPath, Method};
 
 /// One of the gate's own endpoints, for authenticated callers
@@ -19,6 +20,14 @@ pub const OWN: [(Method, &str, OwnEndpoint); 2] = [
 ];
 
 impl OwnEndpoint {
+    /// What its body is
+    pub fn content(self) -> Content {
+        match self {
+            Self::WhoAmI => Content::Nothing,
+            Self::Explain => Content::TaskSpec,
+        }
+    }
+
     /// Its path
     pub fn path(self) -> &'static str {
         match self {

@@ -3,6 +3,8 @@
 //! `cargo bench` prints the table of the README. Sizes that are refused stand apart.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should say so loudly")]
 
+use std::sync::Arc;
+
 use divan::Bencher;
 use msq_gate::judge::{Judge, Settings};
 use msq_gate::resource_actions::Rules;
@@ -68,7 +70,8 @@ fn b_whole_judgement(bencher: Bencher<'_, '_>, size: &str) {
 fn c_remembered_judgement(bencher: Bencher<'_, '_>, size: &str) {
     let body = serde_json::json!({"query": statement(size)}).to_string();
     let submit = Submit::read(body.as_bytes(), 64).unwrap();
-    let judge = Judge::start(Rules::default(), SqlLimits::default(), Settings::default()).unwrap();
+    let judge =
+        Judge::start(Rules::default(), SqlLimits::default(), Settings::default(), Arc::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(judge.judge(&submit)).unwrap();
     bencher.bench_local(|| judge.remembered(&submit).unwrap());
