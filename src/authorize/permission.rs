@@ -56,9 +56,9 @@ pub enum PermissionError {
     #[error("`{0}` names nothing; write a name or a pattern behind the mark")]
     Empty(String),
     /// Its pattern cannot be used
-    #[error("`{pattern}` is no pattern that can be used: {why}")]
+    #[error("`{pattern}` does not compile: {why}; {}", compiling(pattern))]
     Pattern {
-        /// The pattern
+        /// The pattern, with its mark
         pattern: String,
         /// What the regex engine says
         why: String,
@@ -67,6 +67,17 @@ pub enum PermissionError {
 
 fn type_words() -> String {
     ResourceType::ALL.map(ResourceType::word).join(", ")
+}
+
+/// What to write in place of a pattern that does not compile
+fn compiling(marked: &str) -> String {
+    let pattern = marked.split_once(':').map_or(marked, |(_, pattern)| pattern);
+    let is_of_globs = |character: char| character.is_alphanumeric() || "_-*?".contains(character);
+    let glob = pattern.chars().all(is_of_globs).then(|| format!(", `glob:{pattern}` for a glob"));
+    format!(
+        "mend the regular expression, or write `exact:{pattern}` for the name{}",
+        glob.unwrap_or_default()
+    )
 }
 
 impl Permission {
@@ -170,7 +181,7 @@ pub fn is_invisible(character: char) -> bool {
 }
 
 /// `Regex`, `re`, `exact ` before a colon
-fn is_like_a_mark(word: &str) -> bool {
+pub fn is_like_a_mark(word: &str) -> bool {
     let word = word.trim_end().to_ascii_lowercase();
     ["exact", "glob", "regex", "regexp", "re", "pattern", "like"].contains(&word.as_str())
 }
@@ -222,7 +233,7 @@ impl NamePattern {
 fn whole_name(written: &str, pattern: &str) -> Result<NamePattern, PermissionError> {
     let fault = |error: regex::Error| PermissionError::Pattern {
         pattern: written.to_owned(),
-        why: error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+        why: error.to_string().lines().last().unwrap_or_default().trim().replacen("error: ", "", 1),
     };
     Regex::new(pattern).map_err(fault)?;
     Regex::new(&format!(r"\A(?:{pattern})\z")).map(NamePattern::Matching).map_err(fault)
