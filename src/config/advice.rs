@@ -3,7 +3,8 @@
 use toml::de::DeTable;
 
 use super::IssuerConfig;
-use super::section::{Findings, Section};
+use super::marked_name::{Doubt, Kind, doubt_of};
+use super::section::{Findings, Section, entry};
 use crate::authorize::Policy;
 use crate::authorize::permission::{Permission, READS_LIKE_A_PATTERN};
 use crate::authorize::policy::Role;
@@ -22,7 +23,7 @@ pub(super) fn advise(
     findings: &mut Findings<'_>,
 ) {
     for role in policy.roles() {
-        let place = Place { offset: role_offset(root, &role.name), key: format!("roles.{}", role.name) };
+        let place = Place::of(root, &role.name);
         about_stubs(role, policy, rules, &place, findings);
         about_names(role, rules, &place, findings);
         about_denied_grants(role, &place, findings);
@@ -31,104 +32,132 @@ pub(super) fn advise(
     about_rules(rules_section, policy, rules, findings);
 }
 
-/// Where a finding stands
-struct Place {
+/// A role's table, where findings about it stand
+struct Place<'text> {
+    name: String,
     offset: usize,
-    key: String,
+    table: Option<&'text DeTable<'text>>,
 }
 
-impl Place {
+impl<'text> Place<'text> {
+    fn of(root: &'text DeTable<'text>, role: &str) -> Self {
+        let roles = entry(root, "roles").and_then(|roles| roles.get_ref().as_table());
+        let value = roles.and_then(|roles| entry(roles, role));
+        Self {
+            name: format!("roles.{role}"),
+            offset: value.map_or(0, |value| value.span().start),
+            table: value.and_then(|value| value.get_ref().as_table()),
+        }
+    }
+
+    /// Where a key's value stands, or the sentence of it that is meant; the table where it has no such key
+    fn offset_of(&self, key: &str, sentence: Option<&str>) -> usize {
+        let Some(value) = self.table.and_then(|table| entry(table, key)) else { return self.offset };
+        let mut sentences = value.get_ref().as_array().into_iter().flat_map(|items| items.iter());
+        let found = sentences.find(|item| sentence.is_some() && item.get_ref().as_str() == sentence);
+        found.map_or(value.span().start, |item| item.span().start)
+    }
+
+    /// Something about a sentence of a key, or about the key where none is given
     fn warn(
         &self,
-        key: &str,
+        (key, sentence): (&str, Option<&str>),
         what: impl Into<String>,
         instead: impl Into<String>,
         findings: &mut Findings<'_>,
     ) {
-        findings.warn(self.offset, &format!("{}.{key}", self.key), what, instead);
+        findings.warn(self.offset_of(key, sentence), &format!("{}.{key}", self.name), what, instead);
     }
 
     /// What does nothing where it stands: a warning of a grant, since nobody gets more by it, and a fault of a
     /// deny, since somebody does
     fn miss(
         &self,
-        key: &str,
+        (key, sentence): (&str, Option<&str>),
         what: impl Into<String>,
         instead: impl Into<String>,
         findings: &mut Findings<'_>,
     ) {
         match key {
-            "denies" => findings.error(self.offset, &format!("{}.{key}", self.key), what, instead),
-            _ => self.warn(key, what, instead, findings),
+            "denies" => self.error((key, sentence), what, instead, findings),
+            _ => self.warn((key, sentence), what, instead, findings),
         }
+    }
+
+    fn error(
+        &self,
+        (key, sentence): (&str, Option<&str>),
+        what: impl Into<String>,
+        instead: impl Into<String>,
+        findings: &mut Findings<'_>,
+    ) {
+        findings.error(self.offset_of(key, sentence), &format!("{}.{key}", self.name), what, instead);
     }
 }
 
-fn about_stubs(role: &Role, policy: &Policy, rules: &Rules, place: &Place, findings: &mut Findings<'_>) {
+fn about_stubs(role: &Role, policy: &Policy, rules: &Rules, place: &Place<'_>, findings: &mut Findings<'_>) {
     let holds = |needed: &ResourceAction| policy.roles_that_hold(needed).contains(&role.name.as_str());
     if rules.select_tasks == SelectTasks::Shared
         && holds(&ResourceAction::read(ResourceType::Datasource, SELECT_STUB))
     {
         let what = "READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks";
-        place.warn("grants", what, "set rules.select_tasks = \"owner\", or deny it to this role", findings);
+        place.warn(
+            ("grants", None),
+            what,
+            "set rules.select_tasks = \"owner\", or deny it to this role",
+            findings,
+        );
     }
     if rules.cancel != Cancel::Write && holds(&ResourceAction::write(ResourceType::Datasource, SELECT_STUB)) {
         let what = "WRITE DATASOURCE __query_select is of no use through the gate";
-        place.warn("grants", what, "deny it to this role", findings);
+        place.warn(("grants", None), what, "deny it to this role", findings);
     }
 }
 
 /// Names that look like the other kind of pattern
-fn about_names(role: &Role, rules: &Rules, place: &Place, findings: &mut Findings<'_>) {
+fn about_names(role: &Role, rules: &Rules, place: &Place<'_>, findings: &mut Findings<'_>) {
     for (key, permission) in permissions(role) {
         let written = permission.to_string();
-        let name = permission.written_name();
-        if let Some(instead) = why_nothing_asks(permission, rules) {
+        let at = (key, Some(written.as_str()));
+        if let Some(Doubt { kind, what, instead }) = doubt_of(permission.written_name()) {
+            let what = format!("`{written}` {what}");
+            match kind {
+                Kind::Mistake => place.error(at, what, instead, findings),
+                Kind::Miss => place.miss(at, what, instead, findings),
+                Kind::Odd => place.warn(at, what, instead, findings),
+            }
+        } else if let Some(instead) = why_nothing_asks(permission, rules) {
             let verb = if key == "denies" { "denies" } else { "grants" };
             let what = format!("`{written}` {verb} nothing, since nothing asks for it");
-            place.miss(key, what, instead, findings);
-        } else if let Some(pattern) = name.strip_prefix("regex:")
-            && reads_like_a_glob(pattern)
-        {
-            let what = format!(
-                "`{written}` matches more than a dot and what follows it: in a regex `.` is any character"
-            );
-            place.warn(key, what, format!("write `glob:{pattern}`, or `\\\\.` for a dot"), findings);
-        } else if let Some(pattern) = name.strip_prefix("regex:")
-            && (pattern.starts_with('^') || pattern.ends_with('$'))
-        {
-            let what =
-                format!("`{written}` has an anchor, which is of no use: a regex has to match the whole name");
-            place.warn(key, what, "leave `^` and `$` out", findings);
-        } else if let Some(pattern) = name.strip_prefix("glob:").or(name.strip_prefix("regex:"))
-            && pattern != pattern.trim()
-        {
-            let what =
-                format!("`{written}` has a blank at an edge of its pattern, so every name must have it too");
-            place.warn(key, what, "leave the blank out", findings);
-        } else if permission.is_exact() && !name.starts_with("exact:") {
-            about_exact_name(key, permission, place, findings);
+            place.miss(at, what, instead, findings);
+        } else if permission.is_exact() && !permission.written_name().starts_with("exact:") {
+            about_exact_name(at, permission, place, findings);
         }
     }
 }
 
 /// Exact names that were hardly meant so
-fn about_exact_name(key: &str, permission: &Permission, place: &Place, findings: &mut Findings<'_>) {
+fn about_exact_name(
+    at: (&str, Option<&str>),
+    permission: &Permission,
+    place: &Place<'_>,
+    findings: &mut Findings<'_>,
+) {
     let (written, name) = (permission.to_string(), permission.written_name());
     if name.contains(['*', '?']) {
         let what = format!("`{written}` is the exact name with a `*` or `?` in it");
         let instead = format!("write `glob:{name}` for a pattern, `exact:{name}` for the name");
-        place.miss(key, what, instead, findings);
+        place.miss(at, what, instead, findings);
     } else if name.contains(READS_LIKE_A_PATTERN) {
         let what = format!("`{written}` is one exact name, whatever `%`, `,` and backquotes mean elsewhere");
         let instead =
             format!("write `glob:` with `*`, or one sentence for each; `exact:{name}` for the name");
-        place.miss(key, what, instead, findings);
+        place.miss(at, what, instead, findings);
     } else if let Some((_, table)) = name.split_once('.').filter(|(schema, _)| SCHEMAS.contains(schema))
         && permission.kind() == ResourceType::Datasource
     {
         let what = format!("`{written}` is a datasource with a dot in its name: no schema stands in a name");
-        place.miss(key, what, format!("write `{table}`, or `exact:{name}` for the name"), findings);
+        place.miss(at, what, format!("write `{table}`, or `exact:{name}` for the name"), findings);
     }
 }
 
@@ -175,32 +204,30 @@ fn why_nothing_asks(permission: &Permission, rules: &Rules) -> Option<&'static s
     (!is_asked).then_some(instead)
 }
 
-/// `sales.*`: letters, digits and dots, and a dot before a star
-fn reads_like_a_glob(pattern: &str) -> bool {
-    let plain = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | '*');
-    let begins_with_a_word = pattern.starts_with(|first: char| first.is_alphanumeric());
-    begins_with_a_word && pattern.contains(".*") && pattern.chars().all(plain) && !pattern.contains("_.*")
-}
-
 /// Grants of one name that a deny of the same role takes back
-fn about_denied_grants(role: &Role, place: &Place, findings: &mut Findings<'_>) {
+fn about_denied_grants(role: &Role, place: &Place<'_>, findings: &mut Findings<'_>) {
     for grant in &role.grants {
         let denied = |needed: ResourceAction| role.denies.iter().any(|deny| deny.covers(&needed));
         let granted: Vec<_> = grant.exact_resource_actions().into_iter().collect();
         if !granted.is_empty() && granted.into_iter().all(denied) {
             let what = format!("`{grant}` grants nothing, since this role denies it");
-            place.warn("grants", what, "take out the grant, or the deny", findings);
+            place.warn(
+                ("grants", Some(&grant.to_string())),
+                what,
+                "take out the grant, or the deny",
+                findings,
+            );
         }
     }
 }
 
-fn about_holders(role: &Role, issuers: &[IssuerConfig], place: &Place, findings: &mut Findings<'_>) {
+fn about_holders(role: &Role, issuers: &[IssuerConfig], place: &Place<'_>, findings: &mut Findings<'_>) {
     let confers =
         |issuer: &IssuerConfig| issuer.issuer.confers().is_none_or(|roles| roles.contains(&role.name));
     if role.members.is_empty() && !issuers.is_empty() && !issuers.iter().any(confers) {
         let what = "nobody can hold this role: no issuer confers it, and it has no members";
         let key = if role.denies.is_empty() { "members" } else { "denies" };
-        place.miss(key, what, "name it in an issuer's `roles`, or give it `members`", findings);
+        place.miss((key, None), what, "name it in an issuer's `roles`, or give it `members`", findings);
     }
 }
 
@@ -234,11 +261,4 @@ fn about_rules(section: &Section<'_>, policy: &Policy, rules: &Rules, findings: 
 fn permissions(role: &Role) -> impl Iterator<Item = (&'static str, &Permission)> {
     let grants = role.grants.iter().map(|permission| ("grants", permission));
     grants.chain(role.denies.iter().map(|permission| ("denies", permission)))
-}
-
-fn role_offset(root: &DeTable<'_>, name: &str) -> usize {
-    let roles = root.iter().find(|(key, _)| key.get_ref().as_ref() == "roles");
-    let table = roles.and_then(|(_, value)| value.get_ref().as_table());
-    let role = table.and_then(|table| table.iter().find(|(key, _)| key.get_ref().as_ref() == name));
-    role.map_or(0, |(key, _)| key.span().start)
 }

@@ -7,6 +7,7 @@ mod issuers;
 pub mod keys;
 mod limits;
 mod listen;
+mod marked_name;
 mod read;
 pub mod schema;
 mod section;

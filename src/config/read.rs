@@ -11,6 +11,7 @@ use super::fault::{Fault, Severity};
 use super::issuers;
 use super::keys::SECTIONS;
 use super::listen;
+use super::marked_name::{Doubt, Kind, doubt_of_identity};
 use super::section::{At, Findings, Section, is_misspelt_table, nearest, oddity};
 use super::upstream;
 use super::{
@@ -176,8 +177,23 @@ fn read_role(
     let denies = section.strings("denies", findings).unwrap_or_default();
     let denies = read_permissions(&section, "denies", denies, findings);
     let members = section.strings("members", findings).unwrap_or_default();
-    let members =
-        members.into_iter().filter_map(|member| read_member(&section, &member, issuers, findings)).collect();
+    let mut read = Vec::new();
+    for written in members {
+        let Some(member) = read_member(&section, &written, issuers, findings) else { continue };
+        if let Some(Doubt { kind, what, instead }) = doubt_of_identity(&member.identity) {
+            match kind {
+                // Whom a role with denies misses, they miss too.
+                Kind::Miss if denies.is_empty() => {
+                    findings.warn(written.offset, &section.path("members"), what, instead);
+                }
+                Kind::Mistake | Kind::Miss | Kind::Odd => {
+                    findings.error(written.offset, &section.path("members"), what, instead);
+                }
+            }
+        }
+        read.push(member);
+    }
+    let members = read;
     Role { name: name.to_owned(), members, grants, denies, line }
 }
 

@@ -339,7 +339,11 @@ pub(super) fn is_misspelt_table(root: &DeTable<'_>, name: &str) -> bool {
     root.keys().any(|written| is_meant(written.get_ref()))
 }
 
-fn entry<'text>(table: &'text DeTable<'text>, name: &str) -> Option<&'text Spanned<DeValue<'text>>> {
+/// The value of a key
+pub(super) fn entry<'text>(
+    table: &'text DeTable<'text>,
+    name: &str,
+) -> Option<&'text Spanned<DeValue<'text>>> {
     table.iter().find(|(key, _)| key.get_ref().as_ref() == name).map(|(_, value)| value)
 }
 

@@ -124,22 +124,22 @@ faults! {
         "proxy.toml:14: rules.basic_token: is neither true nor false; write one of these, without quotes";
     a_grant_that_shows_everybodys_selects:
         "\"READ DATASOURCE wikipedia\"" => "\"READ DATASOURCE *\"",
-        "proxy.toml:13: warning: roles.viewer.grants: READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks; set rules.select_tasks = \"owner\", or deny it to this role";
+        "proxy.toml:14: warning: roles.viewer.grants: READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks; set rules.select_tasks = \"owner\", or deny it to this role";
     a_regex_that_reads_like_a_glob:
         "READ DATASOURCE wikipedia" => "READ DATASOURCE regex:sales.*",
-        "proxy.toml:13: warning: roles.viewer.grants: `READ DATASOURCE regex:sales.*` matches more than a dot and what follows it: in a regex `.` is any character; write `glob:sales.*`, or `\\\\.` for a dot";
+        "proxy.toml:14: warning: roles.viewer.grants: `READ DATASOURCE regex:sales.*` matches more than a dot and what follows it: in a regex `.` is any character; write `glob:sales*` if that is meant, or `regex:sales[.].*` for a dot";
     an_exact_name_that_reads_like_a_glob:
         "READ DATASOURCE wikipedia" => "READ DATASOURCE sales_*",
-        "proxy.toml:13: warning: roles.viewer.grants: `READ DATASOURCE sales_*` is the exact name with a `*` or `?` in it; write `glob:sales_*` for a pattern, `exact:sales_*` for the name";
+        "proxy.toml:14: warning: roles.viewer.grants: `READ DATASOURCE sales_*` is the exact name with a `*` or `?` in it; write `glob:sales_*` for a pattern, `exact:sales_*` for the name";
     a_grant_that_a_deny_takes_back:
         "grants = [\"READ DATASOURCE wikipedia\"]" => "grants = [\"READ DATASOURCE wikipedia\"]\ndenies = [\"READ DATASOURCE glob:wiki*\"]",
-        "proxy.toml:13: warning: roles.viewer.grants: `READ DATASOURCE wikipedia` grants nothing, since this role denies it; take out the grant, or the deny";
+        "proxy.toml:14: warning: roles.viewer.grants: `READ DATASOURCE wikipedia` grants nothing, since this role denies it; take out the grant, or the deny";
     a_role_that_nobody_can_hold:
         "jwks_file" => "roles = []\njwks_file",
         "proxy.toml:14: warning: roles.viewer.members: nobody can hold this role: no issuer confers it, and it has no members; name it in an issuer's `roles`, or give it `members`";
     a_write_on_the_stub:
         "READ DATASOURCE wikipedia" => "WRITE DATASOURCE __query_select",
-        "proxy.toml:13: warning: roles.viewer.grants: WRITE DATASOURCE __query_select is of no use through the gate; deny it to this role";
+        "proxy.toml:14: warning: roles.viewer.grants: WRITE DATASOURCE __query_select is of no use through the gate; deny it to this role";
     cancel_by_read_spelt_out:
         "[roles.viewer]" => "[rules]\ncancel = \"read\"\n[roles.viewer]",
         "proxy.toml:14: warning: rules.cancel: whoever may read a datasource may cancel what writes it; write \"owner\", or leave it out if that is meant";

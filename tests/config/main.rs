@@ -11,6 +11,7 @@ mod commands;
 mod documents;
 mod faults;
 mod hostile;
+mod names;
 mod typed;
 
 use std::path::Path;

@@ -177,7 +177,7 @@ fn a_key_or_a_table_that_is_missing_is_at_most_one_fault() {
 }
 
 /// Whether the file with this role, and these rules before it, has faults, and what is said of it
-fn role(rules: &str, role: &str) -> (bool, Vec<String>) {
+pub(crate) fn role(rules: &str, role: &str) -> (bool, Vec<String>) {
     let text = LEAST.replace(
         "[roles.viewer]\ngrants = [\"READ DATASOURCE wikipedia\"]",
         &format!("[rules]\n{rules}\n[roles.viewer]\n{role}"),
