@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 use crate::connector::{Connector, connector, why};
-use crate::redact::presentable;
+use crate::redact;
 
 /// How long a document may take, all in all
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ impl fmt::Debug for Fetcher {
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The address is none that may be asked
-    #[error("`{0}` may not be asked; only https, or http on loopback, may")]
+    #[error("{0} may not be asked; only https, or http on loopback, may")]
     Address(String),
     /// Nobody answered, or what came was no answer
     #[error("no answer: {0}")]
@@ -44,7 +44,7 @@ pub enum FetchError {
     #[error("the answer has status {}", .0.as_u16())]
     Status(StatusCode),
     /// A redirect, which is not followed: to where it points
-    #[error("the answer has status {} and points to `{location}`; redirects are not followed: write that address", status.as_u16())]
+    #[error("the answer has status {} and points to {location}; redirects are not followed: write that address", status.as_u16())]
     Redirect {
         /// Its status
         status: StatusCode,
@@ -75,7 +75,7 @@ impl Fetcher {
     /// Where the address may not be asked, or gives no small document in time.
     pub async fn document(&self, address: &str, most_bytes: usize) -> Result<Bytes, FetchError> {
         let uri = address.parse::<Uri>().ok().filter(may_be_asked);
-        let uri = uri.ok_or_else(|| FetchError::Address(presentable(address)))?;
+        let uri = uri.ok_or_else(|| FetchError::Address(redact::address(address)))?;
         tokio::time::timeout(PATIENCE, self.fetch(uri, most_bytes)).await.map_err(|_| FetchError::Timeout)?
     }
 
@@ -88,7 +88,7 @@ impl Fetcher {
         request.headers_mut().insert(USER_AGENT, http::HeaderValue::from_static("msq-gate"));
         let answer = self.client.request(request).await.map_err(|error| FetchError::NoAnswer(why(&error)))?;
         if let (true, Some(location)) = (answer.status().is_redirection(), answer.headers().get(LOCATION)) {
-            let location = presentable(&String::from_utf8_lossy(location.as_bytes()));
+            let location = redact::address(&String::from_utf8_lossy(location.as_bytes()));
             let (status, location) = (answer.status(), location.chars().take(200).collect());
             return Err(FetchError::Redirect { status, location });
         }

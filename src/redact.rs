@@ -6,43 +6,149 @@
 use std::fmt;
 use std::path::Path;
 
-/// A file's name as messages show it
+/// A file's name as messages show it: what is hardly one is left out, from there on
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a>(pub &'a Path);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&presentable(&self.0.display().to_string()))
+        let path = self.0.display().to_string();
+        let hidden = "(a name that may be a secret, not shown)";
+        if is_key(&path) || path.len() > LONGEST_PATH || path.chars().any(char::is_control) {
+            return formatter.write_str(hidden);
+        }
+        let last = path.rfind('/').map_or(0, |slash| slash + 1);
+        let mut start = 0;
+        for part in path.split_inclusive('/') {
+            let name = part.trim_end_matches('/');
+            let is_told = if start == last { is_file_name(name) } else { is_folder_name(name) };
+            if !is_told {
+                return write!(formatter, "{}{hidden}", path.get(..start).unwrap_or_default());
+            }
+            start += part.len();
+        }
+        formatter.write_str(&path)
+    }
+}
+
+/// No file of a gate stands deeper
+const LONGEST_PATH: usize = 200;
+
+/// Words as people write them, or something short that a system made up
+fn is_folder_name(name: &str) -> bool {
+    name.chars().count() <= 11 || is_words(name)
+}
+
+/// Words with an ending, or in small letters: `server.key`, `druid_password`
+fn is_file_name(name: &str) -> bool {
+    let is_small = |character: char| character.is_ascii_lowercase() || "_-".contains(character);
+    is_words(name) && (name.trim_matches('.').contains('.') || name.chars().all(is_small))
+}
+
+/// Words, numbers and hexadecimal ids: no letters and digits in any order, and no signs
+fn is_words(name: &str) -> bool {
+    name.len() <= 64 && name.split(['.', '_', '-', ' ']).all(is_word)
+}
+
+fn is_word(word: &str) -> bool {
+    let letters = word.trim_end_matches(|character: char| character.is_ascii_digit());
+    let (digits, rest) = (word.len() - letters.len(), letters.chars().skip(1).collect::<String>());
+    let is_one_case = rest.chars().all(char::is_lowercase) || letters.chars().all(char::is_uppercase);
+    let is_hex = word.chars().all(|digit| digit.is_ascii_digit() || ('a'..='f').contains(&digit));
+    is_hex || letters.chars().all(char::is_alphabetic) && is_one_case && letters.len() <= 24 && digits <= 8
+}
+
+/// A value that should be an address, as messages show it: its scheme, host, port and path, or nothing of it
+pub fn address(value: &str) -> String {
+    parse(value).map_or_else(|| "what stands there (not shown)".to_owned(), |shown| format!("`{shown}`"))
+}
+
+/// A value that should be one of a few words, as messages show it: nothing of what no word looks like
+pub fn word(value: &str) -> String {
+    if value.len() <= 24 && is_words(value) {
+        format!("`{value}`")
+    } else {
+        "what stands there (not shown)".to_owned()
     }
 }
 
 /// Whether a text holds what is left out of messages, but for a query, which an address may need
 pub fn holds_credential(text: &str) -> bool {
     let is_name = text.starts_with("urn:") || text.starts_with("mailto:");
-    !is_name && (is_key(text) || without_tokens(&without_user(text)) != text)
+    let is_odd = |text: &str| {
+        text.contains("://")
+            && (text.contains(['#', ';']) || parse(text).is_none_or(|shown| shown.contains('@')))
+    };
+    let before_query = text.split('?').next().unwrap_or_default();
+    !is_name
+        && (is_key(text)
+            || is_odd(text)
+            || without_tokens(&without_user(text)) != text
+            || without_assigned(before_query) != before_query)
 }
 
-/// A text as messages may repeat it: without what may be a password in a URL, a query, a key or a token
+/// A text as messages may repeat it: of a URL scheme, host, port and path, and nothing of what may be a password, a
+/// key or a token
 pub fn presentable(text: &str) -> String {
     if is_key(text) {
         return "(a key, not shown)".to_owned();
     }
-    without_query(&without_tokens(&without_user(text)))
+    without_assigned(&with_parsed_urls(&without_tokens(&without_user(text))))
 }
 
 fn is_key(text: &str) -> bool {
     text.contains("-----BEGIN") || text.contains("PRIVATE KEY")
 }
 
+/// Scheme, host, port and path of a URL, or host and port; all else in it is `…`
+fn parse(text: &str) -> Option<String> {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let is_scheme = |character: char| character.is_ascii_alphanumeric() || "+.-:/".contains(character);
+    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("…@", rest));
+    let end = rest.find(['?', '#', ';']).unwrap_or(rest.len());
+    let (place, more) = rest.split_at(end);
+    let more: String = more.chars().next().map(|sign| format!("{sign}…")).unwrap_or_default();
+    let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+    let is_in_path =
+        |character: char| character.is_ascii_alphanumeric() || "-._~%/:*+,=…".contains(character);
+    let is_whole = scheme.len() <= 12 && scheme.chars().all(is_scheme) && path.chars().all(is_in_path);
+    let is_bare_path = text.starts_with('/') && path.split('/').all(is_words);
+    let has_place = !scheme.is_empty() || is_bare_path || !user.is_empty() || authority.contains(['.', ':']);
+    (is_whole && has_place && is_authority(authority)).then(|| format!("{scheme}{user}{place}{more}"))
+}
+
+/// `host`, `host:8888`, `[::1]:8888`, and what our own advice writes: `host:port`, `…`
+fn is_authority(text: &str) -> bool {
+    let is_in_host = |character: char| character.is_alphanumeric() || "-._…*".contains(character);
+    let is_in_address = |character: char| character.is_ascii_hexdigit() || ":.".contains(character);
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) if host.chars().all(is_in_address) => ("", port.strip_prefix(':')),
+        Some(_) => return false,
+        None => text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let is_number = |port: &str| port.len() <= 5 && port.chars().all(|digit| digit.is_ascii_digit());
+    host.chars().all(is_in_host)
+        && port.is_none_or(|port| is_number(port) || port == "port" || port == "PORT")
+}
+
 /// `https://user:password@host` without what stands before the host, however the password is written
 fn without_user(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
-    let Some(colon) = before.find(':') else { return text.to_owned() };
+    let quote = before.find('`').map_or(0, |position| position + 1);
+    let has_port = {
+        let end =
+            host.find(|character: char| !character.is_ascii_alphanumeric() && !"-._".contains(character));
+        let port = end.and_then(|end| host.get(end..)).and_then(|rest| rest.strip_prefix(':'));
+        port.is_some_and(|port| port.starts_with(|digit: char| digit.is_ascii_digit()))
+    };
+    let Some(colon) = before.find(':').or(has_port.then_some(before.len())) else { return text.to_owned() };
     let (scheme, rest) = before.split_at(colon);
     if rest.starts_with("://") {
         return format!("{scheme}://…@{host}");
     }
-    let quote = before.find('`').map_or(0, |position| position + 1);
     format!("{}…@{host}", before.split_at(quote.min(colon)).0)
 }
 
@@ -59,16 +165,48 @@ fn without_tokens(text: &str) -> String {
     shown + rest
 }
 
-fn without_query(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    match rest.split_once('?') {
-        None => text.to_owned(),
-        Some((path, query)) => {
-            let end = query.find(['`', ' ']).unwrap_or(query.len());
-            format!("{scheme}://{path}?…{}", query.split_at(end).1)
-        }
+/// Each URL in a text as far as [`parse`] shows it
+fn with_parsed_urls(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(middle) = rest.find("://") {
+        let is_scheme = |character: char| character.is_ascii_alphanumeric() || "+.-".contains(character);
+        let before = rest.get(..middle).unwrap_or_default();
+        let start = before.trim_end_matches(is_scheme).len();
+        let end = rest
+            .get(middle..)
+            .and_then(|url| url.find(['`', ' ', '"', '|', '\n']))
+            .map_or(rest.len(), |end| middle + end);
+        let (before, url) = rest.get(..end).unwrap_or_default().split_at(start);
+        shown.push_str(before);
+        shown.push_str(&parse(url).unwrap_or_else(|| "(an address, not shown)".to_owned()));
+        rest = rest.get(end..).unwrap_or_default();
     }
+    shown + rest
 }
+
+/// What stands behind `password=` and the like
+fn without_assigned(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, value)) = rest.split_once('=') {
+        shown.push_str(before);
+        shown.push('=');
+        let name = before.to_ascii_lowercase();
+        let is_secret = SECRET_WORDS.iter().any(|word| name.ends_with(word));
+        let end = value.find(['`', ' ', '&', ';', ',']).unwrap_or(value.len());
+        rest = if is_secret && end > 0 {
+            shown.push('…');
+            value.get(end..).unwrap_or_default()
+        } else {
+            value
+        };
+    }
+    shown + rest
+}
+
+/// What the name of a credential ends with
+const SECRET_WORDS: [&str; 7] = ["password", "passwd", "pwd", "token", "secret", "key", "credential"];
 
 #[cfg(test)]
 mod tests {
@@ -84,6 +222,13 @@ mod tests {
             ("`http://gate:pass@druid:8888` is none", "`http://…@druid:8888` is none"),
             ("`http://gate:p/a?s s@w`o#rd@druid:8888` is none", "`http://…@druid:8888` is none"),
             ("`gate:pass@druid:8888` is none", "`…@druid:8888` is none"),
+            ("`hunter2@druid:8888` is none", "`…@druid:8888` is none"),
+            ("`http://druid:8888#access_token=pass` is none", "`http://druid:8888#…` is none"),
+            ("`http://druid:8888;password=pass` is none", "`http://druid:8888;…` is none"),
+            ("`http://gate:pass` is none", "`(an address, not shown)` is none"),
+            ("`druid:8888;password=pass` is none", "`druid:8888;password=…` is none"),
+            ("write `http://host:port`, without a path", "write `http://host:port`, without a path"),
+            ("write `https://…`; plain http", "write `https://…`; plain http"),
             ("https://id/keys?key=pass", "https://id/keys?…"),
             ("`https://id/keys?key=pass` may not", "`https://id/keys?…` may not"),
             ("certs/server.key", "certs/server.key"),
@@ -106,5 +251,64 @@ mod tests {
         for name in ["https://a:b@id.test", "https://a:b/c@id.test", "a:b@id.test", "-----BEGIN X-----"] {
             assert!(holds_credential(name), "{name}");
         }
+    }
+
+    #[test]
+    fn an_address_is_told_by_its_scheme_host_port_and_path_or_not_at_all() {
+        for (value, shown) in [
+            ("http://druid:8888/druid", "`http://druid:8888/druid`"),
+            ("0.0.0.0", "`0.0.0.0`"),
+            ("[::1]:8443", "`[::1]:8443`"),
+            ("druid:8888", "`druid:8888`"),
+            ("http://u:p`a b#@druid:8888/x?y=z", "`http://…@druid:8888/x?…`"),
+            ("hunter2@druid", "`…@druid`"),
+            ("https://druid/x;password=y", "`https://druid/x;…`"),
+        ] {
+            assert_eq!(address(value), shown, "{value}");
+            assert_eq!(presentable(&address(value)), shown, "{value}");
+        }
+        for value in ["http://u:secret", "u:secret", "hunter2", "http://a b", "http://[secret]", "secret://"]
+        {
+            assert!(
+                !address(value).contains("secret") || value == "secret://",
+                "{value}: {}",
+                address(value)
+            );
+            assert!(!address(value).contains("hunter2"), "{value}: {}", address(value));
+        }
+    }
+
+    #[test]
+    fn a_file_is_told_by_its_name_unless_that_may_be_what_should_be_in_it() {
+        for name in [
+            "certs/server.key",
+            "/run/secrets/druid",
+            "/etc/msq-gate/tls.crt",
+            "druid_password",
+            "/var/lib/kubelet/pods/0b1f7c9e-1111-4222-8333-abcdefabcdef/volumes/ca.pem",
+            "/tmp/.tmpAb3dEf/proxy.toml",
+            "/srv/Shared Files/ca-2026.pem",
+            "C:/x.y",
+            "report.json",
+            "",
+        ] {
+            assert_eq!(Shown(Path::new(name)).to_string(), name);
+        }
+        for name in [
+            "/etc/gate/hunter2",
+            "/etc/gate/Pa55w0rd!",
+            "/etc/gate/Zq7kVw3XbN9tRy5LmH2cJd8PfG4sKa6U",
+            "/etc/gate/MIIEvQIBADANBgkqhkiG9w0BAQEFAASC/abc/x.y",
+            "/etc/gate/aGVsbG8gd29ybGQ=",
+            "/etc/gate/a+b",
+            "/etc/gate/{\"keys\":[]}",
+            "/etc/gate/a\nb",
+            "/etc/gate/-----BEGIN PRIVATE KEY-----",
+        ] {
+            let shown = Shown(Path::new(name)).to_string();
+            assert!(shown.ends_with("(a name that may be a secret, not shown)"), "{shown}");
+            assert!(shown.len() <= 60, "{shown}");
+        }
+        assert!(!Shown(Path::new(&"a.b".repeat(99))).to_string().contains("a.b"));
     }
 }

@@ -18,6 +18,12 @@ use crate::redact::Shown;
 /// Why there is no TLS
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
+    /// The file of the server's certificate gives nothing
+    #[error("certificate: {0}")]
+    Chain(#[source] PemError),
+    /// The file of its key gives nothing
+    #[error("key: {0}")]
+    Key(#[source] PemError),
     /// A PEM file gives nothing
     #[error(transparent)]
     Pem(#[from] PemError),
@@ -58,8 +64,8 @@ impl Certificate {
     ///
     /// Where the files cannot be read, or do not go together.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let chain = pem::certificates(certificate)?;
-        let key = pem::private_key(key)?;
+        let chain = pem::certificates(certificate).map_err(TlsError::Chain)?;
+        let key = pem::private_key(key).map_err(TlsError::Key)?;
         let pair = match CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider()) {
             Ok(pair) => pair,
             Err(error) => return Err(why_no_pair(&chain, &key, error)),

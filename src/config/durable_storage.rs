@@ -7,6 +7,7 @@ use super::section::{At, Findings, Section};
 use super::{DurableStorage, StorageReport, Unproven};
 use crate::durable_storage::place::{self, Location};
 use crate::durable_storage::{Address, Addressing, Place};
+use crate::redact::{address, word};
 
 /// Four weeks: longer than any timer that is of use
 const MOST_STALE: u64 = 28 * 86_400;
@@ -54,7 +55,7 @@ fn read_location(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<L
 
 fn checked_region(section: &Section<'_>, region: At<String>, findings: &mut Findings<'_>) -> String {
     if !place::is_region(&region.value) {
-        let what = format!("`{}` is no region", region.value.escape_debug());
+        let what = format!("{} is no region", word(&region.value));
         let instead = "write it in small letters, digits and hyphens, as `eu-central-1`";
         findings.error(region.offset, &section.path("region"), what, instead);
     }
@@ -69,7 +70,9 @@ fn check(
     findings: &mut Findings<'_>,
 ) {
     if !is_right(&text.value) {
-        let what = format!("`{}` is no {key}", text.value.escape_debug());
+        let is_url = text.value.contains("://");
+        let shown = if is_url { address(&text.value) } else { word(&text.value) };
+        let what = format!("{shown} is no {key}");
         findings.error(text.offset, &section.path(key), what, "write it as Druid's properties have it");
     }
 }
@@ -78,7 +81,7 @@ fn read_endpoint(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<S
     let endpoint = section.string("endpoint", findings)?;
     let read = place::endpoint(&endpoint.value, "https");
     if read.is_none() {
-        let what = format!("`{}` is no address of an S3 server", endpoint.value.escape_debug());
+        let what = format!("{} is no address of an S3 server", address(&endpoint.value));
         let instead = "write `https://host` or `http://host:port`, without a path";
         findings.error(endpoint.offset, &section.path("endpoint"), what, instead);
     }

@@ -10,7 +10,7 @@ use crate::authenticate::{AbsentRoles, Algorithm, ClaimPath, Issuer, IssuerSetti
 use crate::authorize::Policy;
 use crate::fetch::is_safe_address;
 use crate::key_keeper::KeyPlace;
-use crate::redact::holds_credential;
+use crate::redact::{address as shown, holds_credential, word};
 
 /// Every `[[issuers]]`
 pub(super) fn read(root: &DeTable<'_>, folder: &Path, findings: &mut Findings<'_>) -> Vec<IssuerConfig> {
@@ -154,7 +154,7 @@ fn read_key_place(
         (Some(file), None) => Some(KeyPlace::File(folder.join(file.value))),
         (None, Some(address)) if is_safe_address(&address.value) => Some(KeyPlace::Address(address.value)),
         (None, Some(address)) => {
-            let what = format!("`{}` may not be asked for keys", address.value);
+            let what = format!("{} may not be asked for keys", shown(&address.value));
             findings.error(address.offset, "issuers.jwks_url", what, https);
             None
         }
@@ -164,7 +164,7 @@ fn read_key_place(
             if is_safe_address(&issuer.value) {
                 return Some(KeyPlace::Discovery);
             }
-            let what = format!("`{}` may not be asked for its keys", issuer.value);
+            let what = format!("{} may not be asked for its keys", shown(&issuer.value));
             findings.error(issuer.offset, "issuers.issuer", what, format!("{https}, or give `jwks_file`"));
             None
         }
@@ -181,7 +181,7 @@ fn read_algorithms(section: &Section<'_>, findings: &mut Findings<'_>) -> Option
             Some(algorithm) => algorithms.push(algorithm),
             None => {
                 let known = Algorithm::ALL.map(Algorithm::as_str).join(", ");
-                let what = format!("`{}` is no algorithm that can count", name.value);
+                let what = format!("{} is no algorithm that can count", word(&name.value));
                 findings.error(
                     name.offset,
                     "issuers.algorithms",

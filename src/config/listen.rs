@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::section::{At, Findings, Section};
 use super::{Admin, Listen};
+use crate::redact::address as shown;
 
 /// `[listen]`
 pub(super) fn read(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Listen> {
@@ -53,7 +54,7 @@ fn read_balancers(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<IpN
             }
             Some(network) => balancers.push(network),
             None => {
-                let what = format!("`{}` is no network", text.value);
+                let what = format!("{} is no network", shown(&text.value));
                 let key = section.path("proxy_protocol_from");
                 findings.error(text.offset, &key, what, "write `10.0.0.0/8`, or one address");
             }
@@ -73,7 +74,7 @@ fn check_address(section: &Section<'_>, address: At<String>, findings: &mut Find
     if is_address(&address.value) {
         return Some(address.value);
     }
-    let what = format!("`{}` is no address", address.value);
+    let what = format!("{} is no address", shown(&address.value));
     findings.error(address.offset, &section.path("address"), what, "write `host:port`, IPv6 as `[::]:8443`");
     None
 }

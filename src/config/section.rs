@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{Fault, Severity};
 use super::keys::{Fallback, SECTIONS, of_section};
 use crate::authorize::permission::is_invisible;
-use crate::redact::presentable;
+use crate::redact::{self, presentable};
 
 /// The text of the file and the faults found in it so far
 #[derive(Debug)]
@@ -308,7 +308,7 @@ impl<'text> Section<'text> {
         findings.error(
             word.offset,
             &self.path(key),
-            format!("`{}` is not one of its values", word.value),
+            format!("{} is not one of its values", redact::word(&word.value)),
             instead,
         );
         default

@@ -7,6 +7,7 @@ use super::section::{At, Findings, Section};
 use super::{SignIn, Upstream, UpstreamTls};
 use crate::fetch::is_loopback;
 use crate::password::PasswordSource;
+use crate::redact::address as shown;
 
 /// A router's URL, read
 struct Router {
@@ -57,7 +58,7 @@ pub(super) fn read(section: &Section<'_>, folder: &Path, findings: &mut Findings
 fn read_router(key: &str, url: &At<String>, findings: &mut Findings<'_>) -> Option<Router> {
     let router = router_of(url);
     if router.is_none() {
-        let what = format!("`{}` is no router's URL", url.value);
+        let what = format!("{} is no router's URL", shown(&url.value));
         findings.error(url.offset, key, what, "write `http://host:port`, without a path");
     }
     router

@@ -18,7 +18,7 @@ use rustls::ClientConfig;
 use super::account::{Account, is_about_the_query};
 use crate::connector::{Connector, connector, why};
 use crate::password::Password;
-use crate::redact::presentable;
+use crate::redact::address;
 
 /// How long a pooled connection may idle: well under Jetty's five minutes, so that no POST meets a dead one
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -208,9 +208,9 @@ impl Upstream {
             broken("it wants to switch protocols")
         } else if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
             let to = answer.headers().get(LOCATION);
-            let to = to.map(|to| presentable(&String::from_utf8_lossy(to.as_bytes())));
+            let to = to.map(|to| address(&String::from_utf8_lossy(to.as_bytes())));
             let to: String = to.as_deref().unwrap_or("nowhere").chars().take(200).collect();
-            broken(&format!("it redirects to `{to}`, which a client must not follow around the gate"))
+            broken(&format!("it redirects to {to}, which a client must not follow around the gate"))
         } else if status.as_u16() >= 600 {
             broken("its status is none")
         } else {

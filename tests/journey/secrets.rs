@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use msq_gate::config::keys::KEYS;
+use msq_gate::config::keys::{KEYS, Key};
 use msq_gate::config::{Config, Located};
 use msq_gate::development::{Certificates, ThrowAwayIssuer};
 use msq_gate::stand_in::{StandIn, StandInSettings};
@@ -302,6 +302,14 @@ fn misplaced() -> Vec<String> {
         format!("-----BEGIN PRIVATE KEY-----{PASSWORD}"),
         token.clone(),
         format!("Bearer {token}"),
+        format!("{PASSWORD}@127.0.0.1:9"),
+        format!("http://{PASSWORD}@127.0.0.1:9"),
+        format!("http://127.0.0.1:9/#access_token={PASSWORD}"),
+        format!("http://127.0.0.1:9/;password={PASSWORD}"),
+        format!("127.0.0.1:9;password={PASSWORD}"),
+        format!("http://gate:{PASSWORD}"),
+        format!("http://gate:{PASSWORD}/druid"),
+        format!("druid;token={PASSWORD}"),
     ]
 }
 
@@ -316,13 +324,12 @@ fn no_key_of_the_configuration_shows_the_credential_in_its_value() {
             section => format!("[{section}]"),
         };
         let mut misplaced = misplaced();
-        if key.name.starts_with("password") {
-            misplaced.push(PASSWORD.to_owned());
-        }
         // The name of an issuer stands in each of its tokens; what looks like a credential there is a fault.
         misplaced.retain(|value| key.name != "issuer" || !value.contains("?key="));
-        for value in misplaced {
-            for value in [format!("\"{value}\""), format!("[\"{value}\"]"), value.clone()] {
+        let typed = |value: String| [format!("\"{value}\""), format!("[\"{value}\"]"), value];
+        let quoted = bare(key).into_iter().map(|value| vec![format!("\"{value}\"")]);
+        for values in misplaced.into_iter().map(|value| typed(value).to_vec()).chain(quoted) {
+            for value in values {
                 let lines: Vec<_> =
                     whole.lines().filter(|line| !line.starts_with(&format!("{} = ", key.name))).collect();
                 let text = lines.join("\n");
@@ -344,6 +351,24 @@ fn no_key_of_the_configuration_shows_the_credential_in_its_value() {
             }
         }
     }
+}
+
+/// The secret itself, where a key wants a file, an address or one of a few words
+fn bare(key: &Key) -> Vec<String> {
+    let is_free = ["issuer", "audiences", "username", "grants", "denies", "members", "prefix", "roles"];
+    if is_free.contains(&key.name) || key.name.ends_with("_claim") {
+        return Vec::new();
+    }
+    let line = format!("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC/{PASSWORD}+a/b=");
+    vec![
+        PASSWORD.to_owned(),
+        format!("{PASSWORD}!"),
+        line.clone(),
+        format!("{line}\\n{line}"),
+        line.repeat(9),
+        format!("/etc/gate/{PASSWORD}"),
+        format!("{{\\\"k\\\":\\\"{PASSWORD}\\\"}}"),
+    ]
 }
 
 /// A program that serves from a stage, and a client for it
