@@ -141,11 +141,11 @@ impl Asking {
     }
 
     fn line(&self, line: &str) -> Value {
-        let request = match serde_json::from_str::<Map<String, Value>>(line) {
-            Ok(request) => request,
-            Err(error) => {
-                return json!({"id": null, "refused": {"reason": "bad_json", "message": error.to_string()}});
-            }
+        // A task stands one level deeper than a body.
+        let request = match crate::json::parse(line.trim().as_bytes(), self.json_depth + 1) {
+            Ok(Value::Object(request)) => request,
+            Ok(_) => return no_line(LINE.to_owned()),
+            Err(error) => return no_line(format!("{error}; {LINE}")),
         };
         let answer = self.request(&request);
         let mut written = Map::new();
@@ -160,18 +160,35 @@ impl Asking {
     }
 
     fn request(&self, request: &Map<String, Value>) -> Result<Answer, Refusal> {
+        let is_known = |key: &&String| KNOWN.contains(&key.as_str());
+        let stranger = request.keys().find(|key| !is_known(key)).map(|key| Printable(key).to_string());
+        if let Some(stranger) =
+            stranger.as_ref().filter(|_| request.keys().any(|key| ASKED.contains(&key.as_str())))
+        {
+            return Err(shape(format!(
+                "a line has no member `{stranger}`; its members are {}",
+                KNOWN.join(", ")
+            )));
+        }
         if let Some(task) = request.get("task") {
+            let beside = ["sql", "parameters", "context", "native"]
+                .into_iter()
+                .find(|name| request.contains_key(*name));
+            if let Some(beside) = beside {
+                return Err(shape(format!(
+                    "`{beside}` stands beside `task`; a line has a statement or a task"
+                )));
+            }
             return self.task(task.to_string().as_bytes());
         }
         if request.contains_key("native") {
             return Err(native());
         }
         if !request.get("sql").is_some_and(Value::is_string) {
-            let given: Vec<_> = request.keys().filter(|key| !KNOWN.contains(&key.as_str())).collect();
-            let given =
-                given.first().map_or_else(String::new, |key| format!(", not in `{}`", Printable(key)));
-            let what = format!("a line has its statement, a string, in `sql`{given}; or a task in `task`");
-            return Err(Refusal::Submit(SubmitError::Shape(what)));
+            let given = stranger.map_or_else(String::new, |key| format!(", not in `{key}`"));
+            return Err(shape(format!(
+                "a line has its statement, a string, in `sql`{given}; or a task in `task`"
+            )));
         }
         let mut body = Map::new();
         for (name, member) in [("sql", "query"), ("parameters", "parameters"), ("context", "context")] {
@@ -234,6 +251,20 @@ impl Answer {
 
 /// The members of a line of `--batch`
 const KNOWN: [&str; 7] = ["id", "sql", "parameters", "context", "engine", "task", "native"];
+
+/// Those that say what is asked
+const ASKED: [&str; 3] = ["sql", "task", "native"];
+
+const LINE: &str = "a line is a JSON object: a statement, a string, in `sql`, with `parameters`, `context` and `engine` \
+                    where it has them, or a task in `task`; `id` comes back with the answer";
+
+fn no_line(message: String) -> Value {
+    json!({"id": null, "refused": {"reason": "bad_json", "message": message}})
+}
+
+fn shape(what: String) -> Refusal {
+    Refusal::Submit(SubmitError::Shape(what))
+}
 
 /// Native queries are not judged yet, and none is let through
 fn native() -> Refusal {

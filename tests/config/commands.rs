@@ -55,6 +55,50 @@ fn a_line_without_its_statement_is_told_where_a_statement_stands() {
 }
 
 #[test]
+fn a_line_that_is_none_is_told_which_members_a_line_has() {
+    let whole =
+        json!({"id": 7, "sql": "SELECT * FROM a", "parameters": [], "context": {}, "engine": "msq-task"});
+    assert_eq!(batch(&whole)["needs"], json!(["READ DATASOURCE a"]));
+    let task = json!({"id": 7, "task": {"type": "kill", "dataSource": "a", "interval": "2020/2021"}});
+    assert_eq!(batch(&task)["needs"], json!(["WRITE DATASOURCE a"]));
+    let raw = |line: &str| -> Value {
+        let said = run(LEAST, &["needs", "--batch"], &format!("{line}\n"));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        serde_json::from_str(&said.out).unwrap()
+    };
+    for line in
+        ["[]", "1", "\"SELECT 1\"", "null", "SELECT 1", "{", "{\"sql\":\"SELECT 1\",\"sql\":\"SELECT 2\"}"]
+    {
+        let answer = raw(line);
+        let message = answer["refused"]["message"].as_str().unwrap();
+        assert_eq!(
+            (&answer["id"], &answer["refused"]["reason"]),
+            (&Value::Null, &json!("bad_json")),
+            "{line}"
+        );
+        for member in ["sql", "parameters", "context", "engine", "task", "id"] {
+            assert!(message.contains(&format!("`{member}`")), "{line}: {message}");
+        }
+        assert!(!message.contains("invalid type") && !message.contains("map"), "{line}: {message}");
+    }
+    for stranger in ["params", "SQL", "contxt", "query"] {
+        for line in [&whole, &task] {
+            let mut line = line.clone();
+            line[stranger] = json!([]);
+            let answer = batch(&line);
+            let message = answer["refused"]["message"].as_str().unwrap_or_default();
+            assert!(message.contains(&format!("no member `{stranger}`")), "{line}: {answer}");
+            assert_eq!(answer["id"], 7);
+        }
+    }
+    for beside in ["sql", "context", "parameters"] {
+        let mut line = task.clone();
+        line[beside] = whole[beside].clone();
+        assert!(batch(&line)["refused"]["message"].to_string().contains("beside `task`"), "{line}");
+    }
+}
+
+#[test]
 fn a_native_query_is_refused_as_one_wherever_it_stands() {
     let native = json!({"queryType": "scan", "dataSource": "a"});
     assert_eq!(batch(&json!({"native": native}))["refused"]["reason"], "unknown_endpoint");
