@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::authenticate::Identity;
+use crate::authorize::caller::AboutWhomError;
 use crate::authorize::{Caller, Denied, Policy, Verdict, verdict};
 use crate::config::RefusalDetail;
 use crate::druid::path::query_parameters;
@@ -15,6 +16,9 @@ use crate::resource_actions::submit::Submit;
 use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, query_context};
 use crate::respond::{json_refusal, status};
 use crate::route::own::OwnEndpoint;
+
+/// The parameters that say whom an explanation is about
+const ABOUT: [&str; 2] = ["identity", "roles"];
 
 /// What answers of the gate's own rest on
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +40,7 @@ impl OwnAnswers<'_> {
     ///
     /// # Errors
     ///
-    /// Where the request cannot be read, or asks about somebody else without READ CONFIG security.
+    /// Where the request cannot be read, names a role that is not there, or asks about somebody else without READ CONFIG security.
     pub async fn answer(
         &self,
         endpoint: OwnEndpoint,
@@ -78,6 +82,13 @@ impl OwnAnswers<'_> {
     fn about_whom(&self, query: &str, identity: &Identity) -> Result<Caller, Refusal> {
         let himself = Caller::verified(identity);
         let parameters = query_parameters(query)?;
+        let mut names = Vec::new();
+        for (name, _) in &parameters {
+            if !ABOUT.contains(&name.as_str()) || names.contains(&name) {
+                return Err(AboutWhomError::Parameter(name.clone()).into());
+            }
+            names.push(name);
+        }
         let value =
             |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let (other, roles) = (value("identity"), value("roles"));
@@ -88,8 +99,8 @@ impl OwnAnswers<'_> {
             Needed::All(ResourceActions::only(ResourceAction::read(ResourceType::Config, "security")));
         match verdict(&needs, &himself, self.policy) {
             (Verdict::Permit, _) => {
-                let roles = roles.unwrap_or("").split(',').filter(|role| !role.is_empty()).map(str::to_owned);
-                Ok(Caller::supposed(identity.issuer(), other.unwrap_or(""), roles.collect()))
+                let roles = self.policy.named_roles(roles.unwrap_or("")).map_err(AboutWhomError::from)?;
+                Ok(Caller::supposed(identity.issuer(), other.unwrap_or(""), roles))
             }
             (Verdict::Deny(reason), receipt) => {
                 let deed = "ask about somebody else".to_owned();

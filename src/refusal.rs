@@ -7,6 +7,7 @@ use crate::arrived::ContentError;
 use crate::authenticate::AuthenticationError;
 use crate::authenticate::error::CredentialsFault;
 use crate::authenticate::unverified::Mismatch;
+use crate::authorize::caller::AboutWhomError;
 use crate::authorize::{Denied, DeniedReason};
 use crate::body::BodyError;
 use crate::connector::why;
@@ -42,6 +43,9 @@ pub enum Refusal {
     /// There is no content that its endpoint takes
     #[error(transparent)]
     Content(#[from] ContentError),
+    /// The query string does not say whom an explanation is about
+    #[error(transparent)]
+    AboutWhom(#[from] AboutWhomError),
     /// The body holds no statement that can be judged
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -192,6 +196,7 @@ impl Refusal {
             Self::Content(ContentError::Fields(error)) => error.reason(),
             Self::Content(ContentError::Body(error)) => error.reason(),
             Self::Content(ContentError::Unexpected) => Reason::BadJson,
+            Self::AboutWhom(_) => Reason::BadParameter,
             Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_)) => Reason::BadJson,
             Self::Submit(SubmitError::ReservedContextKey { .. }) => Reason::ReservedContextKey,
             Self::Judge(error) => error.reason(),

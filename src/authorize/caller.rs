@@ -1,8 +1,9 @@
 //! Who asks, as the policy sees him
 
-use super::policy::{Holder, Policy};
+use super::policy::{Holder, Policy, UnknownRole};
 use crate::authenticate::Identity;
 use crate::druid::Owner;
+use crate::druid::resource::Printable;
 
 /// An identity and the roles it may claim
 ///
@@ -13,6 +14,17 @@ pub struct Caller {
     issuer: String,
     identity: String,
     claimed_roles: Vec<String>,
+}
+
+/// Why nobody knows whom an explanation should be about
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AboutWhomError {
+    /// Another parameter, or one that stands twice
+    #[error("the query parameter `{}` cannot stand here, or stands twice; write `identity=…` and `roles=a,b`", Printable(.0))]
+    Parameter(String),
+    /// A role that nobody wrote
+    #[error(transparent)]
+    Role(#[from] UnknownRole),
 }
 
 impl Caller {

@@ -2,6 +2,7 @@
 
 use super::permission::Permission;
 use crate::druid::ResourceAction;
+use crate::druid::resource::Printable;
 
 /// The roles of the policy file; what no role grants is denied
 #[derive(Clone, Debug, Default)]
@@ -56,7 +57,30 @@ pub enum Standing<'policy> {
     },
 }
 
+/// A role that the file does not know: it holds nothing and denies nothing, so whoever misspells one is told
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no role `{}`; the roles are {}", Printable(role), known.join(", "))]
+pub struct UnknownRole {
+    role: String,
+    known: Vec<String>,
+}
+
 impl Policy {
+    /// The roles of a list as people write it, `a, b`
+    ///
+    /// # Errors
+    ///
+    /// Where one of them is not in the file.
+    pub fn named_roles(&self, list: &str) -> Result<Vec<String>, UnknownRole> {
+        let known: Vec<_> = self.roles.iter().map(|role| role.name.clone()).collect();
+        let named = list.split(',').map(str::trim).filter(|role| !role.is_empty()).map(str::to_owned);
+        let is_known = |role: String| match known.contains(&role) {
+            true => Ok(role),
+            false => Err(UnknownRole { role, known: known.clone() }),
+        };
+        named.map(is_known).collect()
+    }
+
     /// The policy of these roles
     pub fn new(roles: Vec<Role>) -> Self {
         Self { roles }

@@ -58,10 +58,8 @@ pub(super) fn run(config_file: &Path, who: &Who<'_>, json: bool, file: Option<&P
 fn caller(who: &Who<'_>, config: &Config) -> Result<(Caller, Option<ListedRoles>), String> {
     let first = config.issuers.first().ok_or("there is no issuer")?;
     let Some(path) = who.claims else {
-        let roles = who.roles.unwrap_or("").split(',').map(str::trim).filter(|role| !role.is_empty());
-        let roles: Vec<_> = roles.collect();
-        refuse_unknown(&roles, &config.policy)?;
-        let roles = roles.into_iter().map(str::to_owned).collect();
+        let roles = config.policy.named_roles(who.roles.unwrap_or(""));
+        let roles = roles.map_err(|error| error.to_string())?;
         return Ok((Caller::supposed(first.issuer.name(), "somebody", roles), None));
     };
     let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -97,17 +95,6 @@ fn roles_found(listed: &ListedRoles, policy: &Policy) -> String {
     };
     let (known, unknown): (Vec<_>, Vec<_>) = roles.iter().partition(known);
     format!("roles: `{claim}` lists {}; not in this file: {}", named(known), named(unknown))
-}
-
-/// A role that the file does not know holds nothing, and denies nothing: whoever misspells one is told
-fn refuse_unknown(roles: &[&str], policy: &Policy) -> Result<(), String> {
-    let known: Vec<_> = policy.roles().iter().map(|role| role.name.as_str()).collect();
-    match roles.iter().find(|role| !known.contains(role)) {
-        Some(role) => {
-            Err(format!("there is no role `{}`; the roles are {}", Printable(role), known.join(", ")))
-        }
-        None => Ok(()),
-    }
 }
 
 fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: Input) -> Exit {

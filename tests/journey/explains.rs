@@ -86,7 +86,7 @@ async fn explain_says_what_a_statement_or_a_task_would_need() {
 async fn who_asks_about_somebody_else_needs_read_config_security() {
     let (gate, _druid) = setup(ROLES).await;
     let statement = json!({"query": "SELECT * FROM a"});
-    let about = "/_gate/explain?identity=bob&roles=reader,other";
+    let about = "/_gate/explain?identity=bob&roles=reader,security";
     let answer = explain(&gate, about, &statement, &["security"]).await;
     assert_eq!((answer.status, &answer.json()["verdict"]), (StatusCode::OK, &json!("allowed")));
     let answer = explain(&gate, about, &statement, &["reader"]).await;
@@ -94,6 +94,33 @@ async fn who_asks_about_somebody_else_needs_read_config_security() {
         (answer.status, answer.missing()),
         (StatusCode::FORBIDDEN, vec!["READ CONFIG security".to_owned()])
     );
+}
+
+#[tokio::test]
+async fn whom_an_explanation_is_about_is_known_or_it_is_none() {
+    let (gate, _druid) = setup(ROLES).await;
+    let statement = json!({"query": "SELECT * FROM a"});
+    let ask = async |query: &str, roles: &[&str]| {
+        explain(&gate, &format!("/_gate/explain?{query}"), &statement, roles).await
+    };
+    for query in ["roles=reader", "roles=reader,%20security", "identity=bob&roles=", ""] {
+        assert_eq!(ask(query, &["security"]).await.status, StatusCode::OK, "{query}");
+    }
+    for (query, named) in [
+        ("roles=reader,raeder", "there is no role `raeder`; the roles are reader, security"),
+        ("identity=bob&roles=Reader", "no role `Reader`"),
+        ("role=reader", "`role`"),
+        ("roles=reader&roles=security", "`roles`"),
+    ] {
+        let answer = ask(query, &["security"]).await;
+        assert_eq!(
+            (answer.status, answer.reason().as_deref()),
+            (StatusCode::BAD_REQUEST, Some("bad_parameter"))
+        );
+        assert!(answer.text().contains(named), "{query}: {}", answer.text());
+    }
+    let answer = ask("roles=raeder", &["reader"]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "which roles there are is told to nobody else");
 }
 
 /// A small generator with a seed (xorshift)
