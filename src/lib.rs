@@ -72,6 +72,7 @@ pub mod decision_id;
 pub mod drain;
 pub mod pace;
 pub mod small_file;
+pub mod system_roots;
 pub mod pem;
 pub mod password;
 pub mod redact;

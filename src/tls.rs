@@ -13,7 +13,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use crate::certificate_advice;
 use crate::pem::{self, PemError};
-use crate::redact::Shown;
+use crate::system_roots::SystemRoots;
 
 /// Why there is no TLS
 #[derive(Debug, thiserror::Error)]
@@ -144,21 +144,14 @@ pub fn client(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
     if roots.is_empty() { Err(TlsError::NoRoots(trouble)) } else { Ok(client_with(roots)) }
 }
 
-/// The roots that the system trusts, and what is wrong where SSL_CERT_FILE or SSL_CERT_DIR name others
+/// The system's, and what is wrong with what the environment says of them, which goes into the log as well
 fn system_roots() -> (Vec<CertificateDer<'static>>, String) {
-    let found = rustls_native_certs::load_native_certs();
-    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(|name| {
-        let path = std::env::var_os(name)?;
-        Some(format!("{name} names {}", Shown(Path::new(&path))))
-    });
-    let trouble = match found.errors.is_empty() && !found.certs.is_empty() {
-        true => String::new(),
-        false => named.map(|named| format!(": {named}, which gives none that can be used")).collect(),
-    };
-    if !trouble.is_empty() {
-        tracing::warn!("the system's trusted roots{trouble}");
+    let SystemRoots { certificates, faults } = SystemRoots::load();
+    for fault in &faults {
+        tracing::warn!("the system's trusted roots: {fault}");
     }
-    (found.certs, trouble)
+    let trouble = if faults.is_empty() { String::new() } else { format!(": {}", faults.join(", and ")) };
+    (certificates, trouble)
 }
 
 /// For a client that speaks plain HTTP only: it trusts nobody

@@ -7,11 +7,12 @@ use std::time::SystemTime;
 use super::load::{Tell, load};
 use super::{Exit, complain, say};
 use crate::certificate_advice;
-use crate::config::{Config, DurableStorage, Unproven};
+use crate::config::{Config, DurableStorage, IssuerConfig, Unproven, UpstreamTls};
 use crate::key_keeper::KeyPlace;
 use crate::password::PasswordSource;
 use crate::redact::Shown;
 use crate::server::{self, StartError};
+use crate::system_roots::SystemRoots;
 use crate::{storage_report, tls};
 
 pub(super) fn run(file: &Path) -> Exit {
@@ -31,6 +32,9 @@ pub(super) fn run(file: &Path) -> Exit {
     let mut faults: Vec<_> =
         missed.into_iter().map(|(key, fault)| format!("{key}: {fault}{}", hint(key))).collect();
     faults.extend(files(&config));
+    for fault in of_roots(&config) {
+        complain(format_args!("{}: warning: the system's trusted roots: {fault}", file.display()));
+    }
     if let Some(warning) = of_report(&config.durable_storage) {
         complain(format_args!("{}: warning: {warning}", file.display()));
     }
@@ -70,6 +74,18 @@ pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
 fn of_password(config: &Config) -> bool {
     let source = config.upstream.sign_in.as_ref().map(|account| &account.password);
     matches!(source, Some(PasswordSource::File(path)) if certificate_advice::is_open_to_all(path))
+}
+
+/// What is wrong with the system's roots, where they are needed and give something all the same
+fn of_roots(config: &Config) -> Vec<String> {
+    let is_fetched =
+        |issuer: &IssuerConfig| !matches!(issuer.keys, KeyPlace::File(_)) && issuer.ca_file.is_none();
+    if config.upstream.tls != UpstreamTls::SystemRoots && !config.issuers.iter().any(is_fetched) {
+        return Vec::new();
+    }
+    let SystemRoots { certificates, faults } = SystemRoots::load();
+    // Where they give nothing, that is a fault of what needs them, and told there.
+    if certificates.is_empty() { Vec::new() } else { faults }
 }
 
 /// What is unwise: while there is no report, whatever asks for durable storage is refused

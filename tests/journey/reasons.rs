@@ -1,6 +1,7 @@
 //! What operators are told where something does not match or cannot be reached: the whole reason, and what to do
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Output, Stdio};
 
 use http::StatusCode;
 use msq_gate::development::ThrowAwayIssuer;
@@ -84,6 +85,52 @@ async fn roots_that_the_environment_names_and_that_are_none_are_told_by_check_an
             let said = String::from_utf8(done.stderr).unwrap();
             assert_eq!(done.status.code(), Some(78), "{said}");
             assert!(said.contains(&format!("SSL_CERT_FILE names {roots}, which gives none")), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_variable_that_names_roots_is_told_by_itself_and_alike_by_check_and_serve() {
+    let gate = TestGate::start(&format!("http://{}", closed().await), "").await;
+    let text = std::fs::read_to_string(gate.path("proxy.toml")).unwrap();
+    gate.write("https.toml", &text.replace("url = \"http:", "url = \"https:"));
+    std::fs::create_dir(gate.path("roots.d")).unwrap();
+    std::fs::copy(gate.path("ca.pem"), gate.path("roots.d/ca.pem")).unwrap();
+    let [file, folder] = ["ca.pem", "roots.d"].map(|name| gate.path(name).display().to_string());
+    let (no_file, no_folder) = ("/nowhere/ca.pem", "/nowhere/certs.d");
+    let two = format!("{folder}:{no_folder}");
+    let (of_file, of_folder) =
+        ("SSL_CERT_FILE names /nowhere/ca.pem,", "SSL_CERT_DIR names /nowhere/certs.d,");
+    for (roots, folders, fails, told) in [
+        (file.as_str(), folder.as_str(), false, vec![]),
+        (no_file, &folder, false, vec![of_file]),
+        (&file, no_folder, false, vec![of_folder]),
+        (&file, &two, false, vec![of_folder]),
+        (no_file, no_folder, true, vec![of_file, of_folder]),
+    ] {
+        let command = |verb: &str| {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_msq-gate"));
+            program.args([verb, "--config"]).arg(gate.path("https.toml"));
+            program.env("SSL_CERT_FILE", roots).env("SSL_CERT_DIR", folders);
+            program
+        };
+        let done = command("check").output().unwrap();
+        let checked = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(if fails { 78 } else { 0 }), "{checked}");
+        let mut serving = command("serve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(serving.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.starts_with("listening on"), !fails, "{line}");
+        let _ended = serving.kill();
+        let mut served = String::new();
+        serving.stderr.take().unwrap().read_to_string(&mut served).unwrap();
+        serving.wait().unwrap();
+        for said in [checked, served] {
+            for variable in [of_file, of_folder] {
+                let is_told =
+                    said.contains(&format!("{variable} which gives none that can be used: entity not found"));
+                assert_eq!(is_told, told.contains(&variable), "{roots} {folders}: {said}");
+            }
         }
     }
 }
