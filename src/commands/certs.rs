@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use super::{Exit, complain, say};
 use crate::certificate_advice::is_over;
+use crate::development::issuer::DEVELOPMENT_KEY;
 use crate::development::{Certificates, CertificatesError, ThrowAwayIssuer};
 
 /// What becomes of a pair that is there and good
@@ -78,7 +79,7 @@ fn make_issuer(folder: &Path, existing: Existing) -> Result<(), CertsError> {
     if stays(folder, &ISSUER, existing, None, "get new tokens") {
         return Ok(());
     }
-    let made = ThrowAwayIssuer::named("development")?;
+    let made = ThrowAwayIssuer::named(DEVELOPMENT_KEY)?;
     write(&folder.join("jwks.json"), &format!("{:#}\n", made.jwks()), Secrecy::Public)?;
     write(&folder.join("issuer.key"), &made.pem()?, Secrecy::Secret)?;
     Ok(())

@@ -6,14 +6,17 @@ use std::time::SystemTime;
 
 use super::load::{Tell, load};
 use super::{Exit, complain, say};
+use crate::authenticate::keys::MAX_SET_BYTES;
 use crate::certificate_advice;
 use crate::config::{Config, DurableStorage, IssuerConfig, Unproven, UpstreamTls};
+use crate::development::issuer::is_development_set;
+use crate::fetch::is_loopback;
 use crate::key_keeper::KeyPlace;
 use crate::password::PasswordSource;
-use crate::redact::Shown;
+use crate::redact::{Shown, presentable};
 use crate::server::{self, StartError};
 use crate::system_roots::SystemRoots;
-use crate::{storage_report, tls};
+use crate::{small_file, storage_report, tls};
 
 pub(super) fn run(file: &Path) -> Exit {
     let config = match load(file, Tell::Everything) {
@@ -38,7 +41,7 @@ pub(super) fn run(file: &Path) -> Exit {
     if let Some(warning) = of_report(&config.durable_storage) {
         complain(format_args!("{}: warning: {warning}", file.display()));
     }
-    faults.extend(of_certificate(file, &config));
+    faults.extend(of_files(file, &config));
     for fault in &faults {
         complain(format_args!("{}: {fault}", file.display()));
     }
@@ -55,8 +58,8 @@ pub(super) fn schema() -> Exit {
     Exit::Ok
 }
 
-/// What is so wrong with the certificate that it should not serve; what is only unwise is said at once
-pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
+/// What is so wrong with the certificate that it should not serve; what is only unwise of this and other files is said at once
+pub(super) fn of_files(file: &Path, config: &Config) -> Vec<String> {
     let found =
         certificate_advice::look_at(&config.listen.certificate, &config.listen.key, SystemTime::now());
     let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|advice| advice.is_fault);
@@ -66,6 +69,14 @@ pub(super) fn of_certificate(file: &Path, config: &Config) -> Vec<String> {
     if of_password(config) {
         let text = "upstream.password_file: everybody on this machine may read the password; chmod 600 it";
         complain(format_args!("{}: warning: {text}", file.display()));
+    }
+    // On loopback only this machine's own people come in, who are whoever they like to be there.
+    let is_public = config.listen.addresses.iter().any(|address| !is_on_loopback(address));
+    for issuer in config.issuers.iter().filter(|issuer| is_public && has_development_keys(issuer)) {
+        let text = "are the development keys that `msq-gate certs` made: whoever reads `issuer.key` can make tokens \
+                    for anybody; take a real issuer's before anybody else comes in";
+        let name = presentable(issuer.issuer.name());
+        complain(format_args!("{}: warning: issuers.jwks_file: the keys of `{name}` {text}", file.display()));
     }
     errors.into_iter().map(|error| format!("listen: {}", error.text)).collect()
 }
@@ -86,6 +97,16 @@ fn of_roots(config: &Config) -> Vec<String> {
     let SystemRoots { certificates, faults } = SystemRoots::load();
     // Where they give nothing, that is a fault of what needs them, and told there.
     if certificates.is_empty() { Vec::new() } else { faults }
+}
+
+fn is_on_loopback(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, _)| is_loopback(host))
+}
+
+/// Whether its keys are from a file that `certs` made, or a copy of one
+fn has_development_keys(issuer: &IssuerConfig) -> bool {
+    let KeyPlace::File(path) = &issuer.keys else { return false };
+    small_file::read(path, MAX_SET_BYTES).is_ok_and(|set| is_development_set(&set))
 }
 
 /// What is unwise: while there is no report, whatever asks for durable storage is refused

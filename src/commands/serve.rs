@@ -13,7 +13,7 @@ pub(super) fn run(file: &Path) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    let faults = super::check::of_certificate(file, &config);
+    let faults = super::check::of_files(file, &config);
     if let Some(fault) = faults.first() {
         complain(format_args!("{}: {fault}", file.display()));
         return Exit::Configuration;

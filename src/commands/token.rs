@@ -10,6 +10,7 @@ use super::{Exit, complain, say};
 use crate::authenticate::Algorithm;
 use crate::config::{Config, IssuerConfig};
 use crate::development::ThrowAwayIssuer;
+use crate::development::issuer::DEVELOPMENT_KEY;
 use crate::key_keeper::KeyPlace;
 use crate::pem::{self, PemError};
 use crate::redact::Shown;
@@ -60,7 +61,7 @@ fn token(config: &Config, asked: &Asked<'_>) -> Result<String, TokenError> {
     let (issuer, set) =
         config.issuers.iter().find_map(development_set).ok_or(TokenError::NoDevelopmentKeys)?;
     let file = set.with_file_name("issuer.key");
-    let signer = ThrowAwayIssuer::from_pkcs8("development", pem::private_key(&file)?.secret_der());
+    let signer = ThrowAwayIssuer::from_pkcs8(DEVELOPMENT_KEY, pem::private_key(&file)?.secret_der());
     let signer = signer.ok().filter(|signer| is_set_of(set, signer));
     let signer = signer.ok_or_else(|| TokenError::OtherKey(Shown(&file).to_string()))?;
     let roles: Vec<_> =

@@ -14,6 +14,16 @@ pub struct ThrowAwayIssuer {
     key_id: String,
 }
 
+/// The `kid` of the key that `certs` makes
+pub const DEVELOPMENT_KEY: &str = "development";
+
+/// Whether a JWK set holds the key that `certs` made: whoever has its folder can make tokens for anybody
+pub fn is_development_set(set: &[u8]) -> bool {
+    let set: Value = serde_json::from_slice(set).unwrap_or_default();
+    let mut keys = set.get("keys").and_then(Value::as_array).into_iter().flatten();
+    keys.any(|key| key.get("kid").and_then(Value::as_str) == Some(DEVELOPMENT_KEY))
+}
+
 impl ThrowAwayIssuer {
     /// An issuer with a new key
     ///

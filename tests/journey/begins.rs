@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use http::StatusCode;
+use msq_gate::development::ThrowAwayIssuer;
 use msq_gate::stand_in::{StandIn, StandInSettings};
 use serde_json::json;
 
@@ -77,6 +78,31 @@ fn a_token_is_signed_with_development_keys_and_with_nothing_else() {
     assert!(code == Some(66) && said.contains("it is not the key of the `jwks_file` beside it"), "{said}");
     std::fs::remove_file(&key).unwrap();
     assert!(token().1.contains("no issuer here has development keys"), "somebody else's keys have none here");
+}
+
+#[test]
+fn development_keys_are_warned_of_where_others_than_this_machine_come_in() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run(folder.path(), &["certs"]).0, Some(0));
+    std::fs::copy(folder.path().join("certs/jwks.json"), folder.path().join("keys.json")).unwrap();
+    let shipped = project_file("proxy.toml").replace("127.0.0.1:9901", "127.0.0.1:0");
+    for (address, keys, is_warned) in [
+        ("\"127.0.0.1:0\"", "certs/jwks.json", false),
+        ("[\"127.0.0.1:0\", \"[::1]:0\"]", "certs/jwks.json", false),
+        ("\"0.0.0.0:0\"", "certs/jwks.json", true),
+        ("[\"127.0.0.1:0\", \"0.0.0.0:0\"]", "keys.json", true),
+        ("\"0.0.0.0:0\"", "other.json", false),
+    ] {
+        let other = ThrowAwayIssuer::named("other").unwrap().jwks().to_string();
+        std::fs::write(folder.path().join("other.json"), other).unwrap();
+        let own = shipped.replace("\"0.0.0.0:8443\"", address);
+        let own = own.replace("\n# jwks_file", "\njwks_file").replace("certs/jwks.json", keys);
+        std::fs::write(folder.path().join("proxy.toml"), own).unwrap();
+        let (code, said) = run(folder.path(), &["check"]);
+        let warned = said.contains("warning: issuers.jwks_file: the keys of")
+            && said.contains("development keys that `msq-gate certs` made");
+        assert_eq!((code, warned), (Some(0), is_warned), "{address} {keys}: {said}");
+    }
 }
 
 #[test]
