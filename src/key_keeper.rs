@@ -240,8 +240,10 @@ impl KeyKeeper {
         let mut fetches = self.fetches.subscribe();
         let before = *fetches.borrow_and_update();
         let may = self.may_search(key, client, Instant::now());
-        if let Search::Fetched | Search::Joined = may {
+        if may == Search::Fetched {
             self.wanted.notify_one();
+        }
+        if let Search::Fetched | Search::Joined = may {
             let fetched = fetches.wait_for(|count| *count > before).await.is_ok();
             return if fetched && self.state().failures == 0 { may } else { Search::Later(KEYS_RETRY) };
         }
