@@ -5,7 +5,8 @@
 //! file begins while one hangs, so that a second's rhythm does not fill the process with threads that hang.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -74,6 +75,26 @@ pub fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Puts a file in the place of another, or where there is none; whoever reads it sees the old one or the new one, and
+/// whoever is killed here leaves one of them
+///
+/// # Errors
+///
+/// Where it cannot be written; then the old one is left.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let permissions = PermissionsExt::from_mode(mode);
+    let mut new = tempfile::Builder::new().permissions(permissions).tempfile_in(folder_of(path))?;
+    new.write_all(bytes)?;
+    new.as_file().sync_all()?;
+    new.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// The folder that a file is in
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

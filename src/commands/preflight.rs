@@ -22,6 +22,7 @@ use crate::preflight::open_uploads::OpenUploads;
 use crate::preflight::probe::Pauses;
 use crate::preflight::wire::Wire;
 use crate::preflight::{self, Means};
+use crate::small_file;
 use crate::tls;
 
 /// How long another run on this machine is waited for
@@ -240,21 +241,10 @@ fn refuse_what_is_no_file(file: &Path) -> Result<(), Exit> {
     }
 }
 
-/// Whoever reads the file sees the old report or the new one, and never half of one
+/// A report holds no secret, and the gate runs as somebody else; a link goes on pointing to it
 fn replace(file: &Path, text: &str) -> io::Result<()> {
-    // A link goes on pointing to the report.
     let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = tempfile::Builder::new().permissions(readable_by_all()).tempfile_in(folder)?;
-    io::Write::write_all(&mut new, text.as_bytes())?;
-    new.as_file().sync_all()?;
-    new.persist(&file).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// A report holds no secret, and the gate runs as somebody else
-fn readable_by_all() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+    small_file::replace(&file, text.as_bytes(), 0o644)
 }
 
 fn tell_people(report: &Report) {

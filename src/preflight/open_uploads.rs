@@ -3,11 +3,13 @@
 //! A lock beside it is held while a run uses it: two runs on one machine never disturb each other.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::small_file::{folder_of, replace};
 
 /// Far more than any number of uploads needs
 const MOST_BYTES: u64 = 1 << 20;
@@ -41,7 +43,7 @@ impl OpenUploads {
     ///
     /// Where it cannot be read and replaced, holds something else, or another run has it for too long.
     pub fn open(path: &Path, patience: Duration) -> io::Result<Self> {
-        std::fs::create_dir_all(folder(path))?;
+        std::fs::create_dir_all(folder_of(path))?;
         let mut beside = path.as_os_str().to_owned();
         beside.push(".lock");
         let lock = locked(Path::new(&beside), patience)?;
@@ -83,19 +85,11 @@ impl OpenUploads {
         &self.path
     }
 
-    /// Whoever is killed here leaves the old file or the new one
     fn write(&mut self) -> io::Result<()> {
-        let folder = folder(&self.path);
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
-        new.write_all(serde_json::to_string(&self.uploads).map_err(io::Error::other)?.as_bytes())?;
-        new.as_file().sync_all()?;
-        new.persist(&self.path).map_err(|error| error.error)?;
-        File::open(folder)?.sync_all()
+        let text = serde_json::to_vec(&self.uploads).map_err(io::Error::other)?;
+        replace(&self.path, &text, 0o600)?;
+        File::open(folder_of(&self.path))?.sync_all()
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn read(path: &Path) -> io::Result<Vec<OpenUpload>> {
