@@ -32,7 +32,7 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.location {
-            Some(location) => formatter.write_str(&told(location))?,
+            Some(location) => formatter.write_str(&printable(location))?,
             None => formatter.write_str("storage")?,
         }
         let endpoint = self.endpoint.as_ref();
@@ -41,6 +41,6 @@ impl fmt::Display for Address {
 }
 
 /// A place in a message; a prefix may hold any character that is not a control character
-pub(super) fn told(location: &Location) -> String {
+pub(super) fn printable(location: &Location) -> String {
     Printable(&location.to_string()).to_string()
 }

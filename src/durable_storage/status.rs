@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::action::Action;
-use super::address::{Address, told};
+use super::address::{Address, printable};
 use super::place::Location;
 use super::span::{span, spans_apart};
 use super::summary::Summary;
@@ -135,7 +135,7 @@ impl fmt::Display for Status {
         if let Verdict::OtherPlace { reported, configured } = &self.verdict {
             return write!(formatter, "{REPORT} is about {reported} and not about {configured}");
         }
-        formatter.write_str(&self.sentence(|location| format!(" on {}", told(location))))?;
+        formatter.write_str(&self.sentence(|location| format!(" on {}", printable(location))))?;
         let is_said = |summary: &&Summary| self.is_proven() || !summary.unproven.is_empty();
         let problem = self.summary().filter(is_said).and_then(|summary| summary.problem.as_ref());
         let said = problem.into_iter().flat_map(|problem| [&problem.message, &problem.remedy]);
@@ -252,13 +252,12 @@ mod tests {
         const ABORT: Action = Action::AbortMultipartUpload;
         let wrong = Problem::Trouble(Trouble::WrongSecret, "403 SignatureDoesNotMatch".to_owned());
         let denied = Problem::Denied(vec![ABORT, Action::DeleteObject], None);
-        for (denied, unproven, problem, minutes, state, for_callers, kind, besides) in [
-            (&[][..], &[][..], None, 12, "proven", "all four actions are proven", "", ""),
+        for (denied, unproven, problem, state, for_callers, kind, besides) in [
+            (&[][..], &[][..], None, "proven", "all four actions are proven", "", ""),
             (
                 &[],
                 &[],
                 Some(Problem::Disturbed),
-                1,
                 "proven",
                 "all four actions are proven",
                 "",
@@ -268,7 +267,6 @@ mod tests {
                 &[ABORT],
                 &[ABORT, Action::DeleteObject],
                 None,
-                12,
                 "denied",
                 "Druid lacks s3:AbortMultipartUpload",
                 "",
@@ -278,7 +276,6 @@ mod tests {
                 &[ABORT, Action::DeleteObject],
                 &[ABORT, Action::DeleteObject],
                 Some(denied),
-                1,
                 "denied",
                 "Druid lacks s3:AbortMultipartUpload and s3:DeleteObject",
                 "",
@@ -288,18 +285,17 @@ mod tests {
                 &[],
                 &Action::ALL,
                 Some(wrong),
-                3,
                 "unproven",
                 "s3:GetObject, s3:PutObject, s3:AbortMultipartUpload and s3:DeleteObject are not proven",
                 ": wrong_secret",
                 "; the secret does not belong to access key AKIAEXAMPLE (403 SignatureDoesNotMatch); write the secret that was issued with this key (the profile file)",
             ),
-            (&[], &[Action::PutObject], None, 0, "unproven", "s3:PutObject is not proven", "", ""),
+            (&[], &[Action::PutObject], None, "unproven", "s3:PutObject is not proven", "", ""),
         ] {
             let mut summary = summary(denied, unproven);
             summary.problem = problem.as_ref().and_then(diagnosis);
-            let status = after(&summary, minutes * MINUTE);
-            let ago = format!("{kind} (report of {} ago)", span(minutes * MINUTE));
+            let status = after(&summary, 12 * MINUTE);
+            let ago = format!("{kind} (report of 12 minutes ago)");
             assert_eq!((status.state(), status.is_proven()), (state, state == "proven"));
             assert_eq!(status.missing(), if denied.is_empty() { unproven } else { denied });
             assert_eq!(
@@ -317,6 +313,7 @@ mod tests {
         const OLD: &str = "the report of the last preflight is too old: it is of";
         let abort = [Action::AbortMultipartUpload];
         assert!(after(&proven(), STALE + Duration::from_millis(999)).is_proven());
+        assert!(after(&proven(), Duration::ZERO).to_string().ends_with(" (report of 0 seconds ago)"));
         let status = after(&proven(), STALE + MINUTE);
         assert_eq!((status.state(), status.age), ("stale", Some(STALE + MINUTE)));
         let says = format!("{OLD} 2 hours 1 minute ago, and counts for 2 hours");

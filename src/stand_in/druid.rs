@@ -90,9 +90,9 @@ impl Druid {
             ("POST", ["druid", "v2", "sql"]) => self.submit(Door::Sql, seen, body),
             ("POST", ["druid", "v2", "sql", "task"]) => self.submit(Door::Task, seen, body),
             ("POST", ["druid", "v2", "sql", "statements"]) => self.submit(Door::Statements, seen, body),
-            ("GET", ["druid", "v2", "sql", "statements", id]) => told(self.statement(id, query)),
-            ("GET", ["druid", "v2", "sql", "statements", id, "results"]) => told(self.results(id, query)),
-            ("DELETE", ["druid", "v2", "sql", "statements", id]) => told(self.cancel_statement(id)),
+            ("GET", ["druid", "v2", "sql", "statements", id]) => or_fault(self.statement(id, query)),
+            ("GET", ["druid", "v2", "sql", "statements", id, "results"]) => or_fault(self.results(id, query)),
+            ("DELETE", ["druid", "v2", "sql", "statements", id]) => or_fault(self.cancel_statement(id)),
             ("POST", ["druid", "indexer", "v1", "task"]) => self.submit_task(seen, body),
             ("GET", ["druid", "indexer", "v1", "task", id]) => {
                 self.look(id, |task| Answer::json(200, &task.payload()))
@@ -368,7 +368,7 @@ fn elsewhere(segments: &[&str], target: &str) -> Answer {
     Answer::empty(405).with(ALLOW.as_str(), methods)
 }
 
-fn told(answer: Result<Answer, Fault>) -> Answer {
+fn or_fault(answer: Result<Answer, Fault>) -> Answer {
     answer.unwrap_or_else(|fault| Answer::fault(&fault))
 }
 
