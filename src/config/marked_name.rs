@@ -130,7 +130,7 @@ fn of_glob(glob: &str) -> Option<Doubt> {
             in_place(".*"),
             glob.replace(".*", "[.].*")
         );
-        return doubt(Kind::Mistake, "has a regex's `.*` in a glob, where the dot is a dot", instead);
+        return doubt(Kind::Miss, "has a regex's `.*` in a glob, where the dot is a dot", instead);
     }
     if let Some(odd) = glob.chars().find(|character| NOT_OF_GLOBS.contains(character)) {
         let instead = match odd {
