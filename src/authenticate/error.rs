@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::token_kind::OtherKind;
 use super::unverified::{Mismatch, Unverified};
-use crate::json::JsonError;
+use crate::druid::json::JsonError;
 
 /// After which time keys that are not there are asked for again
 pub const KEYS_RETRY: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::keys::{KeySet, KeySetError, MAX_SET_BYTES};
-use crate::small_file::{self, SmallFile};
+use crate::base::small_file::{self, SmallFile};
 
 /// Why a file gives no keys
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::error::{MalformedToken, TokenPart};
-use crate::json;
+use crate::druid::json;
 
 /// The three parts of a JWS in compact form (RFC 7515 section 7.1)
 pub(super) struct Parts<'a> {

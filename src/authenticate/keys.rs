@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::algorithm::Algorithm;
 use super::jwk::{Jwk, KeyFault, Material};
-use crate::json::{self, JsonError};
+use crate::druid::json::{self, JsonError};
 
 /// The public keys of one issuer: at least one that can be used
 pub struct KeySet {

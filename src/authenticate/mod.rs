@@ -4,6 +4,9 @@
 //! on, as the password of HTTP Basic. What a caller may do is not decided here. Nothing here waits or
 //! reads anything but [`jwks_file`]; the time is an argument.
 
+pub mod callers;
+pub mod key_keeper;
+pub mod key_search;
 pub mod algorithm;
 pub mod bearer;
 mod cache;

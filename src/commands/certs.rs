@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::{Exit, complain, say};
-use crate::certificate_advice::is_over;
+use crate::base::certificate_advice::is_over;
 use crate::development::issuer::DEVELOPMENT_KEY;
 use crate::development::{Certificates, CertificatesError, ThrowAwayIssuer};
 

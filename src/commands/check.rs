@@ -6,17 +6,19 @@ use std::time::SystemTime;
 
 use super::load::{Tell, load};
 use super::{Exit, complain, say};
+use crate::authenticate::key_keeper::KeyPlace;
 use crate::authenticate::keys::MAX_SET_BYTES;
-use crate::certificate_advice;
+use crate::base::certificate_advice;
+use crate::base::fetch::is_loopback;
+use crate::base::password::PasswordSource;
+use crate::base::redact::{Shown, presentable};
+use crate::base::small_file;
+use crate::base::system_roots::SystemRoots;
+use crate::base::tls;
 use crate::config::{Config, DurableStorage, IssuerConfig, Unproven, UpstreamTls};
 use crate::development::issuer::is_development_set;
-use crate::fetch::is_loopback;
-use crate::key_keeper::KeyPlace;
-use crate::password::PasswordSource;
-use crate::redact::{Shown, presentable};
+use crate::preflight::storage_report;
 use crate::server::{self, StartError};
-use crate::system_roots::SystemRoots;
-use crate::{small_file, storage_report, tls};
 
 pub(super) fn run(file: &Path) -> Exit {
     let config = match load(file, Tell::Everything) {

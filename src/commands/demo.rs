@@ -13,11 +13,11 @@ use tempfile::TempDir;
 use super::demo_druid::{BorrowError, Borrowed};
 use super::serve::Signals;
 use super::{Exit, complain, say};
+use crate::base::decision_id::random;
 use crate::config::Config;
-use crate::decision_id::random;
+use crate::development::stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 use crate::development::{Certificates, ThrowAwayIssuer};
 use crate::server::{self, Server};
-use crate::stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 
 const ISSUER: &str = "https://demo.invalid";
 const AUDIENCE: &str = "druid";

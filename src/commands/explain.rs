@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::load::{Tell, load};
 use super::needs::{Answer, Asking, Input, on_a_large_stack, open};
 use super::{Exit, complain, say};
+use crate::answer::explain::Explanation;
 use crate::authenticate::ListedRoles;
 use crate::authenticate::error::MalformedToken;
 use crate::authenticate::token_kind::OtherKind;
@@ -16,7 +17,6 @@ use crate::authorize::receipt::{Holding, NeededPermission};
 use crate::authorize::{Caller, DeniedReason, Policy, Verdict};
 use crate::config::{Config, RefusalDetail};
 use crate::druid::resource::Printable;
-use crate::explain::Explanation;
 
 /// Who would ask
 pub(super) struct Who<'a> {
@@ -63,7 +63,7 @@ fn caller(who: &Who<'_>, config: &Config) -> Result<(Caller, Option<ListedRoles>
         return Ok((Caller::supposed(first.issuer.name(), "somebody", roles), None));
     };
     let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let claims = crate::json::parse(&text, config.limits.json_depth);
+    let claims = crate::druid::json::parse(&text, config.limits.json_depth);
     let claims = claims.map_err(|error| format!("{}: {error}", path.display()))?;
     let claims =
         claims.as_object().ok_or_else(|| format!("{}: the claims must be a JSON object", path.display()))?;
@@ -108,7 +108,7 @@ fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: I
     let Answer { needs, forwarded, deed, why_state } = match asking.answer(text) {
         Ok(answer) => answer,
         Err(refusal) if json => {
-            say(crate::respond::json_refusal(&refusal));
+            say(crate::answer::respond::json_refusal(&refusal));
             return Exit::NoPermission;
         }
         Err(refusal) => {

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::load::{Tell, load};
 use super::{Exit, complain, say};
+use crate::answer::refusal::Refusal;
 use crate::druid::ResourceAction;
 use crate::druid::resource::Printable;
-use crate::refusal::Refusal;
 use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::sql::{JUDGE_STACK_BYTES, SqlLimits};
 use crate::resource_actions::submit::{Submit, SubmitError};
@@ -109,7 +109,8 @@ impl Asking {
 
     /// An object: a task where it has a `type`, else the body of a SQL submit
     fn object(&self, text: &str) -> Result<Answer, Refusal> {
-        let value = crate::json::parse(text.as_bytes(), self.json_depth).map_err(AnalysisError::json)?;
+        let value =
+            crate::druid::json::parse(text.as_bytes(), self.json_depth).map_err(AnalysisError::json)?;
         if value.get("queryType").is_some() {
             return Err(native());
         }
@@ -142,7 +143,7 @@ impl Asking {
 
     fn line(&self, line: &str) -> Value {
         // A task stands one level deeper than a body.
-        let request = match crate::json::parse(line.trim().as_bytes(), self.json_depth + 1) {
+        let request = match crate::druid::json::parse(line.trim().as_bytes(), self.json_depth + 1) {
             Ok(Value::Object(request)) => request,
             Ok(_) => return no_line(LINE.to_owned()),
             Err(error) => return no_line(format!("{error}; {LINE}")),
@@ -207,7 +208,7 @@ impl Asking {
         let submit = Submit::read(body, self.json_depth)?;
         let Submit { query, parameters, context_keys, .. } = submit;
         let judged = JudgedStatement::judge(query, parameters, &self.rules, &self.limits);
-        let judged = judged.map_err(crate::judge::JudgeError::Refused)?;
+        let judged = judged.map_err(crate::evidence::judge::JudgeError::Refused)?;
         let judgement = judged.judgement();
         let keys = query_context::resource_actions(&context_keys, &self.rules);
         let deed = format!("run this {}", judgement.kind);
@@ -268,7 +269,9 @@ fn shape(what: String) -> Refusal {
 
 /// Native queries are not judged yet, and none is let through
 fn native() -> Refusal {
-    Refusal::Route(crate::route::RouteError::UnknownEndpoint(crate::route::closed::Closed::NativeQuery))
+    Refusal::Route(crate::request::route::RouteError::UnknownEndpoint(
+        crate::request::route::closed::Closed::NativeQuery,
+    ))
 }
 
 fn refused(refusal: &Refusal) -> Value {

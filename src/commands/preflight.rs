@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, complain, say};
+use crate::base::small_file;
+use crate::base::tls;
 use crate::config::{Config, DurableStorage, Located, Severity};
 use crate::druid::resource::Printable;
 use crate::durable_storage::druid_properties::{self, Configured, DruidStorage, Encryption};
@@ -22,8 +24,6 @@ use crate::preflight::open_uploads::OpenUploads;
 use crate::preflight::probe::Pauses;
 use crate::preflight::wire::Wire;
 use crate::preflight::{self, Means};
-use crate::small_file;
-use crate::tls;
 
 /// How long another run on this machine is waited for
 const OTHER_RUN: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Exit, Format, say};
-use crate::route::table::{self, ROUTES, Route};
+use crate::request::route::table::{self, ROUTES, Route};
 
 pub(super) fn run(format: Format) -> Exit {
     match format {

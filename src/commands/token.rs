@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::load::{Tell, load};
 use super::{Exit, complain, say};
 use crate::authenticate::Algorithm;
+use crate::authenticate::key_keeper::KeyPlace;
+use crate::base::pem::{self, PemError};
+use crate::base::redact::Shown;
 use crate::config::{Config, IssuerConfig};
 use crate::development::ThrowAwayIssuer;
 use crate::development::issuer::DEVELOPMENT_KEY;
-use crate::key_keeper::KeyPlace;
-use crate::pem::{self, PemError};
-use crate::redact::Shown;
 
 /// Who a token is for
 pub(super) struct Asked<'a> {

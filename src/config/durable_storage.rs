@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::section::{At, Findings, Section};
 use super::{DurableStorage, StorageReport, Unproven};
+use crate::base::redact::{address, word};
 use crate::durable_storage::place::{self, Location};
 use crate::durable_storage::{Address, Addressing, Place};
-use crate::redact::{address, word};
 
 /// Four weeks: longer than any timer that is of use
 const MOST_STALE: u64 = 28 * 86_400;

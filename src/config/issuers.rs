@@ -6,11 +6,11 @@ use toml::de::DeTable;
 
 use super::IssuerConfig;
 use super::section::{At, Findings, Section, is_misspelt_table};
+use crate::authenticate::key_keeper::KeyPlace;
 use crate::authenticate::{AbsentRoles, Algorithm, ClaimPath, Issuer, IssuerSettings};
 use crate::authorize::Policy;
-use crate::fetch::is_safe_address;
-use crate::key_keeper::KeyPlace;
-use crate::redact::{address as shown, holds_credential, word};
+use crate::base::fetch::is_safe_address;
+use crate::base::redact::{address as shown, holds_credential, word};
 
 /// Every `[[issuers]]`
 pub(super) fn read(root: &DeTable<'_>, folder: &Path, findings: &mut Findings<'_>) -> Vec<IssuerConfig> {

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::section::{At, Findings, Section};
 use super::{Admin, Listen};
-use crate::redact::address as shown;
+use crate::base::redact::address as shown;
 
 /// `[listen]`
 pub(super) fn read(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<Listen> {

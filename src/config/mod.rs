@@ -21,11 +21,11 @@ pub use limits::Limits;
 
 use ipnet::IpNet;
 
+use crate::authenticate::key_keeper::KeyPlace;
 use crate::authenticate::{AbsentRoles, BasicToken, Issuer};
 use crate::authorize::Policy;
+use crate::base::password::PasswordSource;
 use crate::durable_storage::{Address, Place};
-use crate::key_keeper::KeyPlace;
-use crate::password::PasswordSource;
 use crate::resource_actions::Rules;
 
 /// A configuration without faults: what the program runs on

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{Fault, Severity};
 use super::keys::{Fallback, SECTIONS, of_section};
 use crate::authorize::permission::is_invisible;
-use crate::redact::{self, presentable};
+use crate::base::redact::{self, presentable};
 
 /// The text of the file and the faults found in it so far
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::path::Path;
 use super::listen::is_address;
 use super::section::{At, Findings, Section};
 use super::{SignIn, Upstream, UpstreamTls};
-use crate::fetch::is_loopback;
-use crate::password::PasswordSource;
-use crate::redact::address as shown;
+use crate::base::fetch::is_loopback;
+use crate::base::password::PasswordSource;
+use crate::base::redact::address as shown;
 
 /// A router's URL, read
 struct Router {

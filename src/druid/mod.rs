@@ -3,6 +3,7 @@
 //! Nothing here decides anything: these are the words in which a request, its needs and a role's
 //! grants are said.
 
+pub mod json;
 pub mod endpoint;
 pub mod owner;
 pub mod path;

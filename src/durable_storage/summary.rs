@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::action::Action;
 use super::place::{self, Location};
 use super::report::{Diagnosis, Outcome, denied, unproven};
+use crate::druid::json;
 use crate::druid::resource::Printable;
-use crate::json;
 
 /// The largest report that is read
 pub const MAX_REPORT_BYTES: usize = 1 << 20;

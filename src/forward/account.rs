@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::json;
+use crate::druid::json;
 
 /// Druid's errors are shallow
 const DEPTH: usize = 32;

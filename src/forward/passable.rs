@@ -12,9 +12,9 @@ use hyper::body::Incoming;
 use super::account::{Account, is_about_the_query};
 use super::answer::AnswerBody;
 use super::upstream::UpstreamError;
-use crate::body::{Coding, inflate_beginning};
+use crate::base::redact::presentable;
 use crate::druid::Endpoint;
-use crate::redact::presentable;
+use crate::request::body::{Coding, inflate_beginning};
 
 /// A 403 of Druid's is shorter
 const REFUSAL_BYTES: usize = 64 << 10;
@@ -78,7 +78,7 @@ fn check_media_type(status: StatusCode, fields: &HeaderMap, endpoint: Endpoint) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::table::ROUTES;
+    use crate::request::route::table::ROUTES;
 
     fn passes(status: u16, types: &[&str], endpoint: Endpoint) -> bool {
         let mut fields = HeaderMap::new();

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::account::Account;
 use super::upstream::{Question, Upstream, UpstreamError};
-use crate::drain;
+use crate::base::drain;
 
 /// Between two looks at the router in use
 const PROBE_EVERY: Duration = Duration::from_secs(5);

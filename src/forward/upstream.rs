@@ -16,9 +16,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 use super::account::{Account, is_about_the_query};
-use crate::connector::{Connector, connector, why};
-use crate::password::Password;
-use crate::redact::address;
+use crate::base::connector::{Connector, connector, why};
+use crate::base::password::Password;
+use crate::base::redact::address;
 
 /// How long a pooled connection may idle: well under Jetty's five minutes, so that no POST meets a dead one
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -115,7 +115,7 @@ impl Upstream {
     /// Where the sign-in cannot stand in a header.
     pub fn new(settings: UpstreamSettings) -> Result<Self, http::header::InvalidHeaderValue> {
         let scheme = if settings.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-        let tls = settings.tls.unwrap_or_else(crate::tls::client_without_roots);
+        let tls = settings.tls.unwrap_or_else(crate::base::tls::client_without_roots);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

@@ -17,12 +17,12 @@ use reqsign_aws_v4::{
 use reqsign_core::{Context, FileRead, HttpSend, ProvideCredential, StaticEnv};
 
 use super::wire::Wire;
-use crate::connector::causes;
+use crate::base::connector::causes;
+use crate::base::fetch::is_loopback;
 use crate::durable_storage::druid_properties::Configured;
 use crate::durable_storage::problem::NoAnswer;
 use crate::durable_storage::properties;
 use crate::durable_storage::report::Source;
-use crate::fetch::is_loopback;
 
 /// Where credentials are looked for
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 //! 3. [`open_uploads`]: what a run that is killed leaves to the next one;
 //! 4. [`probe`]: the steps, in an order in which each branch cleans up, and their [`findings`].
 
+pub mod storage_report;
 pub mod credentials;
 pub mod findings;
 pub mod open_uploads;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::small_file::{folder_of, replace};
+use crate::base::small_file::{folder_of, replace};
 
 /// Far more than any number of uploads needs
 const MOST_BYTES: u64 = 1 << 20;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::findings::Findings;
 use super::open_uploads::{OpenUpload, OpenUploads};
 use super::s3::{CONTENT, Call, Reply, S3};
-use crate::decision_id::random;
+use crate::base::decision_id::random;
 use crate::durable_storage::Action;
 use crate::durable_storage::answer::{Deny, Meaning, Trouble, upload_id};
 use crate::durable_storage::place::Location;

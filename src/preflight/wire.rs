@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
-use crate::connector::{Connector, causes, connector};
+use crate::base::connector::{Connector, causes, connector};
 use crate::durable_storage::problem::NoAnswer;
 
 /// How long one exchange may take, connecting included

@@ -15,9 +15,9 @@ use super::task_error::TaskSpecError;
 use super::task_input::{input_format, input_source};
 use super::task_members::{COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, KILL_MEMBERS};
 use super::task_object::{Object, object_at};
+use crate::druid::json;
 use crate::druid::task::QUERY_CONTROLLER;
 use crate::druid::{ResourceAction, ResourceType};
-use crate::json;
 
 /// A task that was read and understood
 #[derive(Clone, Debug, PartialEq, Eq)]

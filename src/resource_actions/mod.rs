@@ -100,7 +100,7 @@ pub enum AnalysisError {
 
 impl AnalysisError {
     /// That a body is no JSON in one reading
-    pub fn json(error: crate::json::JsonError) -> Self {
+    pub fn json(error: crate::druid::json::JsonError) -> Self {
         Self::TaskSpec(TaskSpecError::Json(error))
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Needed;
-use crate::json;
+use crate::druid::json;
 
 /// The resources that a plan reads or writes, each by `TYPE NAME`, and how often it stands there
 #[derive(Clone, Debug, PartialEq, Eq)]

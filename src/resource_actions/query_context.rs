@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::rules::{ContextKeys, Rules};
+use crate::druid::json;
 use crate::druid::{ResourceAction, ResourceType};
-use crate::json;
 
 /// A key of the query context and its value, as `SET key = literal` gives it
 #[derive(Clone, Debug, PartialEq, Eq)]

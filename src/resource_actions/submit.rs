@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::sql::{Parameter, ParameterValue};
 use crate::druid::Owner;
+use crate::druid::json;
 use crate::druid::owner::{OWNER_CONTEXT_KEY, is_reserved_context_key};
-use crate::json;
 
 /// A member of Druid's `SqlQuery` that crosses as it is, if it has this type
 struct PlainMember {

@@ -1,8 +1,8 @@
 //! Why a posted task is not let through
 
 use super::task_members::CONTEXT_KEYS;
+use crate::druid::json;
 use crate::druid::task::QUERY_CONTROLLER;
-use crate::json;
 
 /// Why a task is not let through
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

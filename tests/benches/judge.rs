@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use divan::Bencher;
-use msq_gate::judge::{Judge, Settings};
+use msq_gate::evidence::judge::{Judge, Settings};
 use msq_gate::resource_actions::Rules;
 use msq_gate::resource_actions::sql::{JUDGE_STACK_BYTES, SqlLimits, SqlStatement, judge, pieces};
 use msq_gate::resource_actions::submit::Submit;

@@ -7,7 +7,9 @@ use std::path::Path;
 use msq_gate::config::Config;
 use msq_gate::config::keys::{Fallback, KEYS, Key};
 
-use crate::{LEAST, findings, read};
+use crate::LEAST;
+use crate::findings;
+use crate::read;
 
 fn project_file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -75,7 +77,7 @@ fn the_readme_lists_every_key_with_its_default() {
 
 #[test]
 fn the_readme_lists_every_endpoint_as_the_route_table_does() {
-    let table = msq_gate::route::table::markdown();
+    let table = msq_gate::request::route::table::markdown();
     let readme = project_file("README.md");
     assert!(readme.contains(&table), "the README's table of endpoints should be:\n\n{table}");
 }

@@ -1,6 +1,7 @@
 //! Each kind of fault, with its exact message, and beside it what would be right
 
-use crate::{LEAST, findings};
+use crate::LEAST;
+use crate::findings;
 
 /// The least configuration with one text in place of another gives just this finding
 fn finding(from: &str, to: &str) -> String {

@@ -3,7 +3,9 @@
 use msq_gate::config::Severity;
 use msq_gate::config::keys::{KEYS, SECTIONS};
 
-use crate::{LEAST, findings, read};
+use crate::LEAST;
+use crate::findings;
+use crate::read;
 
 /// A value for every key, such that nothing is to be said of the whole
 const VALUES: &[(&str, &str)] = &[

@@ -8,8 +8,6 @@
 
 #[path = "../../src/druid/mod.rs"]
 pub mod druid;
-#[path = "../../src/json.rs"]
-pub mod json;
 #[path = "../../src/resource_actions/mod.rs"]
 pub mod resource_actions;
 

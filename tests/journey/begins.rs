@@ -5,7 +5,7 @@ use std::process::Command;
 
 use http::StatusCode;
 use msq_gate::development::ThrowAwayIssuer;
-use msq_gate::stand_in::{StandIn, StandInSettings};
+use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use serde_json::json;
 
 use crate::gate::TestGate;

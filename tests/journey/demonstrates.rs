@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use msq_gate::stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
+use msq_gate::development::stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 use serde_json::json;
 
 /// A Druid that has a `wikipedia` of its operator's

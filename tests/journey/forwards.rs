@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use http::{Method, StatusCode};
-use msq_gate::stand_in::{SeenRequest, StandIn, StandInSettings};
+use msq_gate::development::stand_in::{SeenRequest, StandIn, StandInSettings};
 use serde_json::{Value, json};
 
 use crate::gate::{Speaks, TestGate};

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
+use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use msq_gate::development::{Certificates, ThrowAwayIssuer};
-use msq_gate::stand_in::{StandIn, StandInSettings};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
+use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use msq_gate::development::{Certificates, ThrowAwayIssuer};
-use msq_gate::stand_in::{StandIn, StandInSettings};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -165,9 +165,10 @@ impl Scene {
         std::fs::write(path("server.key"), &pair.key).unwrap();
         let ca = std::env::temp_dir().join(format!("msq-gate-expired-{}.pem", std::process::id()));
         std::fs::write(&ca, &pair.ca).unwrap();
-        let certificate = msq_gate::tls::Certificate::read(&path("server.pem"), &path("server.key")).unwrap();
+        let certificate =
+            msq_gate::base::tls::Certificate::read(&path("server.pem"), &path("server.key")).unwrap();
         let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(
-            msq_gate::tls::server(&std::sync::Arc::new(certificate)).unwrap(),
+            msq_gate::base::tls::server(&std::sync::Arc::new(certificate)).unwrap(),
         ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use msq_gate::stand_in::{StandIn, StandInSettings};
+use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

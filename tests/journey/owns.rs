@@ -1,7 +1,7 @@
 //! Whose a task is: carried by Druid in the query context, read back by any replica
 
 use http::{Method, StatusCode};
-use msq_gate::stand_in::{StandIn, StandInSettings, TaskPace};
+use msq_gate::development::stand_in::{StandIn, StandInSettings, TaskPace};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

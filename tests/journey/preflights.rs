@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use msq_gate::base::tls::client_without_roots;
 use msq_gate::durable_storage::druid_properties::{Configured, Encryption};
 use msq_gate::durable_storage::place::{Location, PROBE_NAME};
 use msq_gate::durable_storage::problem::Settings;
@@ -26,7 +27,6 @@ use msq_gate::preflight::open_uploads::OpenUploads;
 use msq_gate::preflight::probe::Pauses;
 use msq_gate::preflight::wire::Wire;
 use msq_gate::preflight::{self, Means};
-use msq_gate::tls::client_without_roots;
 use tokio::net::TcpListener;
 
 /// What a call can meet instead of an answer

@@ -16,7 +16,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use msq_gate::stand_in::{StandIn, StandInSettings, Table};
+use msq_gate::development::stand_in::{StandIn, StandInSettings, Table};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 

@@ -1,8 +1,8 @@
 //! What never reaches Druid, and what the refusal says; each beside its allowed twin
 
 use http::{Method, StatusCode};
-use msq_gate::route::table::ROUTES;
-use msq_gate::stand_in::{StandIn, StandInSettings, Table, TaskPace};
+use msq_gate::development::stand_in::{StandIn, StandInSettings, Table, TaskPace};
+use msq_gate::request::route::table::ROUTES;
 use serde_json::{Value, json};
 
 use crate::gate::{Answer, Speaks, TestGate};

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
+use msq_gate::development::stand_in::{StandIn, StandInSettings, Table};
 use msq_gate::development::{Certificates, ThrowAwayIssuer};
-use msq_gate::stand_in::{StandIn, StandInSettings, Table};
 use serde_json::{Value, json};
 
 use crate::gate::TestGate;

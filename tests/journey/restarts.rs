@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{Method, StatusCode};
 use msq_gate::development::Certificates;
-use msq_gate::stand_in::{StandIn, StandInSettings, TaskPace};
+use msq_gate::development::stand_in::{StandIn, StandInSettings, TaskPace};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 

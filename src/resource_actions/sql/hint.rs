@@ -90,3 +90,85 @@ fn is_literal(kind: LexemeKind) -> bool {
             | LexemeKind::Bytes
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lexer::read;
+    use super::super::limits::SqlLimits;
+    use super::*;
+
+    /// What `/*+` begins where hints are hints, and the rest of the text, which is one for every reader
+    fn hint(text: &str) -> Option<(LexemeKind, &str)> {
+        let lexemes = read(text, &SqlLimits::default()).ok()?;
+        let hint = lexemes.iter().find(|lexeme| lexeme.text.starts_with("/*+")).unwrap();
+        Some((hint.kind, text.get(hint.start + hint.text.len()..).unwrap()))
+    }
+
+    #[test]
+    fn a_hint_is_the_same_text_where_hints_are_comments() {
+        for text in [
+            "/*+ a */",
+            "/*+a*/",
+            "/*+ a, b c */",
+            "/*+ b(c='d', 'e' = - 1, \"f\") */",
+            "/*+ a() */",
+            "/*+ a -- b\n */",
+            "/*+ U&\"\\0061\"(X'00', N'a*', E'\\'') */",
+        ] {
+            assert_eq!(hint(&format!("{text} '*/'")), Some((LexemeKind::Hint, " '*/'")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_no_hint_is_the_comment_that_it_is_without_hints() {
+        for text in [
+            "/*+*/",
+            "/*+ */",
+            "/*+ select all */",
+            "/*+ why? */",
+            "/*+ a.b */",
+            "/*+ x; y */",
+            "/*+ @x */",
+            "/*+ * */",
+            "/*+ 'a' */",
+            "/*+ a 'b' */",
+            "/*+ a(b */",
+            "/*+ a) */",
+            "/*+ a(b c) */",
+            "/*+ it's */",
+            "/*+ \"a */",
+            "/*+ a, */",
+            "/*+ a /*+ b */",
+            "/*+ a$b-$c */",
+            "/*+ UNION ALL SELECT * FROM secret */",
+            "/*+ a /* b */",
+            "/*+ a(' */",
+        ] {
+            assert_eq!(hint(&format!("{text} 1")), Some((LexemeKind::Comment, " 1")), "{text}");
+        }
+        assert_eq!(hint("/*+ it's */ '*/'"), Some((LexemeKind::Comment, " '*/'")));
+    }
+
+    #[test]
+    fn a_hint_that_ends_elsewhere_where_hints_are_comments_is_refused() {
+        for text in [
+            "a /*+ h(k='*/ , secret --') */",
+            "a /*+ \"*/\" */",
+            "a /*+ b /* c */ */",
+            "a /*+ b -- */\n */",
+            "a /*+ b",
+            "a (b /*+ c // */",
+            "a /*+ b(U&'*/') */",
+        ] {
+            assert_eq!(hint(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn many_hints_are_read_in_linear_time() {
+        for hint in ["/*+ a */", "/*+ it's */", "/*+ a(b,\"*/", "/*+ a-b$*/", "/*+ a(b */", "/*+a/*b*/"] {
+            let text = hint.repeat(SqlLimits::default().statement_bytes / hint.len());
+            let _any = read(&text, &SqlLimits::default());
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::mention::Mention;
-use crate::json;
+use crate::druid::json;
 
 /// How deeply the JSON of an input source may nest
 const DEPTH: usize = 64;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::Method;
-use msq_gate::route::table::ROUTES;
-use msq_gate::stand_in::SeenRequest;
+use msq_gate::development::stand_in::SeenRequest;
+use msq_gate::request::route::table::ROUTES;
 use serde_json::Value;
 
 use super::catalogue::{Request, Row};

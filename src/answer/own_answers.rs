@@ -1,0 +1,144 @@
+//! What the gate answers itself: who am I, and what would this need
+
+use serde_json::{Value, json};
+
+use super::explain::Explanation;
+use super::refusal::Refusal;
+use super::respond::{json_refusal, status};
+use crate::authenticate::Identity;
+use crate::authorize::caller::AboutWhomError;
+use crate::authorize::{Caller, Denied, Policy, Verdict, verdict};
+use crate::config::RefusalDetail;
+use crate::druid::json;
+use crate::druid::path::query_parameters;
+use crate::druid::{ResourceAction, ResourceActions, ResourceType};
+use crate::evidence::judge::Judge;
+use crate::request::route::own::OwnEndpoint;
+use crate::resource_actions::submit::Submit;
+use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, query_context};
+
+/// The parameters that say whom an explanation is about
+const ABOUT: [&str; 2] = ["identity", "roles"];
+
+/// What answers of the gate's own rest on
+#[derive(Clone, Copy, Debug)]
+pub struct OwnAnswers<'a> {
+    /// Who holds what
+    pub policy: &'a Policy,
+    /// Between which of Druid's modes to choose
+    pub rules: &'a Rules,
+    /// Judges statements
+    pub judge: &'a Judge,
+    /// How deep JSON may be
+    pub json_depth: usize,
+    /// How much a refusal says
+    pub detail: RefusalDetail,
+}
+
+impl OwnAnswers<'_> {
+    /// Answers at one of the gate's own endpoints, with this query string and body
+    ///
+    /// # Errors
+    ///
+    /// Where the request cannot be read, names a role that is not there, or asks about somebody else without READ CONFIG security.
+    pub async fn answer(
+        &self,
+        endpoint: OwnEndpoint,
+        query: &str,
+        body: &[u8],
+        identity: &Identity,
+    ) -> Result<Value, Refusal> {
+        match endpoint {
+            OwnEndpoint::WhoAmI => Ok(self.who_am_i(identity)),
+            OwnEndpoint::Explain => self.explain(body, &self.about_whom(query, identity)?).await,
+        }
+    }
+
+    fn who_am_i(&self, identity: &Identity) -> Value {
+        let caller = Caller::verified(identity);
+        let sentences =
+            |permissions: &[_]| permissions.iter().map(ToString::to_string).collect::<Vec<String>>();
+        let roles: Vec<_> = caller
+            .holder(self.policy)
+            .roles()
+            .iter()
+            .map(|role| {
+                json!({"role": role.name, "grants": sentences(&role.grants), "denies": sentences(&role.denies)})
+            })
+            .collect();
+        let listed = identity.listed_roles();
+        let names: Vec<_> = roles.iter().filter_map(|role| role.get("role")).collect();
+        json!({
+            "identity": identity.subject(),
+            "issuer": identity.issuer(),
+            "roles": names,
+            "rolesClaim": {"claim": listed.claim, "found": listed.listed},
+            "grants": roles,
+            "expires": humantime::format_rfc3339_seconds(identity.expires_at()).to_string(),
+        })
+    }
+
+    /// The caller himself, or whom he asks about: `?identity=…&roles=a,b`
+    fn about_whom(&self, query: &str, identity: &Identity) -> Result<Caller, Refusal> {
+        let himself = Caller::verified(identity);
+        let parameters = query_parameters(query)?;
+        let mut names = Vec::new();
+        for (name, _) in &parameters {
+            if !ABOUT.contains(&name.as_str()) || names.contains(&name) {
+                return Err(AboutWhomError::Parameter(name.clone()).into());
+            }
+            names.push(name);
+        }
+        let value =
+            |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let (other, roles) = (value("identity"), value("roles"));
+        if other.is_none() && roles.is_none() {
+            return Ok(himself);
+        }
+        let needs =
+            Needed::All(ResourceActions::only(ResourceAction::read(ResourceType::Config, "security")));
+        match verdict(&needs, &himself, self.policy) {
+            (Verdict::Permit, _) => {
+                let roles = self.policy.named_roles(roles.unwrap_or("")).map_err(AboutWhomError::from)?;
+                Ok(Caller::supposed(identity.issuer(), other.unwrap_or(""), roles))
+            }
+            (Verdict::Deny(reason), receipt) => {
+                let deed = "ask about somebody else".to_owned();
+                Err(Refusal::Denied(Box::new(Denied { reason, deed, why_state: None, receipt })))
+            }
+        }
+    }
+
+    /// What a statement or a task would need, and how it would be decided; a refusal is an explanation too
+    async fn explain(&self, body: &[u8], caller: &Caller) -> Result<Value, Refusal> {
+        let value = json::parse(body, self.json_depth).map_err(AnalysisError::json)?;
+        let explained = if value.get("query").is_some() {
+            self.explain_statement(body, caller).await
+        } else {
+            self.explain_task(body, caller)
+        };
+        match explained {
+            Ok(explanation) => Ok(explanation.json(self.detail)),
+            Err(refusal) if status(refusal.reason()).is_server_error() => Err(refusal),
+            Err(refusal) => Ok(json_refusal(&refusal)),
+        }
+    }
+
+    async fn explain_statement(&self, body: &[u8], caller: &Caller) -> Result<Explanation, Refusal> {
+        let submit = Submit::read(body, self.json_depth)?;
+        let judged = self.judge.judged(&submit).await?;
+        let judgement = judged.judgement();
+        let needs =
+            judgement.needs.clone().and(query_context::resource_actions(&submit.context_keys, self.rules));
+        let deed = format!("run this {}", judgement.kind);
+        let why = needs.why_state(self.rules);
+        Ok(Explanation::new(deed, &needs, Some(judgement.forwarded.clone()), caller, self.policy)
+            .because(why))
+    }
+
+    fn explain_task(&self, body: &[u8], caller: &Caller) -> Result<Explanation, Refusal> {
+        let judged = ingestion::judge(body, self.json_depth, self.rules).map_err(AnalysisError::from)?;
+        let deed = format!("post this task of type {}", judged.kind);
+        Ok(Explanation::new(deed, &judged.needs, None, caller, self.policy))
+    }
+}

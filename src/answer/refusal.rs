@@ -1,0 +1,414 @@
+//! Every way not to forward a request, and the closed list of reasons
+
+use std::io;
+use std::time::Duration;
+
+use crate::authenticate::AuthenticationError;
+use crate::authenticate::error::CredentialsFault;
+use crate::authenticate::unverified::Mismatch;
+use crate::authorize::caller::AboutWhomError;
+use crate::authorize::{Denied, DeniedReason};
+use crate::base::connector::why;
+use crate::druid::json::JsonError;
+use crate::druid::path::TargetError;
+use crate::durable_storage::Unusable;
+use crate::evidence::judge::JudgeError;
+use crate::evidence::tasks::TaskError;
+use crate::evidence::verify::VerifyError;
+use crate::forward::UpstreamError;
+use crate::request::arrived::ContentError;
+use crate::request::body::BodyError;
+use crate::request::head::{FieldError, HeadError};
+use crate::request::route::RouteError;
+use crate::resource_actions::AnalysisError;
+use crate::resource_actions::sql::{SqlRefusal, SqlRefusalClass};
+use crate::resource_actions::submit::SubmitError;
+use crate::resource_actions::task_error::TaskSpecError;
+
+/// Why a request is not forwarded: one variant for each stage's error
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Framing, host or target
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The path has no single reading
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Who asks is not known
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
+    /// The endpoint is none of the gate's
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// There is no content that its endpoint takes
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// The query string does not say whom an explanation is about
+    #[error(transparent)]
+    AboutWhom(#[from] AboutWhomError),
+    /// The body holds no statement that can be judged
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The statement has no judgement
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+    /// The request's needs are not known
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+    /// The task is not known
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// A known caller may not
+    #[error("not permitted")]
+    Denied(#[from] Box<Denied>),
+    /// He may, but durable storage is not proven, and his query asks for it
+    #[error(transparent)]
+    Storage(#[from] Box<Unusable>),
+    /// He may, but Druid does not say that this is all the statement needs
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The decision could not be put on record
+    #[error("the decision cannot be put on record")]
+    Audit(#[source] io::Error),
+    /// Druid gives no answer
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// A fault of the gate's own
+    #[error("the gate failed")]
+    Internal,
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident => $code:literal,)*) => {
+        /// The closed list of reason codes
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $variant,)* }
+
+        impl Reason {
+            /// Every reason
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its code in answers, records and metrics
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The target has no single reading
+    BadTarget => "bad_target",
+    /// The framing has no single reading
+    BadFraming => "bad_framing",
+    /// A header field has no single reading
+    BadHeader => "bad_header",
+    /// The body is no JSON of the right shape, or has a second reading
+    BadJson => "bad_json",
+    /// The text is no SQL
+    BadSql => "bad_sql",
+    /// A query parameter cannot be what it is
+    BadParameter => "bad_parameter",
+    /// No token
+    NoToken => "no_token",
+    /// The token cannot be read in one way only
+    MalformedToken => "malformed_token",
+    /// Its algorithm does not count
+    TokenAlgorithm => "token_algorithm",
+    /// No key fits it
+    TokenKey => "token_key",
+    /// Its signature is wrong
+    TokenSignature => "token_signature",
+    /// It is over
+    TokenExpired => "token_expired",
+    /// It has not begun
+    TokenNotYetValid => "token_not_yet_valid",
+    /// Its issuer does not count
+    TokenIssuer => "token_issuer",
+    /// It is for somebody else
+    TokenAudience => "token_audience",
+    /// A claim is missing or wrong
+    TokenClaims => "token_claims",
+    /// A needed permission is not held
+    MissingPermission => "missing_permission",
+    /// A needed permission is denied
+    Denied => "denied",
+    /// Only the submitter may
+    NotOwner => "not_owner",
+    /// The gate does not know this endpoint
+    UnknownEndpoint => "unknown_endpoint",
+    /// The gate knows this endpoint and keeps it closed
+    EndpointClosed => "endpoint_closed",
+    /// The statement is not understood or not let through
+    UnsupportedStatement => "unsupported_statement",
+    /// The task is not understood or not let through
+    UnsupportedTask => "unsupported_task",
+    /// A context key that only the gate sets
+    ReservedContextKey => "reserved_context_key",
+    /// Druid's planner needs more than was judged, or does not say
+    Verification => "verification",
+    /// A page of another site
+    CrossSite => "cross_site",
+    /// Druid does not know the id
+    UnknownTask => "unknown_task",
+    /// Another method
+    Method => "method",
+    /// Too slow
+    Timeout => "timeout",
+    /// No length
+    LengthRequired => "length_required",
+    /// Too large
+    TooLarge => "too_large",
+    /// Target too long
+    UriTooLong => "uri_too_long",
+    /// Another media type or coding
+    MediaType => "media_type",
+    /// An expectation that cannot be met
+    Expectation => "expectation",
+    /// Too many requests of this caller
+    Busy => "busy",
+    /// Too many or too long header fields
+    HeadersTooLarge => "headers_too_large",
+    /// No connection to Druid
+    UpstreamUnreachable => "upstream_unreachable",
+    /// Druid's answer cannot be used
+    UpstreamBroken => "upstream_broken",
+    /// The issuer's keys are not there
+    KeysUnavailable => "keys_unavailable",
+    /// The gate stops
+    Draining => "draining",
+    /// The gate cannot take more
+    Overloaded => "overloaded",
+    /// Durable storage cannot be used
+    DurableStorage => "durable_storage",
+    /// Druid did not answer in time
+    UpstreamTimeout => "upstream_timeout",
+}
+
+impl Refusal {
+    /// Its reason
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Head(error) => error.reason(),
+            Self::Target(_) => Reason::BadTarget,
+            Self::Authentication(error) => authentication_reason(error),
+            Self::Route(error) => error.reason(),
+            Self::Content(ContentError::Fields(error)) => error.reason(),
+            Self::Content(ContentError::Body(error)) => error.reason(),
+            Self::Content(ContentError::Unexpected) => Reason::BadJson,
+            Self::AboutWhom(_) => Reason::BadParameter,
+            Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_)) => Reason::BadJson,
+            Self::Submit(SubmitError::ReservedContextKey { .. }) => Reason::ReservedContextKey,
+            Self::Judge(error) => error.reason(),
+            Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(_))) => Reason::BadJson,
+            Self::Analysis(AnalysisError::TaskSpec(_)) => Reason::UnsupportedTask,
+            Self::Analysis(AnalysisError::Mismatch) | Self::Audit(_) | Self::Internal => Reason::Overloaded,
+            Self::Task(TaskError::Unknown) => Reason::UnknownTask,
+            Self::Task(TaskError::Upstream(error))
+            | Self::Verify(VerifyError::Upstream(error))
+            | Self::Upstream(error) => error.reason(),
+            Self::Denied(denied) => denied_reason(denied.reason),
+            Self::Storage(_) => Reason::DurableStorage,
+            Self::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)) => Reason::Verification,
+            Self::Verify(VerifyError::Busy) => Reason::Overloaded,
+        }
+    }
+}
+
+impl Refusal {
+    /// The limit that was met, by its key, where it was one
+    ///
+    /// Of Druid's answer to the request itself, only its endpoint says how long it was waited for.
+    pub fn limit_met(&self) -> Option<&'static str> {
+        if let Self::Content(
+            ContentError::Fields(FieldError::TooLarge { limit })
+            | ContentError::Body(BodyError::TooLarge { limit }),
+        ) = self
+        {
+            return limit.key;
+        }
+        let met = [
+            (matches!(self, Self::Head(HeadError::TooManyFields { .. })), "head_fields"),
+            (matches!(self, Self::Head(HeadError::TooLong { .. })), "head_bytes"),
+            (matches!(self, Self::Head(HeadError::TargetTooLong { .. })), "target_bytes"),
+            (matches!(self, Self::Content(ContentError::Body(BodyError::Timeout))), "body_seconds"),
+            (
+                matches!(
+                    self,
+                    Self::Submit(SubmitError::Json(JsonError::TooDeep { .. }))
+                        | Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(
+                            JsonError::TooDeep { .. }
+                        )))
+                ),
+                "json_depth",
+            ),
+            (
+                matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooManyBytes { .. }))),
+                "statement_bytes",
+            ),
+            (
+                matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooManyTokens { .. }))),
+                "statement_tokens",
+            ),
+            (
+                matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooDeep { .. }))),
+                "statement_nesting",
+            ),
+            (
+                matches!(
+                    self,
+                    Self::Authentication(AuthenticationError::Credentials(CredentialsFault::TooLong { .. }))
+                ),
+                "token_bytes",
+            ),
+            (
+                matches!(
+                    self,
+                    Self::Task(TaskError::Upstream(UpstreamError::Timeout))
+                        | Self::Verify(VerifyError::Upstream(UpstreamError::Timeout))
+                ),
+                "control_answer_seconds",
+            ),
+            (self.upstream().is_some_and(UpstreamError::is_connect_timeout), "connect_seconds"),
+        ];
+        met.into_iter().find_map(|(is_met, limit)| is_met.then_some(limit))
+    }
+
+    /// What went wrong between the gate and Druid, where that is why
+    pub fn upstream(&self) -> Option<&UpstreamError> {
+        let (Self::Upstream(error)
+        | Self::Task(TaskError::Upstream(error))
+        | Self::Verify(VerifyError::Upstream(error))) = self
+        else {
+            return None;
+        };
+        Some(error)
+    }
+
+    /// Why the caller is not known, where that is why
+    pub fn authentication(&self) -> Option<&AuthenticationError> {
+        if let Self::Authentication(error) = self { Some(error) } else { None }
+    }
+
+    /// Logs what is not the caller's fault, with its cause, and what does not match the configuration
+    pub fn log(&self, decision: &str) {
+        if let Some(error) = self.upstream() {
+            let cause = std::error::Error::source(error).map(why);
+            tracing::warn!(decision, %error, cause, "Druid gave no answer that can be passed on");
+        }
+        if let Some(Mismatch { claim, wanted, found }) =
+            self.authentication().and_then(AuthenticationError::mismatch)
+        {
+            let found = found.for_operators();
+            tracing::info!(decision, claim, ?wanted, found, "a token does not match the configuration");
+        }
+        if let Self::Audit(error) = self {
+            tracing::error!(decision, %error, "the audit record cannot be written");
+        }
+        if let Self::Internal | Self::Judge(JudgeError::Failed) = self {
+            tracing::error!(decision, error = %self, "the gate failed");
+        }
+    }
+
+    /// How long to wait before another try, where that is worth one
+    pub fn retry_after(&self) -> Option<Duration> {
+        let Self::Authentication(AuthenticationError::KeysUnavailable { retry, .. }) = self else {
+            return None;
+        };
+        Some(*retry)
+    }
+
+    /// Whether nothing that follows on the connection can be trusted to be a request (RFC 9112, section 6.3)
+    pub fn ends_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Head(HeadError::Framing(_)) | Self::Content(ContentError::Body(BodyError::Framing))
+        )
+    }
+}
+
+impl HeadError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Framing(_) => Reason::BadFraming,
+            Self::Field(_) => Reason::BadHeader,
+            Self::Target(_) => Reason::BadTarget,
+            Self::TooManyFields { .. } | Self::TooLong { .. } => Reason::HeadersTooLarge,
+            Self::TargetTooLong { .. } => Reason::UriTooLong,
+        }
+    }
+}
+
+impl RouteError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::UnknownEndpoint(_) => Reason::UnknownEndpoint,
+            Self::Method { .. } => Reason::Method,
+            Self::Parameter { .. } => Reason::BadParameter,
+            Self::Target(_) => Reason::BadTarget,
+        }
+    }
+}
+
+impl FieldError {
+    fn reason(self) -> Reason {
+        match self {
+            Self::CrossSite => Reason::CrossSite,
+            Self::Expectation => Reason::Expectation,
+            Self::MediaType | Self::Coding => Reason::MediaType,
+            Self::LengthRequired => Reason::LengthRequired,
+            Self::UnexpectedBody => Reason::BadFraming,
+            Self::TooLarge { .. } => Reason::TooLarge,
+        }
+    }
+}
+
+impl BodyError {
+    fn reason(self) -> Reason {
+        match self {
+            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::Timeout => Reason::Timeout,
+            Self::Framing | Self::Trailers => Reason::BadFraming,
+            Self::Gzip => Reason::BadJson,
+        }
+    }
+}
+
+impl JudgeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Refused(refusal) => match refusal.class() {
+                SqlRefusalClass::Unreadable => Reason::BadSql,
+                SqlRefusalClass::TooLarge => Reason::TooLarge,
+                SqlRefusalClass::Unsupported => Reason::UnsupportedStatement,
+                SqlRefusalClass::ReservedContextKey => Reason::ReservedContextKey,
+            },
+            Self::Overloaded | Self::Failed => Reason::Overloaded,
+        }
+    }
+}
+
+impl UpstreamError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Unreachable(_) => Reason::UpstreamUnreachable,
+            Self::Timeout => Reason::UpstreamTimeout,
+            Self::Broken(_) | Self::Stranger { .. } | Self::Account { .. } => Reason::UpstreamBroken,
+        }
+    }
+}
+
+/// The reason code of a denial
+pub fn denied_reason(reason: DeniedReason) -> Reason {
+    match reason {
+        DeniedReason::MissingPermission => Reason::MissingPermission,
+        DeniedReason::Denied => Reason::Denied,
+        DeniedReason::NotOwner => Reason::NotOwner,
+    }
+}
+
+/// The authentication stage keeps its own codes; they are entries of this list
+fn authentication_reason(error: &AuthenticationError) -> Reason {
+    let code = error.reason();
+    Reason::ALL.iter().copied().find(|reason| reason.code() == code).unwrap_or(Reason::MalformedToken)
+}

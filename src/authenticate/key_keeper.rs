@@ -1,0 +1,396 @@
+//! Keeps every issuer's keys: fetched in time, sooner for an unknown one, and served while nobody answers
+//!
+//! An issuer's keys come from a file, an address, or the address that its discovery document names (OpenID
+//! Connect Discovery 1.0). The last good set serves until it is too old; what cannot be had is 503, not 401.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+
+use super::error::KEYS_RETRY;
+use super::key_search::{Paces, Search, Searches};
+use super::keys::{KeySetError, MAX_SET_BYTES};
+use super::{KeySet, KeyStore, jwks_file};
+use crate::base::decision_id::random;
+use crate::base::drain;
+use crate::base::fetch::{FetchError, Fetcher};
+use crate::base::metrics::Metrics;
+use crate::base::redact::presentable;
+use crate::base::small_file::SmallFile;
+use crate::druid::json;
+
+/// Where an issuer's keys come from
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// A file with a JWK set
+    File(PathBuf),
+    /// The address of a JWK set
+    Address(String),
+    /// The address in the issuer's discovery document
+    Discovery,
+}
+
+/// Whose keys, from where, and on whose word
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The issuer
+    pub issuer: String,
+    /// Where its keys come from
+    pub place: KeyPlace,
+    /// The bytes of the file with the roots that are trusted for it, where there is one
+    pub roots: Option<Vec<u8>>,
+}
+
+/// How often keys are fetched, and how long they serve
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    /// Between two fetches
+    pub refresh: Duration,
+    /// How long the last good set serves while nobody answers
+    pub stale: Duration,
+}
+
+/// A file is at hand: it is looked at as often as it may change
+const FILE_REFRESH: Duration = Duration::from_secs(10);
+/// The first pause after a failure; each further one doubles it
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const DISCOVERY_BYTES: usize = 256 << 10;
+const DISCOVERY_DEPTH: usize = 32;
+
+/// Why an issuer's keys could not be fetched
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The file gives none
+    #[error(transparent)]
+    File(#[from] jwks_file::JwksFileError),
+    /// The address gives none
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// What came is no key set
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    /// The discovery document is none
+    #[error("the discovery document is no JSON object")]
+    NoDocument,
+    /// The discovery document is another issuer's (OpenID Connect Discovery 1.0, section 4.3)
+    #[error(
+        "the discovery document is of `{found}`, not of `{wanted}`; write `issuer` byte for byte as it says"
+    )]
+    OtherIssuer {
+        /// The configured one
+        wanted: String,
+        /// The one that the document names
+        found: String,
+    },
+    /// The discovery document names no keys
+    #[error("the discovery document names no `jwks_uri`")]
+    NoAddress,
+}
+
+/// Keeps one issuer's keys
+#[derive(Debug)]
+pub struct KeyKeeper {
+    source: Source,
+    way: Way,
+    fetcher: Fetcher,
+    store: Arc<KeyStore>,
+    rhythm: Rhythm,
+    metrics: Arc<Metrics>,
+    wanted: Arc<Notify>,
+    state: Mutex<State>,
+    fetches: watch::Sender<u64>,
+}
+
+/// How a keeper comes by keys
+#[derive(Debug)]
+enum Way {
+    File(SmallFile),
+    Address(String),
+    Discovery,
+}
+
+impl Way {
+    fn to(place: &KeyPlace) -> Self {
+        match place {
+            KeyPlace::File(path) => Self::File(jwks_file::open(path)),
+            KeyPlace::Address(address) => Self::Address(address.clone()),
+            KeyPlace::Discovery => Self::Discovery,
+        }
+    }
+
+    /// How often it is gone for an unknown key
+    fn paces(&self) -> Paces {
+        match self {
+            Self::File(_) => Paces::OF_A_FILE,
+            Self::Address(_) | Self::Discovery => Paces::OF_AN_ISSUER,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last_success: Option<Instant>,
+    searches: Searches,
+    /// Whether a fetch for an unknown key is under way, for all who come meanwhile
+    is_wanted: bool,
+    failures: u32,
+    /// Whether another keeper has its place: what it still fetches is dropped
+    is_retired: bool,
+}
+
+impl KeyKeeper {
+    /// A keeper that has not fetched yet
+    pub fn new(
+        source: Source,
+        fetcher: Fetcher,
+        store: Arc<KeyStore>,
+        rhythm: Rhythm,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let (wanted, state) = (Arc::new(Notify::new()), Mutex::default());
+        let (way, fetches) = (Way::to(&source.place), watch::Sender::new(0));
+        Self { source, way, fetcher, store, rhythm, metrics, wanted, state, fetches }
+    }
+
+    /// Whose keys these are
+    pub fn issuer(&self) -> &str {
+        &self.source.issuer
+    }
+
+    /// From where they come
+    pub fn place(&self) -> &KeyPlace {
+        &self.source.place
+    }
+
+    /// Takes the place of a keeper of the same issuer; of the same source, its keys serve on and age on
+    pub fn succeed(&self, before: &Self) {
+        before.retire();
+        if before.source == self.source {
+            self.state().last_success = before.state().last_success;
+        }
+    }
+
+    /// From now on it changes nothing more, not even by a fetch that is under way
+    pub fn retire(&self) {
+        self.state().is_retired = true;
+    }
+
+    /// Asks for a fetch soon; a thousand who ask at once get one
+    pub fn ask(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Whether keys have come at all
+    pub fn has_fetched(&self) -> bool {
+        self.age().is_some()
+    }
+
+    /// Fetches once now; what came serves from now on
+    pub async fn fetch(&self) {
+        match self.keys().await {
+            Ok(keys) => {
+                for remark in keys.remarks() {
+                    tracing::warn!(issuer = self.issuer(), remark = %remark, "a key of the issuer's set");
+                }
+                let mut state = self.state();
+                if !state.is_retired {
+                    self.store.put(self.issuer(), Arc::new(keys));
+                }
+                state.last_success = Some(Instant::now());
+                state.failures = 0;
+            }
+            Err(error) => self.failed(&error),
+        }
+        self.state().is_wanted = false;
+        self.metrics.keys_age(self.issuer(), self.age());
+        self.fetches.send_modify(|count| *count += 1);
+    }
+
+    /// Fetches in rhythm, sooner where asked, until the gate stops or nobody has the keeper any more
+    pub async fn keep(keeper: Weak<Self>, mut draining: watch::Receiver<bool>) {
+        loop {
+            // While it waits, this task does not hold the keeper.
+            let Some((pause, wanted)) =
+                keeper.upgrade().map(|keeper| (keeper.pause(), Arc::clone(&keeper.wanted)))
+            else {
+                return;
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = wanted.notified() => {}
+                () = drain::told(&mut draining) => return,
+            }
+            if let Some(keeper) = keeper.upgrade() {
+                keeper.fetch().await;
+            }
+        }
+    }
+
+    /// Whether it keeps the keys of this source in this rhythm
+    pub fn is_for(&self, source: &Source, rhythm: Rhythm) -> bool {
+        self.source == *source && self.rhythm == rhythm
+    }
+
+    /// Somebody came with a key that is not known, by its id: waits for one fetch, unless there was one just now
+    pub async fn search(&self, key: Option<&str>, client: IpAddr) -> Search {
+        let mut fetches = self.fetches.subscribe();
+        let before = *fetches.borrow_and_update();
+        let may = self.may_search(key, client, Instant::now());
+        if may == Search::Fetched {
+            self.wanted.notify_one();
+        }
+        if let Search::Fetched | Search::Joined = may {
+            let fetched = fetches.wait_for(|count| *count > before).await.is_ok();
+            return if fetched && self.state().failures == 0 { may } else { Search::Later(KEYS_RETRY) };
+        }
+        if self.state().failures > 0 { Search::Later(KEYS_RETRY) } else { may }
+    }
+
+    /// Who comes while a fetch is under way waits for that one
+    fn may_search(&self, key: Option<&str>, client: IpAddr, now: Instant) -> Search {
+        let mut state = self.state();
+        if state.is_wanted {
+            return Search::Joined;
+        }
+        let search = state.searches.begin(key, client, self.way.paces(), now);
+        state.is_wanted = search == Search::Fetched;
+        search
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How old the keys are that serve
+    fn age(&self) -> Option<Duration> {
+        self.state().last_success.map(|last| last.elapsed())
+    }
+
+    fn failed(&self, error: &KeysError) {
+        let issuer = self.issuer();
+        let age = self.age();
+        let mut state = self.state();
+        state.failures += 1;
+        let seconds = age.map(|age| age.as_secs());
+        if state.is_retired {
+            tracing::info!(issuer, %error, "the issuer's keys come from elsewhere now");
+        } else if age.is_none() {
+            tracing::warn!(issuer, %error, "the issuer's keys cannot be fetched, and there are none yet: its tokens are answered 503");
+        } else if age.is_some_and(|age| age > self.rhythm.stale) {
+            self.store.remove(issuer);
+            tracing::error!(issuer, %error, age = seconds, "the issuer's keys cannot be fetched, and the last good ones are too old to serve");
+        } else {
+            tracing::warn!(issuer, %error, age = seconds, "the issuer's keys cannot be fetched; the last good ones serve");
+        }
+        self.metrics.keys_failed(issuer);
+    }
+
+    /// Until the next fetch: in rhythm, a tenth more or less so that gates do not all come at once; soon after a failure
+    fn pause(&self) -> Duration {
+        let refresh = match self.way {
+            Way::File(_) => FILE_REFRESH.min(self.rhythm.refresh),
+            Way::Address(_) | Way::Discovery => self.rhythm.refresh,
+        };
+        let failures = self.state().failures;
+        let pause = match failures {
+            0 => refresh,
+            _ => refresh.min(FIRST_RETRY * 2_u32.saturating_pow(failures.min(10) - 1)),
+        };
+        let [dice]: [u8; 1] = random().unwrap_or_default();
+        pause.mul_f64(0.9 + 0.2 * f64::from(dice) / 255.0)
+    }
+
+    async fn keys(&self) -> Result<KeySet, KeysError> {
+        match &self.way {
+            Way::File(file) => Ok(jwks_file::read_again(file).await?),
+            Way::Address(address) => self.keys_at(address).await,
+            Way::Discovery => {
+                let address = self.discover().await?;
+                self.keys_at(&address).await
+            }
+        }
+    }
+
+    async fn keys_at(&self, address: &str) -> Result<KeySet, KeysError> {
+        let document = self.fetcher.document(address, MAX_SET_BYTES).await?;
+        Ok(KeySet::parse(&document)?)
+    }
+
+    /// The `jwks_uri` of the discovery document, whose `issuer` must be the configured one byte for byte
+    async fn discover(&self) -> Result<String, KeysError> {
+        let base = self.issuer().strip_suffix('/').unwrap_or(self.issuer());
+        let address = format!("{base}/.well-known/openid-configuration");
+        let document = self.fetcher.document(&address, DISCOVERY_BYTES).await?;
+        let document = json::parse(&document, DISCOVERY_DEPTH).map_err(|_| KeysError::NoDocument)?;
+        let found = document.get("issuer").and_then(Value::as_str);
+        if found != Some(self.issuer()) {
+            let found = presentable(found.unwrap_or("nobody")).chars().take(200).collect();
+            return Err(KeysError::OtherIssuer { wanted: self.issuer().to_owned(), found });
+        }
+        document.get("jwks_uri").and_then(Value::as_str).map(str::to_owned).ok_or(KeysError::NoAddress)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::development::ThrowAwayIssuer;
+
+    fn keeper(path: PathBuf, store: &Arc<KeyStore>) -> KeyKeeper {
+        let source = Source { issuer: "i".to_owned(), place: KeyPlace::File(path), roots: None };
+        let rhythm = Rhythm { refresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
+        let fetcher = Fetcher::new(crate::base::tls::client_without_roots());
+        KeyKeeper::new(source, fetcher, Arc::clone(store), rhythm, Arc::new(Metrics::default()))
+    }
+
+    #[tokio::test]
+    async fn what_a_keeper_fetches_counts_until_another_succeeds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jwks.json");
+        std::fs::write(&path, ThrowAwayIssuer::new().unwrap().jwks().to_string()).unwrap();
+        let store = Arc::new(KeyStore::new());
+        let old = keeper(path.clone(), &store);
+        old.fetch().await;
+        assert!(store.has("i"));
+        let (same, other) = (keeper(path.clone(), &store), keeper(path.with_file_name("other"), &store));
+        same.succeed(&old);
+        assert!(same.has_fetched(), "keys of the same source serve on");
+        other.succeed(&old);
+        assert!(!other.has_fetched(), "those of another do not");
+        store.remove("i");
+        old.fetch().await;
+        assert!(!store.has("i"), "what it fetches too late is dropped");
+        same.fetch().await;
+        assert!(store.has("i"));
+    }
+
+    #[test]
+    fn who_comes_while_a_fetch_is_under_way_waits_for_it_whatever_he_asked_before() {
+        let keeper = keeper(PathBuf::from("none"), &Arc::new(KeyStore::new()));
+        let asks = || keeper.may_search(Some("key"), "10.0.0.1".parse().unwrap(), Instant::now());
+        assert_eq!(asks(), Search::Fetched);
+        for _ in 0..9 {
+            assert_eq!(asks(), Search::Joined);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fifo_in_place_of_the_file_gives_no_keys_and_holds_nothing_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jwks.json");
+        std::fs::write(&path, ThrowAwayIssuer::new().unwrap().jwks().to_string()).unwrap();
+        let store = Arc::new(KeyStore::new());
+        let keeper = keeper(path.clone(), &store);
+        keeper.fetch().await;
+        assert!(keeper.has_fetched());
+        std::fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        keeper.fetch().await;
+        assert_eq!(keeper.state().failures, 1);
+        assert!(store.has("i"), "the last good keys serve on");
+    }
+}

@@ -1,0 +1,157 @@
+//! Looking for keys that are not known: how often, and what comes of it
+//!
+//! Whoever causes a fetch, it brings every key that is there by then; so junk key ids keep a new key out for an
+//! interval at most, and cost an issuer no more than a fetch in one.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use crate::base::pace::{Pace, Paced};
+
+/// What came of looking for a key that is not known
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// Keys were fetched for this: it is worth trying again
+    Fetched,
+    /// Keys were fetched for somebody else, maybe asked for before this key was there
+    Joined,
+    /// Keys were fetched for this very key id just now, and it was not among them
+    InVain,
+    /// Nobody can say whether the key is one of the issuer's: it gives none, or is asked again only after this time
+    Later(Duration),
+}
+
+/// How often keys are fetched because somebody came with one that is not known
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paces {
+    /// In all
+    in_all: Pace,
+    /// Because of clients of one address, whatever key ids they invent
+    for_an_address: Pace,
+}
+
+impl Paces {
+    /// Of an issuer on the network
+    pub(crate) const OF_AN_ISSUER: Self = Self {
+        in_all: Pace { at_once: 10, interval: Duration::from_secs(1) },
+        for_an_address: Pace { at_once: 3, interval: Duration::from_secs(5) },
+    };
+    /// Of a file, which is at hand
+    pub(crate) const OF_A_FILE: Self = Self {
+        in_all: Pace { at_once: 100, interval: Duration::from_millis(10) },
+        for_an_address: Pace { at_once: 100, interval: Duration::from_millis(10) },
+    };
+}
+
+/// How long a key id counts as unknown that was looked for
+const SOUGHT_FOR: Duration = Duration::from_secs(5);
+
+/// The fetches for unknown keys of late
+#[derive(Debug, Default)]
+pub(crate) struct Searches {
+    in_all: Option<Paced>,
+    /// By the address that caused them
+    for_address: HashMap<IpAddr, Paced>,
+    /// The key ids that were looked for
+    sought: Vec<(Instant, String)>,
+}
+
+impl Searches {
+    /// Begins a search for this key id, unless that was looked for just now or it is too soon for another
+    pub(crate) fn begin(&mut self, key: Option<&str>, client: IpAddr, paces: Paces, now: Instant) -> Search {
+        self.sought.retain(|(at, _)| now.duration_since(*at) < SOUGHT_FOR);
+        if key.is_some_and(|key| self.sought.iter().any(|(_, sought)| sought == key)) {
+            return Search::InVain;
+        }
+        if let Some(wait) = self.count(network(client), paces, now) {
+            return Search::Later(wait);
+        }
+        self.sought.extend(key.map(|key| (now, key.to_owned())));
+        Search::Fetched
+    }
+
+    /// Counts a search, or says how long to wait with it
+    fn count(&mut self, address: IpAddr, paces: Paces, now: Instant) -> Option<Duration> {
+        self.for_address.retain(|_, searches| !searches.is_forgotten(now));
+        let in_all = self.in_all.get_or_insert(Paced::new(now));
+        let mut for_address = self.for_address.get(&address).copied().unwrap_or(Paced::new(now));
+        let next = in_all.next(paces.in_all).max(for_address.next(paces.for_an_address));
+        if next > now {
+            return Some(next - now);
+        }
+        in_all.done(paces.in_all, now);
+        for_address.done(paces.for_an_address, now);
+        self.for_address.insert(address, for_address);
+        None
+    }
+}
+
+/// An address, of IPv6 the network that one household or host has
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        version_4 @ IpAddr::V4(_) => version_4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Searches of an issuer from this beginning
+    struct Asks(Searches, Instant);
+
+    impl Asks {
+        fn new() -> Self {
+            Self(Searches::default(), Instant::now())
+        }
+
+        /// What comes of a key id from this address, so many milliseconds after the beginning
+        fn at(&mut self, milliseconds: u64, address: &str, key: &str) -> Search {
+            let now = self.1 + Duration::from_millis(milliseconds);
+            self.0.begin(Some(key), address.parse().unwrap(), Paces::OF_AN_ISSUER, now)
+        }
+    }
+
+    fn later(milliseconds: u64) -> Search {
+        Search::Later(Duration::from_millis(milliseconds))
+    }
+
+    #[test]
+    fn junk_of_one_address_keeps_a_new_key_out_for_five_seconds_at_most_and_from_nowhere_else() {
+        let mut asks = Asks::new();
+        let junk: Vec<_> = (0..4).map(|junk| asks.at(junk, "10.0.0.1", &format!("junk-{junk}"))).collect();
+        assert_eq!(junk, [Search::Fetched, Search::Fetched, Search::Fetched, later(4_997)]);
+        assert_eq!(asks.at(100, "::ffff:10.0.0.1", "new"), later(4_900));
+        assert_eq!(asks.at(100, "10.0.0.2", "new"), Search::Fetched);
+        assert_eq!(asks.at(5_001, "10.0.0.1", "newer"), Search::Fetched);
+        let network = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8:0:1::1"];
+        let network = network.map(|address| asks.at(20_000, address, address) == Search::Fetched);
+        assert_eq!(network, [true, true, true, false, true], "a network of IPv6 is one address");
+    }
+
+    #[test]
+    fn a_key_id_that_was_looked_for_is_unknown_until_it_may_have_come() {
+        let mut asks = Asks::new();
+        assert_eq!(asks.at(0, "10.0.0.1", "junk"), Search::Fetched);
+        assert_eq!(asks.at(4_999, "10.0.0.2", "junk"), Search::InVain);
+        assert_eq!(asks.at(5_000, "10.0.0.2", "junk"), Search::Fetched);
+        let mut unnamed = || asks.0.begin(None, "10.0.0.3".parse().unwrap(), Paces::OF_AN_ISSUER, asks.1);
+        assert_eq!(
+            (unnamed(), unnamed()),
+            (Search::Fetched, Search::Fetched),
+            "a token without one names none"
+        );
+    }
+
+    #[test]
+    fn junk_of_all_addresses_causes_one_fetch_in_a_second_and_one_interval_of_waiting() {
+        let mut asks = Asks::new();
+        let fetched = (0..30_000_u64)
+            .map(|at| asks.at(at, &format!("10.1.{}.{}", at / 250, at % 250), &at.to_string()));
+        let all: Vec<_> = fetched.collect();
+        assert_eq!(all.iter().filter(|search| **search == Search::Fetched).count(), 39);
+        assert!(!all.iter().any(|search| matches!(search, Search::Later(wait) if wait.as_millis() > 1_000)));
+    }
+}

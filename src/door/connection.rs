@@ -1,0 +1,253 @@
+//! One connection: its deadlines, and HTTP/1.1 or HTTP/2 on it as ALPN said
+//!
+//! hyper's own timer counts from the first byte of a head it can tell; a client that sends nothing, or a
+//! byte now and then, is found here instead: what came and went is noted where the bytes pass. So is the end
+//! of what a client sends, which hyper takes for the client's leaving: it hears of it when all is answered.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::activity::{Activity, InFlight, Protocol};
+use super::outgoing::OutgoingBody;
+use crate::base::drain;
+use crate::base::metrics::Metrics;
+use crate::config::Limits;
+
+/// Why hyper answered a request itself, without a body
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Its head is larger than hyper takes, 431
+    TooLarge,
+    /// Its head is none, 400 or 414
+    Malformed,
+}
+
+/// Serves a connection until it ends, a deadline passes, or the gate drains and it is done; `unread` is told of a
+/// request that never gets to `handle`
+pub async fn serve<Io, Handle, Answer>(
+    io: Io,
+    protocol: Protocol,
+    limits: &Limits,
+    metrics: &Metrics,
+    mut draining: watch::Receiver<bool>,
+    handle: Handle,
+    unread: impl FnOnce(Unread),
+) where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    Handle: Fn(Request<Incoming>, InFlight) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output = Response<OutgoingBody>> + Send + 'static,
+{
+    let activity = Arc::new(Activity::new(protocol, limits));
+    let watched = TokioIo::new(Watched { io, has_ended: false, activity: Arc::clone(&activity) });
+    let counted = Arc::clone(&activity);
+    let service = service_fn(move |request| {
+        let answer = handle(request, InFlight::begin(&counted));
+        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+    });
+    let mut connection = match protocol {
+        Protocol::Http1 => {
+            Connection::Http1(Box::pin(http1_builder(limits).serve_connection(watched, service)))
+        }
+        Protocol::Http2 => {
+            Connection::Http2(Box::pin(http2_builder(limits).serve_connection(watched, service)))
+        }
+    };
+    let mut asked_to_drain = false;
+    loop {
+        let deadline = activity.deadline();
+        tokio::select! {
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    if error.is_parse() {
+                        let is_large = error.is_parse_too_large();
+                        unread(if is_large { Unread::TooLarge } else { Unread::Malformed });
+                    }
+                    tracing::debug!(%error, "connection ended");
+                }
+                return;
+            }
+            () = tokio::time::sleep_until(deadline.at) => {
+                if activity.deadline().at <= Instant::now() {
+                    if let Some(limit) = deadline.limit {
+                        metrics.limit_met(limit);
+                    }
+                    return;
+                }
+            }
+            () = activity.changed.notified() => {}
+            () = drain::told(&mut draining), if !asked_to_drain => {
+                asked_to_drain = true;
+                connection.drain();
+            }
+        }
+    }
+}
+
+/// How much of a head hyper reads: twice what is taken, so that what is too large by less is answered with a reason
+fn read_bytes(limits: &Limits) -> usize {
+    limits.head_bytes * 2
+}
+
+fn http1_builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // The deadlines are this module's.
+        .header_read_timeout(None)
+        .max_headers(limits.head_fields)
+        .max_buf_size(read_bytes(limits));
+    builder
+}
+
+fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(u32::try_from(read_bytes(limits)).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.idle / 2)
+        .keep_alive_timeout(limits.idle / 2);
+    builder
+}
+
+enum Connection<One, Two> {
+    Http1(Pin<Box<One>>),
+    Http2(Pin<Box<Two>>),
+}
+
+/// What hyper's two kinds of connection have in common
+trait Drain {
+    fn begin(self: Pin<&mut Self>);
+}
+
+impl<Io, Service> Drain for http1::Connection<Io, Service>
+where
+    Service: hyper::service::HttpService<Incoming, ResBody = OutgoingBody>,
+    Service::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    Io: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    fn begin(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<Io, Service> Drain for http2::Connection<Io, Service, TokioExecutor>
+where
+    Service: hyper::service::HttpService<Incoming, ResBody = OutgoingBody>,
+    Service::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    Service::Future: Send + 'static,
+    Io: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    fn begin(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<One: Drain, Two: Drain> Connection<One, Two> {
+    /// Takes no further request, and ends when those at hand are answered
+    fn drain(&mut self) {
+        match self {
+            Self::Http1(connection) => connection.as_mut().begin(),
+            Self::Http2(connection) => connection.as_mut().begin(),
+        }
+    }
+}
+
+impl<One, Two> Future for Connection<One, Two>
+where
+    One: Future<Output = hyper::Result<()>>,
+    Two: Future<Output = hyper::Result<()>>,
+{
+    type Output = hyper::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Http1(connection) => connection.as_mut().poll(context),
+            Self::Http2(connection) => connection.as_mut().poll(context),
+        }
+    }
+}
+
+/// A stream that notes what passes
+struct Watched<Io> {
+    io: Io,
+    has_ended: bool,
+    activity: Arc<Activity>,
+}
+
+impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        if !self.has_ended {
+            let polled = Pin::new(&mut self.io).poll_read(context, buffer);
+            if !matches!(polled, Poll::Ready(Ok(()))) {
+                // A connection that breaks off is no end: whoever sent on it has left.
+                return polled;
+            }
+            if buffer.filled().len() > before {
+                self.activity.bytes_came();
+            } else {
+                self.has_ended = buffer.remaining() > 0;
+            }
+        }
+        if self.has_ended && self.activity.keeps_end() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+}
+
+impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.activity.wrote(polled.is_pending());
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.activity.taken();
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.io).poll_flush(context);
+        self.activity.wrote(polled.is_pending());
+        polled
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write_vectored(context, slices);
+        self.activity.wrote(polled.is_pending());
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.activity.taken();
+        }
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}

@@ -1,0 +1,7 @@
+//! Sockets become requests, and answers go back: each wait with a deadline
+
+pub mod activity;
+pub mod connection;
+pub mod listener;
+pub mod outgoing;
+pub mod proxy_protocol;

@@ -1,0 +1,203 @@
+//! The body of an answer on its way out, and what is noted when it is gone
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::activity::InFlight;
+use crate::druid::Endpoint;
+use crate::druid::endpoint::Patience;
+use crate::forward::answer::{AnswerBody, AnswerError};
+use crate::record::audit::{Ending, Record};
+use crate::request::body::{Coding, inflate_beginning};
+
+/// An answer's body: the gate's own or Druid's
+#[derive(Debug)]
+pub struct OutgoingBody {
+    content: Content,
+    // Held until the last byte is gone: a connection is not idle before.
+    _in_flight: InFlight,
+}
+
+#[derive(Debug)]
+enum Content {
+    Own(Full<Bytes>),
+    Druids(Box<Recorded>),
+}
+
+impl OutgoingBody {
+    /// A body of the gate's own
+    pub fn own(body: Full<Bytes>, in_flight: InFlight) -> Self {
+        Self { content: Content::Own(body), _in_flight: in_flight }
+    }
+
+    /// Druid's body, whose end is noted in the record, and with it the task that it names
+    pub fn druids(
+        body: AnswerBody,
+        coding: Coding,
+        record: Record,
+        endpoint: Endpoint,
+        in_flight: InFlight,
+    ) -> Self {
+        let room = if endpoint.starts_task() { BEGINNING } else { 0 };
+        let patience = endpoint.patience();
+        let record = Some(record);
+        let recorded = Recorded { body, coding, patience, record, bytes_out: 0, room, beginning: Vec::new() };
+        Self { content: Content::Druids(Box::new(recorded)), _in_flight: in_flight }
+    }
+}
+
+impl Body for OutgoingBody {
+    type Data = Bytes;
+    type Error = AnswerError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        match &mut self.content {
+            Content::Own(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
+            Content::Druids(recorded) => recorded.poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Own(body) => body.is_end_stream(),
+            Content::Druids(recorded) => recorded.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Own(body) => body.size_hint(),
+            Content::Druids(recorded) => recorded.body.size_hint(),
+        }
+    }
+}
+
+/// How much of an answer's beginning is kept to find the id of the task it started
+const BEGINNING: usize = 64 << 10;
+
+#[derive(Debug)]
+struct Recorded {
+    body: AnswerBody,
+    coding: Coding,
+    patience: Patience,
+    record: Option<Record>,
+    bytes_out: u64,
+    /// How much of the beginning there is to keep
+    room: usize,
+    beginning: Vec<u8>,
+}
+
+impl Recorded {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(frame))) => self.note(frame),
+            Poll::Ready(Some(Err(error))) => {
+                tracing::warn!(%error, "Druid's answer broke off");
+                if let (AnswerError::Stalled, Some(record)) = (error, &self.record) {
+                    record.limit_met(self.patience.limit());
+                }
+                self.close(Ending::BrokeOff);
+            }
+            Poll::Ready(None) => self.close(Ending::Finished),
+        }
+        polled
+    }
+
+    fn note(&mut self, frame: &Frame<Bytes>) {
+        let Some(data) = frame.data_ref() else { return };
+        self.bytes_out = self.bytes_out.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+        let kept = data.get(..self.room.min(data.len())).unwrap_or_default();
+        self.room -= kept.len();
+        self.beginning.extend_from_slice(kept);
+    }
+
+    fn close(&mut self, ending: Ending) {
+        let Some(mut record) = self.record.take() else { return };
+        let beginning = match self.coding {
+            Coding::Identity => std::mem::take(&mut self.beginning),
+            Coding::Gzip => inflate_beginning(&self.beginning, BEGINNING),
+        };
+        if let Some(task) = started_task(&beginning) {
+            record.task(&task);
+        }
+        record.finished(ending, self.bytes_out);
+    }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        // hyper does not ask for more once it knows that there is none.
+        let ending = if self.body.is_end_stream() { Ending::Finished } else { Ending::ClientLeft };
+        self.close(ending);
+    }
+}
+
+/// The id in `{"taskId":…}`, `{"queryId":…}` or `{"task":…}`, which Druid answers to a submit
+///
+/// What follows it may be missing: a statement's answer can hold rows.
+fn started_task(beginning: &[u8]) -> Option<String> {
+    let mut found = None;
+    // Where it ends early or is no object, what was found until there counts.
+    let _cut = serde_json::Deserializer::from_slice(beginning).deserialize_map(StartedTask(&mut found));
+    found
+}
+
+struct StartedTask<'f>(&'f mut Option<String>);
+
+impl<'de> Visitor<'de> for StartedTask<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object with the id of a task")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            if !["taskId", "queryId", "task"].contains(&name.as_str()) {
+                members.next_value::<IgnoredAny>()?;
+            } else if let Value::String(id) = members.next_value()? {
+                *self.0 = Some(id);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_task_is_found_however_long_the_answer_is() {
+        let rows = r#"{"x":[1,{"taskId":"inner"}]},"#.repeat(10_000);
+        for (answer, id) in [
+            (r#"{"taskId":"a","state":"RUNNING"}"#.to_owned(), Some("a")),
+            (r#"{"task":"b"}"#.to_owned(), Some("b")),
+            (format!(r#"{{"queryId":"c","result":[{rows}"#), Some("c")),
+            (format!(r#"{{"result":{{"rows":[{rows}1]}},"queryId":"d"}}"#), Some("d")),
+            (format!(r#"{{"result":[{rows}"#), None),
+            (r#"{"taskId":7,"task":"e"}"#.to_owned(), Some("e")),
+            (r#"[{"taskId":"a"}]"#.to_owned(), None),
+            (String::new(), None),
+            ("<html>".to_owned(), None),
+        ] {
+            assert_eq!(started_task(answer.as_bytes()).as_deref(), id, "{} bytes", answer.len());
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Judging statements off the I/O threads, and remembering what was found out
+//!
+//! A statement's tree is as deep as its author made it, and dropping it takes as much stack as reading it;
+//! so statements are judged on threads with a large one. What a statement needs does not depend on who asks:
+//! it is kept by the statement's own bytes, and a change of policy leaves it standing.
+
+use std::hash::{Hash, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{Equivalent, Weighter};
+use tokio::sync::oneshot;
+
+use crate::base::metrics::{JudgedFrom, Metrics};
+use crate::resource_actions::Rules;
+use crate::resource_actions::judged_statement::JudgedStatement;
+use crate::resource_actions::query_context::Setting;
+use crate::resource_actions::sql::{JUDGE_STACK_BYTES, Parameter, SqlLimits, SqlRefusal};
+use crate::resource_actions::submit::Submit;
+
+/// Why there is no judgement
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The statement is refused
+    #[error(transparent)]
+    Refused(#[from] SqlRefusal),
+    /// More statements wait than can be judged soon
+    #[error("more statements wait to be judged than the gate can take")]
+    Overloaded,
+    /// Judging it failed; a fault of the gate's own
+    #[error("the statement could not be judged")]
+    Failed,
+}
+
+type Outcome = Result<Arc<JudgedStatement>, JudgeError>;
+
+struct Job {
+    query: String,
+    parameters: Vec<Parameter>,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// Judges statements under one set of rules and limits
+pub struct Judge {
+    jobs: SyncSender<Job>,
+    known: Arc<Known>,
+    metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Judge").field("known", &self.known.len()).finish_non_exhaustive()
+    }
+}
+
+impl Judge {
+    /// Starts the threads; they end when the judge is dropped
+    ///
+    /// # Errors
+    ///
+    /// Where the system gives no thread.
+    pub fn start(
+        rules: Rules,
+        limits: SqlLimits,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+    ) -> std::io::Result<Self> {
+        let (jobs, queue) = sync_channel(settings.waiting);
+        let queue = Arc::new(Mutex::new(queue));
+        let known = Arc::new(known(settings.cache_bytes));
+        for _ in 0..settings.threads {
+            let bench =
+                Bench { rules: rules.clone(), limits, queue: Arc::clone(&queue), known: Arc::clone(&known) };
+            std::thread::Builder::new()
+                .name("judge".to_owned())
+                .stack_size(JUDGE_STACK_BYTES)
+                .spawn(move || bench.sit())?;
+        }
+        Ok(Self { jobs, known, metrics })
+    }
+
+    /// What the statement in this submit needs: remembered, or judged now
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused, or there is no judging it now.
+    pub async fn judged(&self, submit: &Submit) -> Outcome {
+        if let Some(judged) = self.remembered(submit) {
+            self.metrics.judged(JudgedFrom::Memory);
+            return Ok(judged);
+        }
+        self.metrics.judged(JudgedFrom::Statement);
+        self.judge(submit).await
+    }
+
+    /// What is known of the statement in this submit, if it was judged before
+    pub fn remembered(&self, submit: &Submit) -> Option<Arc<JudgedStatement>> {
+        self.known.get(&StatementRef { query: &submit.query, parameters: &submit.parameters })
+    }
+
+    /// Judges the statement in this submit
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused, or there is no judging it now.
+    pub async fn judge(&self, submit: &Submit) -> Outcome {
+        let (reply, outcome) = oneshot::channel();
+        let job = Job { query: submit.query.clone(), parameters: submit.parameters.clone(), reply };
+        self.jobs.try_send(job).map_err(|_| JudgeError::Overloaded)?;
+        outcome.await.unwrap_or(Err(JudgeError::Failed))
+    }
+}
+
+/// How many threads judge, how many statements may wait for them, and how much is remembered
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Threads that judge
+    pub threads: usize,
+    /// Statements that may wait
+    pub waiting: usize,
+    /// Bytes of statements remembered
+    pub cache_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+        Self { threads, waiting: 1_024, cache_bytes: 64 << 20 }
+    }
+}
+
+/// Where one thread judges
+struct Bench {
+    rules: Rules,
+    limits: SqlLimits,
+    queue: Arc<Mutex<Receiver<Job>>>,
+    known: Arc<Known>,
+}
+
+impl Bench {
+    fn sit(&self) {
+        loop {
+            let job = self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(Job { query, parameters, reply }) = job else { return };
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.judge(query, parameters)));
+            // Nobody waits where the client has gone.
+            let _gone = reply.send(outcome.unwrap_or(Err(JudgeError::Failed)));
+        }
+    }
+
+    fn judge(&self, query: String, parameters: Vec<Parameter>) -> Outcome {
+        let key = StatementKey { query: query.clone(), parameters: parameters.clone() };
+        let judged = Arc::new(JudgedStatement::judge(query, parameters, &self.rules, &self.limits)?);
+        self.known.insert(key, Arc::clone(&judged));
+        Ok(judged)
+    }
+}
+
+type Known = Cache<StatementKey, Arc<JudgedStatement>, Bytes, RandomState>;
+
+fn known(bytes: u64) -> Known {
+    let expected = usize::try_from(bytes / 1_024).unwrap_or(usize::MAX);
+    Cache::with(expected, bytes, Bytes, RandomState::new(), DefaultLifecycle::default())
+}
+
+/// A statement's own bytes: two statements are the same only where these are
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct StatementKey {
+    query: String,
+    parameters: Vec<Parameter>,
+}
+
+#[derive(Hash)]
+struct StatementRef<'a> {
+    query: &'a str,
+    parameters: &'a [Parameter],
+}
+
+impl Equivalent<StatementKey> for StatementRef<'_> {
+    fn equivalent(&self, key: &StatementKey) -> bool {
+        self.query == key.query && self.parameters == key.parameters
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bytes;
+
+impl Weighter<StatementKey, Arc<JudgedStatement>> for Bytes {
+    fn weight(&self, key: &StatementKey, judged: &Arc<JudgedStatement>) -> u64 {
+        // Text and parameters stand in the key and in the judgement; the text once more as it is forwarded, and
+        // parts of it as what it sets.
+        let parameters: usize = key.parameters.iter().map(Parameter::bytes).sum();
+        let judgement = judged.judgement();
+        let settings: usize = judgement.settings.iter().map(Setting::bytes).sum();
+        let text = 2 * (key.query.len() + parameters) + judgement.forwarded.len() + settings;
+        u64::try_from(text + 512).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource_actions::sql::ParameterValue;
+
+    fn submit(value: &str) -> Submit {
+        let parameter = serde_json::json!({"type": "VARCHAR", "value": value});
+        let body = serde_json::json!({"query": "SELECT ?", "parameters": [parameter]});
+        Submit::read(body.to_string().as_bytes(), 64).unwrap()
+    }
+
+    fn judge(cache_bytes: u64) -> Judge {
+        let settings = Settings { threads: 1, waiting: 8, cache_bytes };
+        Judge::start(Rules::default(), SqlLimits::default(), settings, Arc::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_values_of_parameters_count_among_the_bytes_that_are_remembered() {
+        let judge = judge(1 << 20);
+        for number in 0..64 {
+            judge.judge(&submit(&format!("{number}{}", "x".repeat(100_000)))).await.unwrap();
+        }
+        let bytes: usize = judge
+            .known
+            .iter()
+            .flat_map(|(key, _)| key.parameters)
+            .map(|parameter| if let ParameterValue::Text(text) = parameter.value { text.len() } else { 0 })
+            .sum();
+        assert!(bytes <= 1 << 20, "{bytes} bytes are remembered, where 1 MiB may be");
+        let small = submit("x");
+        judge.judge(&small).await.unwrap();
+        assert!(judge.remembered(&small).is_some(), "what is small is remembered");
+    }
+}

@@ -1,0 +1,5 @@
+//! What must be found out besides the request itself: a statement's judgement, a task's owner, what Druid plans
+
+pub mod judge;
+pub mod tasks;
+pub mod verify;

@@ -1,0 +1,67 @@
+//! What each stage makes, and what of it stands on record
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::audit::Record;
+use crate::authorize::PermittedRequest;
+use crate::evidence::tasks::Whose;
+use crate::request::route::Destination;
+use crate::request::route::own::OwnEndpoint;
+use crate::resource_actions::judged_statement::JudgedStatement;
+use crate::resource_actions::submit::Submit;
+
+impl Record {
+    /// Puts what a stage has made on record, and hands it on
+    pub fn of<Made: OnRecord>(&mut self, made: Made) -> Made {
+        made.put_on(self);
+        made
+    }
+}
+
+/// What a stage makes, and what of it stands on record
+pub trait OnRecord {
+    /// Puts that on record
+    fn put_on(&self, record: &mut Record);
+}
+
+impl OnRecord for Destination {
+    fn put_on(&self, record: &mut Record) {
+        record.endpoint(self.row(), self.id());
+    }
+}
+
+impl OnRecord for OwnEndpoint {
+    fn put_on(&self, record: &mut Record) {
+        record.endpoint(self.path(), None);
+    }
+}
+
+impl OnRecord for Box<Submit> {
+    fn put_on(&self, record: &mut Record) {
+        record.statement(None, &self.query);
+    }
+}
+
+impl OnRecord for Arc<JudgedStatement> {
+    fn put_on(&self, record: &mut Record) {
+        record.statement(Some(&self.judgement().kind.to_string()), self.query());
+    }
+}
+
+impl OnRecord for Whose {
+    /// The owner, where that is somebody else than the caller
+    fn put_on(&self, record: &mut Record) {
+        let owner = record.caller.as_ref().and_then(|caller| self.others(caller));
+        if let Some(owner) = owner.map(|owner| json!(owner.as_str())) {
+            record.set("owner", owner);
+        }
+    }
+}
+
+impl OnRecord for PermittedRequest {
+    fn put_on(&self, record: &mut Record) {
+        record.receipt(self.receipt());
+    }
+}

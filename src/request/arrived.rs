@@ -1,0 +1,92 @@
+//! A request as it arrived: its head, its body that is not read yet, and who sends it
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::Request;
+use http::header::EXPECT;
+use http::request::Parts;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Incoming};
+
+use super::body::{self, BodyError, BodyLimit};
+use super::head::{self, FieldError};
+use crate::druid::endpoint::Content;
+
+/// How much of a refused request's body is read so that its connection can go on
+const DRAINED_BYTES: usize = 64 << 10;
+const DRAINED_FOR: Duration = Duration::from_secs(1);
+
+/// A request as it arrived
+#[derive(Debug)]
+pub struct Arrived {
+    /// Its head
+    pub head: Parts,
+    /// Who sends it
+    pub client: SocketAddr,
+    body: Option<Incoming>,
+}
+
+/// Why a request has no content that its endpoint takes
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// The endpoint does not take these fields
+    #[error(transparent)]
+    Fields(#[from] FieldError),
+    /// There is no body to judge
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The body says something
+    #[error("the body must be empty, `{{}}` or `\"\"`")]
+    Unexpected,
+}
+
+impl Arrived {
+    /// A request of this client
+    pub fn new(request: Request<Incoming>, client: SocketAddr) -> Self {
+        let (head, body) = request.into_parts();
+        Self { head, client, body: Some(body) }
+    }
+
+    /// Reads its body, whole, of at most these bytes, within this time
+    ///
+    /// # Errors
+    ///
+    /// Where the head announces, or the body is, what the endpoint does not take.
+    pub async fn content(
+        &mut self,
+        content: Content,
+        limit: BodyLimit,
+        patience: Duration,
+    ) -> Result<Vec<u8>, ContentError> {
+        let has_body = self.body.as_ref().is_some_and(|body| !body.is_end_stream());
+        let coding = head::check_fields(&self.head, content, has_body, limit)?;
+        let bytes = match self.body.take() {
+            Some(body) if has_body => body::read(body, coding, limit, patience).await?,
+            Some(_) | None => Vec::new(),
+        };
+        if content == Content::EmptyOrObject && !says_nothing(&bytes) {
+            return Err(ContentError::Unexpected);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads what is left of its body, if that is little; whether its connection can go on
+    pub async fn drained(self) -> bool {
+        let Some(body) = self.body else { return false };
+        if body.is_end_stream() {
+            return true;
+        }
+        // Whoever waits for "100 Continue" has sent nothing, and reading would ask him to.
+        if self.head.headers.contains_key(EXPECT) {
+            return false;
+        }
+        let rest = tokio::time::timeout(DRAINED_FOR, Limited::new(body, DRAINED_BYTES).collect()).await;
+        matches!(rest, Ok(Ok(_)))
+    }
+}
+
+/// Nothing, `{}`, or the empty JSON string that druidapi sends
+fn says_nothing(bytes: &[u8]) -> bool {
+    bytes.is_empty() || [&b""[..], b"{}", b"\"\""].contains(&bytes.trim_ascii())
+}

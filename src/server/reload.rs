@@ -1,0 +1,153 @@
+//! What lives as long as the process, and takes up its files anew when they change
+//!
+//! Each part by itself: a fault in the policy holds back neither a renewed certificate nor a changed password, nor the
+//! other way round. A part that is faulty stays as it was, and operators are told since when.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{Notify, watch};
+
+use super::assemble::{Faults, Parts, StartError};
+use super::faulty_files::{FaultyFiles, Part};
+use super::watch_files::Look;
+use crate::authenticate::KeyStore;
+use crate::base::drain;
+use crate::base::live::Live;
+use crate::base::metrics::{Metrics, Reload};
+use crate::base::tls::Certificate;
+use crate::base::watcher::Watcher;
+use crate::config::{Config, Located, Severity};
+use crate::pipeline::Gate;
+
+/// Between two looks at the files
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What lives as long as the process, whatever the files say
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) live: Arc<Live<Gate>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) store: Arc<KeyStore>,
+    pub(crate) certificate: Arc<Certificate>,
+    pub(crate) faulty: Arc<FaultyFiles>,
+    pub(crate) fingerprint_key: [u8; 32],
+    pub(crate) draining: watch::Receiver<bool>,
+    /// `[listen]` and `[admin]` addresses as they were bound
+    pub(crate) addresses: (Vec<String>, String),
+}
+
+impl Running {
+    /// Looks at the files every second, and when asked, until the gate stops
+    pub(crate) async fn keep_watching(self: Arc<Self>, file: PathBuf, hang_up: Arc<Notify>) {
+        let mut draining = self.draining.clone();
+        let mut read = self.live.now().config.clone();
+        let mut held = Look::after(&file, Some(read.text.as_bytes()), &read);
+        let mut watcher = Watcher::new(held.clone());
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = hang_up.notified() => {
+                    watcher.ask();
+                    continue;
+                }
+                () = drain::told(&mut draining) => return,
+            }
+            let look = Look::at(&file, &read);
+            if watcher.is_due(look.clone()) {
+                let touched = look.parts_other_than(&held);
+                let mut faults = Faults::new();
+                held = self.reload(&file, &look, &mut read, &mut faults).await;
+                self.tell(&file, &touched, &faults);
+                watcher.follow(held.clone());
+            }
+        }
+    }
+
+    /// Takes up whatever can be used; what was looked at for that
+    ///
+    /// `last` is the configuration that it was tried with, serving or not: its files are those to look at.
+    async fn reload(&self, file: &Path, seen: &Look, last: &mut Config, faults: &mut Faults) -> Look {
+        let before = self.live.now();
+        *last = read(file, seen.configuration()).unwrap_or_else(|fault| {
+            faults.push((Part::Configuration, fault));
+            before.config.clone()
+        });
+        self.warn_of_addresses(last);
+        // Before anything else is read, so that no change after that is missed.
+        let look = Look::after(file, seen.configuration(), last);
+        match Certificate::read(&last.listen.certificate, &last.listen.key) {
+            Ok(certificate) => {
+                self.metrics.certificate_ends(certificate.end());
+                self.certificate.replace(certificate);
+            }
+            Err(fault) => faults.push((Part::Certificate, fault.into())),
+        }
+        match self.parts().assemble(last.clone(), Some(&before), faults).await {
+            Ok(gate) => self.replace(&before, gate),
+            Err(fault) => faults.push((Part::Configuration, fault)),
+        }
+        look
+    }
+
+    fn replace(&self, before: &Gate, gate: Gate) {
+        self.live.replace(gate);
+        let now = self.live.now();
+        for gone in
+            before.callers.keepers.iter().filter(|keeper| now.callers.keeper_of(keeper.issuer()).is_none())
+        {
+            gone.retire();
+            self.store.remove(gone.issuer());
+        }
+    }
+
+    fn warn_of_addresses(&self, config: &Config) {
+        let (listen, admin) = &self.addresses;
+        if (listen, admin) != (&config.listen.addresses, &config.admin.address) {
+            tracing::warn!("another address in [listen] or [admin] needs a restart; the old one goes on");
+        }
+    }
+
+    /// Tells operators what is applied, of what somebody touched, and what is not
+    fn tell(&self, file: &Path, touched: &BTreeSet<Part>, faults: &Faults) {
+        let file = file.display();
+        for (part, error) in faults {
+            let part = part.name();
+            tracing::error!(%file, part, %error, "a changed file is not applied; what held of it, holds");
+        }
+        let faulty: BTreeSet<_> = faults.iter().map(|(part, _)| *part).collect();
+        let new = self.faulty.note(&faulty, SystemTime::now());
+        if touched.union(&new).any(|part| faulty.contains(part)) {
+            self.metrics.reload(Reload::Refused);
+        }
+        if touched.iter().any(|part| !faulty.contains(part)) {
+            tracing::info!(%file, "the changed files are applied");
+            self.metrics.reload(Reload::Applied);
+        }
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        Parts {
+            metrics: &self.metrics,
+            store: &self.store,
+            fingerprint_key: &self.fingerprint_key,
+            draining: &self.draining,
+        }
+    }
+}
+
+/// The configuration in a file that was looked at, or its faults in the log
+fn read(file: &Path, bytes: Option<&[u8]>) -> Result<Config, StartError> {
+    let name = file.display().to_string();
+    let Some(text) = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()) else {
+        tracing::error!(file = name, "the configuration cannot be read, or is no UTF-8");
+        return Err(StartError::Faults);
+    };
+    let reading = Config::read(text, file.parent().unwrap_or(Path::new("")));
+    for fault in reading.findings.iter().filter(|fault| fault.severity == Severity::Error) {
+        tracing::error!("{}", Located { file: &name, fault });
+    }
+    reading.config.ok_or(StartError::Faults)
+}
