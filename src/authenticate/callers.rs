@@ -35,12 +35,12 @@ impl Callers {
         let known = || self.authenticator.authenticate(headers, SystemTime::now());
         let mut verified = known();
         for _ in 0..2 {
-            let Err(AuthenticationError::UnknownKey { issuer, found, .. }) = &verified else { break };
+            let Err(AuthenticationError::UnknownKey { issuer, .. }) = &verified else { break };
             let Some(keeper) = self.keeper_of(issuer) else { break };
-            match keeper.search(found.whole(), client).await {
+            match keeper.search(client).await {
                 Search::Fetched => return known(),
                 Search::Joined => verified = known(),
-                Search::InVain => break,
+                Search::Enough => break,
                 Search::Later(retry) => return Err(AuthenticationError::unavailable(issuer, retry)),
             }
         }

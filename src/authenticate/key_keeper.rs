@@ -235,11 +235,11 @@ impl KeyKeeper {
         self.source == *source && self.rhythm == rhythm
     }
 
-    /// Somebody came with a key that is not known, by its id: waits for one fetch, unless there was one just now
-    pub async fn search(&self, key: Option<&str>, client: IpAddr) -> Search {
+    /// Somebody came with a key that is not known: waits for one fetch, unless there were enough just now
+    pub async fn search(&self, client: IpAddr) -> Search {
         let mut fetches = self.fetches.subscribe();
         let before = *fetches.borrow_and_update();
-        let may = self.may_search(key, client, Instant::now());
+        let may = self.may_search(client, Instant::now());
         if may == Search::Fetched {
             self.wanted.notify_one();
         }
@@ -251,12 +251,12 @@ impl KeyKeeper {
     }
 
     /// Who comes while a fetch is under way waits for that one
-    fn may_search(&self, key: Option<&str>, client: IpAddr, now: Instant) -> Search {
+    fn may_search(&self, client: IpAddr, now: Instant) -> Search {
         let mut state = self.state();
         if state.is_wanted {
             return Search::Joined;
         }
-        let search = state.searches.begin(key, client, self.way.paces(), now);
+        let search = state.searches.begin(client, self.way.paces(), now);
         state.is_wanted = search == Search::Fetched;
         search
     }
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn who_comes_while_a_fetch_is_under_way_waits_for_it_whatever_he_asked_before() {
         let keeper = keeper(PathBuf::from("none"), &Arc::new(KeyStore::new()));
-        let asks = || keeper.may_search(Some("key"), "10.0.0.1".parse().unwrap(), Instant::now());
+        let asks = || keeper.may_search("10.0.0.1".parse().unwrap(), Instant::now());
         assert_eq!(asks(), Search::Fetched);
         for _ in 0..9 {
             assert_eq!(asks(), Search::Joined);

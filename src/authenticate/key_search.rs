@@ -16,8 +16,8 @@ pub enum Search {
     Fetched,
     /// Keys were fetched for somebody else, maybe asked for before this key was there
     Joined,
-    /// Keys were fetched for this very key id just now, and it was not among them
-    InVain,
+    /// So many were fetched for this address just now that no more are
+    Enough,
     /// Nobody can say whether the key is one of the issuer's: it gives none, or is asked again only after this time
     Later(Duration),
 }
@@ -44,46 +44,32 @@ impl Paces {
     };
 }
 
-/// How long a key id counts as unknown that was looked for
-const SOUGHT_FOR: Duration = Duration::from_secs(5);
-
 /// The fetches for unknown keys of late
 #[derive(Debug, Default)]
 pub(crate) struct Searches {
     in_all: Option<Paced>,
     /// By the address that caused them
     for_address: HashMap<IpAddr, Paced>,
-    /// The key ids that were looked for
-    sought: Vec<(Instant, String)>,
 }
 
 impl Searches {
-    /// Begins a search for this key id, unless that was looked for just now or it is too soon for another
-    pub(crate) fn begin(&mut self, key: Option<&str>, client: IpAddr, paces: Paces, now: Instant) -> Search {
-        self.sought.retain(|(at, _)| now.duration_since(*at) < SOUGHT_FOR);
-        if key.is_some_and(|key| self.sought.iter().any(|(_, sought)| sought == key)) {
-            return Search::InVain;
-        }
-        if let Some(wait) = self.count(network(client), paces, now) {
-            return Search::Later(wait);
-        }
-        self.sought.extend(key.map(|key| (now, key.to_owned())));
-        Search::Fetched
-    }
-
-    /// Counts a search, or says how long to wait with it
-    fn count(&mut self, address: IpAddr, paces: Paces, now: Instant) -> Option<Duration> {
+    /// Begins a search, unless it is too soon for another: too soon for this address, or for anybody
+    pub(crate) fn begin(&mut self, client: IpAddr, paces: Paces, now: Instant) -> Search {
         self.for_address.retain(|_, searches| !searches.is_forgotten(now));
         let in_all = self.in_all.get_or_insert(Paced::new(now));
+        let address = network(client);
         let mut for_address = self.for_address.get(&address).copied().unwrap_or(Paced::new(now));
-        let next = in_all.next(paces.in_all).max(for_address.next(paces.for_an_address));
+        if for_address.next(paces.for_an_address) > now {
+            return Search::Enough;
+        }
+        let next = in_all.next(paces.in_all);
         if next > now {
-            return Some(next - now);
+            return Search::Later(next - now);
         }
         in_all.done(paces.in_all, now);
         for_address.done(paces.for_an_address, now);
         self.for_address.insert(address, for_address);
-        None
+        Search::Fetched
     }
 }
 
@@ -107,51 +93,36 @@ mod tests {
             Self(Searches::default(), Instant::now())
         }
 
-        /// What comes of a key id from this address, so many milliseconds after the beginning
-        fn at(&mut self, milliseconds: u64, address: &str, key: &str) -> Search {
+        /// What comes of an unknown key from this address, so many milliseconds after the beginning
+        fn at(&mut self, milliseconds: u64, address: &str) -> Search {
             let now = self.1 + Duration::from_millis(milliseconds);
-            self.0.begin(Some(key), address.parse().unwrap(), Paces::OF_AN_ISSUER, now)
+            self.0.begin(address.parse().unwrap(), Paces::OF_AN_ISSUER, now)
         }
-    }
-
-    fn later(milliseconds: u64) -> Search {
-        Search::Later(Duration::from_millis(milliseconds))
     }
 
     #[test]
     fn junk_of_one_address_keeps_a_new_key_out_for_five_seconds_at_most_and_from_nowhere_else() {
         let mut asks = Asks::new();
-        let junk: Vec<_> = (0..4).map(|junk| asks.at(junk, "10.0.0.1", &format!("junk-{junk}"))).collect();
-        assert_eq!(junk, [Search::Fetched, Search::Fetched, Search::Fetched, later(4_997)]);
-        assert_eq!(asks.at(100, "::ffff:10.0.0.1", "new"), later(4_900));
-        assert_eq!(asks.at(100, "10.0.0.2", "new"), Search::Fetched);
-        assert_eq!(asks.at(5_001, "10.0.0.1", "newer"), Search::Fetched);
+        let junk: Vec<_> = (0..4).map(|junk| asks.at(junk, "10.0.0.1")).collect();
+        assert_eq!(junk, [Search::Fetched, Search::Fetched, Search::Fetched, Search::Enough]);
+        assert_eq!(asks.at(100, "::ffff:10.0.0.1"), Search::Enough);
+        assert_eq!(asks.at(100, "10.0.0.2"), Search::Fetched);
+        assert_eq!(asks.at(5_001, "10.0.0.1"), Search::Fetched);
         let network = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8:0:1::1"];
-        let network = network.map(|address| asks.at(20_000, address, address) == Search::Fetched);
+        let network = network.map(|address| asks.at(20_000, address) == Search::Fetched);
         assert_eq!(network, [true, true, true, false, true], "a network of IPv6 is one address");
     }
 
     #[test]
-    fn a_key_id_that_was_looked_for_is_unknown_until_it_may_have_come() {
+    fn junk_of_all_addresses_causes_one_fetch_in_a_second_and_the_others_are_told_when_to_come_again() {
         let mut asks = Asks::new();
-        assert_eq!(asks.at(0, "10.0.0.1", "junk"), Search::Fetched);
-        assert_eq!(asks.at(4_999, "10.0.0.2", "junk"), Search::InVain);
-        assert_eq!(asks.at(5_000, "10.0.0.2", "junk"), Search::Fetched);
-        let mut unnamed = || asks.0.begin(None, "10.0.0.3".parse().unwrap(), Paces::OF_AN_ISSUER, asks.1);
-        assert_eq!(
-            (unnamed(), unnamed()),
-            (Search::Fetched, Search::Fetched),
-            "a token without one names none"
-        );
-    }
-
-    #[test]
-    fn junk_of_all_addresses_causes_one_fetch_in_a_second_and_one_interval_of_waiting() {
-        let mut asks = Asks::new();
-        let fetched = (0..30_000_u64)
-            .map(|at| asks.at(at, &format!("10.1.{}.{}", at / 250, at % 250), &at.to_string()));
-        let all: Vec<_> = fetched.collect();
+        let all: Vec<_> =
+            (0..30_000_u64).map(|at| asks.at(at, &format!("10.1.{}.{}", at / 250, at % 250))).collect();
         assert_eq!(all.iter().filter(|search| **search == Search::Fetched).count(), 39);
-        assert!(!all.iter().any(|search| matches!(search, Search::Later(wait) if wait.as_millis() > 1_000)));
+        let is_soon = |search: &Search| match search {
+            Search::Later(wait) => wait.as_millis() <= 1_000,
+            Search::Fetched | Search::Joined | Search::Enough => *search == Search::Fetched,
+        };
+        assert!(all.iter().all(is_soon));
     }
 }

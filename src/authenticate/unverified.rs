@@ -8,11 +8,7 @@ use serde_json::Value;
 
 /// A value out of a token that nobody has verified: cut, and never a token itself
 #[derive(Clone, PartialEq, Eq)]
-pub struct Unverified {
-    shown: String,
-    /// Whether this is the value itself: not cut, not left out, and not absent
-    is_whole: bool,
-}
+pub struct Unverified(String);
 
 /// Two values that should have matched
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +25,7 @@ impl Unverified {
     /// This value, or that there is none
     pub(super) fn of(value: Option<&Value>) -> Self {
         match value {
-            None => Self::word("(absent)"),
+            None => Self("(absent)".to_owned()),
             Some(Value::String(text)) => Self::text(text),
             Some(other) => Self::text(&other.to_string()),
         }
@@ -39,24 +35,14 @@ impl Unverified {
     pub(super) fn text(text: &str) -> Self {
         // Whatever holds the beginning of a JWS may be one.
         if text.contains("eyJ") {
-            return Self::word("(a token)");
+            return Self("(a token)".to_owned());
         }
-        let shown: String = text.chars().take(MOST).collect();
-        Self { is_whole: shown == text, shown }
-    }
-
-    fn word(shown: &str) -> Self {
-        Self { shown: shown.to_owned(), is_whole: false }
-    }
-
-    /// The value itself, where that is what is kept
-    pub fn whole(&self) -> Option<&str> {
-        self.is_whole.then_some(&self.shown)
+        Self(text.chars().take(MOST).collect())
     }
 
     /// The value, for the log and the record
     pub fn for_operators(&self) -> &str {
-        &self.shown
+        &self.0
     }
 }
 
@@ -81,9 +67,7 @@ mod tests {
         for token in ["eyJhbGciOiJSUzI1NiJ9.e30.AAAA", "Bearer eyJhbGciOiJSUzI1NiJ9.e30.AAAA"] {
             assert_eq!(Unverified::text(token).for_operators(), "(a token)");
         }
-        let long = Unverified::text(&"x".repeat(9_999));
-        assert_eq!((long.for_operators().len(), long.whole()), (MOST, None));
-        assert_eq!([Unverified::of(None).whole(), Unverified::text("x").whole()], [None, Some("x")]);
+        assert_eq!(Unverified::text(&"x".repeat(9_999)).for_operators().len(), MOST);
         assert_eq!(format!("{:?}", Unverified::text("x")), "[unverified]");
     }
 }

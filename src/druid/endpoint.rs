@@ -98,96 +98,83 @@ impl TaskUse {
     }
 }
 
+/// What is to be known of an endpoint besides its method and path
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    judged: Judged,
+    content: Content,
+    patience: Patience,
+    media_types: &'static [&'static str],
+    starts_task: bool,
+}
+
+const JSON: &[&str] = &["application/json"];
+/// Rows come as JSON, lines of it or CSV (`ResultFormat`)
+const ROWS: &[&str] = &["application/json", "text/plain", "text/csv"];
+
+impl Facts {
+    /// Of an endpoint that answers in JSON, and soon
+    const fn new(judged: Judged, content: Content) -> Self {
+        Self { judged, content, patience: Patience::Control, media_types: JSON, starts_task: false }
+    }
+
+    const fn answering(self, media_types: &'static [&'static str]) -> Self {
+        Self { media_types, ..self }
+    }
+
+    const fn as_a_query(self) -> Self {
+        Self { patience: Patience::Query, ..self }
+    }
+
+    const fn starting_a_task(self) -> Self {
+        Self { starts_task: true, ..self }
+    }
+}
+
 impl Endpoint {
-    /// What has to be known to judge its requests
-    pub fn judged(self) -> Judged {
+    /// The table: one row each
+    const fn facts(self) -> Facts {
+        let statement = Facts::new(Judged::ByStatement, Content::Statement).as_a_query();
+        let open = Facts::new(Judged::ByEndpoint, Content::Nothing);
+        let of_task = Facts::new(Judged::ByTask(TaskUse::Look), Content::Nothing);
+        let of_owner = Facts::new(Judged::ByOwner(TaskUse::Look), Content::Nothing);
         match self {
-            Self::SqlTaskEnabled | Self::SqlStatementsEnabled | Self::Health => Judged::ByEndpoint,
-            Self::SqlTask | Self::Sql | Self::SqlStatements => Judged::ByStatement,
-            Self::TaskSubmit => Judged::ByTaskSpec,
-            Self::TaskPayload | Self::TaskStatus | Self::TaskReports | Self::TaskLog => {
-                Judged::ByTask(TaskUse::Look)
-            }
-            Self::TaskShutdown => Judged::ByTask(TaskUse::Cancel),
-            Self::StatementStatus | Self::StatementResults => Judged::ByOwner(TaskUse::Look),
-            Self::StatementCancel => Judged::ByOwner(TaskUse::Cancel),
+            Self::SqlTask | Self::SqlStatements => statement.starting_a_task(),
+            Self::Sql => statement.answering(ROWS),
+            Self::StatementStatus => of_owner,
+            Self::StatementResults => of_owner.as_a_query().answering(ROWS),
+            Self::StatementCancel => Facts::new(Judged::ByOwner(TaskUse::Cancel), Content::Nothing),
+            Self::SqlTaskEnabled | Self::SqlStatementsEnabled | Self::Health => open,
+            Self::TaskSubmit => Facts::new(Judged::ByTaskSpec, Content::TaskSpec).starting_a_task(),
+            Self::TaskPayload | Self::TaskStatus | Self::TaskReports => of_task,
+            Self::TaskLog => of_task.answering(&["text/plain"]),
+            Self::TaskShutdown => Facts::new(Judged::ByTask(TaskUse::Cancel), Content::EmptyOrObject),
         }
     }
 
-    /// Whether its answer names a task that it has started
-    pub fn starts_task(self) -> bool {
-        match self {
-            Self::SqlTask | Self::SqlStatements | Self::TaskSubmit => true,
-            Self::Sql
-            | Self::StatementStatus
-            | Self::StatementResults
-            | Self::StatementCancel
-            | Self::SqlTaskEnabled
-            | Self::SqlStatementsEnabled
-            | Self::Health
-            | Self::TaskPayload
-            | Self::TaskStatus
-            | Self::TaskReports
-            | Self::TaskLog
-            | Self::TaskShutdown => false,
-        }
+    /// What has to be known to judge its requests
+    pub fn judged(self) -> Judged {
+        self.facts().judged
     }
 
     /// What its requests carry
     pub fn content(self) -> Content {
-        match self {
-            Self::SqlTask | Self::Sql | Self::SqlStatements => Content::Statement,
-            Self::TaskSubmit => Content::TaskSpec,
-            Self::TaskShutdown => Content::EmptyOrObject,
-            Self::StatementStatus
-            | Self::StatementResults
-            | Self::StatementCancel
-            | Self::SqlTaskEnabled
-            | Self::SqlStatementsEnabled
-            | Self::Health
-            | Self::TaskPayload
-            | Self::TaskStatus
-            | Self::TaskReports
-            | Self::TaskLog => Content::Nothing,
-        }
-    }
-
-    /// The media types of its answers where it succeeds; rows come as JSON, lines of it or CSV (`ResultFormat`)
-    pub fn media_types(self) -> &'static [&'static str] {
-        match self {
-            Self::Sql | Self::StatementResults => &["application/json", "text/plain", "text/csv"],
-            Self::TaskLog => &["text/plain"],
-            Self::SqlTask
-            | Self::SqlStatements
-            | Self::StatementStatus
-            | Self::StatementCancel
-            | Self::SqlTaskEnabled
-            | Self::SqlStatementsEnabled
-            | Self::Health
-            | Self::TaskSubmit
-            | Self::TaskPayload
-            | Self::TaskStatus
-            | Self::TaskReports
-            | Self::TaskShutdown => &["application/json"],
-        }
+        self.facts().content
     }
 
     /// How long its answer may take
     pub fn patience(self) -> Patience {
-        match self {
-            Self::SqlTask | Self::Sql | Self::SqlStatements | Self::StatementResults => Patience::Query,
-            Self::StatementStatus
-            | Self::StatementCancel
-            | Self::SqlTaskEnabled
-            | Self::SqlStatementsEnabled
-            | Self::Health
-            | Self::TaskSubmit
-            | Self::TaskPayload
-            | Self::TaskStatus
-            | Self::TaskReports
-            | Self::TaskLog
-            | Self::TaskShutdown => Patience::Control,
-        }
+        self.facts().patience
+    }
+
+    /// The media types of its answers where it succeeds
+    pub fn media_types(self) -> &'static [&'static str] {
+        self.facts().media_types
+    }
+
+    /// Whether its answer names a task that it has started
+    pub fn starts_task(self) -> bool {
+        self.facts().starts_task
     }
 }
 

@@ -161,14 +161,8 @@ async fn ten_thousand_requests_with_unknown_keys_cost_a_handful_of_fetches_in_ha
         });
     }
     let statuses: Vec<_> = tasks.join_all().await;
-    // A key id that was looked for is unknown; whether one is that was not, nobody can say.
-    let refused: usize = statuses
-        .iter()
-        .flatten()
-        .filter(|(status, _)| [401, 503].contains(*status))
-        .map(|(_, count)| *count)
-        .sum();
-    assert_eq!(refused, 10_000, "{statuses:?}");
+    let refused: usize = statuses.into_iter().map(|statuses| statuses[&401]).sum();
+    assert_eq!(refused, 10_000);
     let half_minutes = 1 + usize::try_from(began.elapsed().as_secs() / 30).unwrap();
     assert!(web.fetches() <= 10 * half_minutes, "{} fetches", web.fetches());
     assert_eq!(enabled(&gate, &gate.token("alice", &[])).await.status, StatusCode::OK);
@@ -280,34 +274,19 @@ async fn a_junk_key_keeps_no_new_key_out() {
 }
 
 #[tokio::test]
-async fn while_junk_holds_up_the_search_for_new_keys_their_owners_are_told_to_come_again() {
+async fn much_junk_keeps_a_new_key_out_for_an_interval_and_no_longer() {
     let (old, new) = (ThrowAwayIssuer::new().unwrap(), ThrowAwayIssuer::named("new").unwrap());
     let web = Web::start(&old.jwks()).await;
     let (gate, _druid) = gate_with(&web, "", "", old).await;
     let claims = json!({"iss": web.url, "aud": "druid", "sub": "alice", "exp": 32_503_680_000_u64});
-    let mut number = 0;
-    let answer = loop {
-        number += 1;
+    for number in 0..9 {
         let junk = ThrowAwayIssuer::named(&format!("junk-{number}")).unwrap().token(&claims).unwrap();
-        let answer = enabled(&gate, &junk).await;
-        if answer.reason().as_deref() != Some("token_key") {
-            break answer;
-        }
-    };
-    assert_eq!(
-        (answer.status, answer.reason().as_deref()),
-        (StatusCode::SERVICE_UNAVAILABLE, Some("keys_unavailable"))
-    );
-    assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() <= 5);
+        assert_eq!(enabled(&gate, &junk).await.reason().as_deref(), Some("token_key"));
+    }
     web.tell(|told| told.jwks = new.jwks().to_string());
     let token = new.token(&claims).unwrap();
     let end = Instant::now() + Duration::from_secs(20);
-    loop {
-        let answer = enabled(&gate, &token).await;
-        if answer.status == StatusCode::OK {
-            break;
-        }
-        assert_eq!(answer.reason().as_deref(), Some("keys_unavailable"), "never 401: {}", answer.text());
+    while enabled(&gate, &token).await.status != StatusCode::OK {
         assert!(Instant::now() < end, "the new key is known after an interval");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
