@@ -9,6 +9,8 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
+use super::headers::trailers_towards_client;
+
 /// Why an answer broke off
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
@@ -20,7 +22,7 @@ pub enum AnswerError {
     Stalled,
 }
 
-/// An answer's body; trailers included
+/// An answer's body, with those of its trailers that cross
 #[derive(Debug)]
 pub struct AnswerBody(Source);
 
@@ -55,7 +57,11 @@ impl Streamed {
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
             self.waiting = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(AnswerError::Broken)));
+            let crossing = |frame: Frame<Bytes>| match frame.into_trailers() {
+                Ok(trailers) => Frame::trailers(trailers_towards_client(&trailers)),
+                Err(data) => data,
+            };
+            return Poll::Ready(frame.map(|frame| frame.map(crossing).map_err(AnswerError::Broken)));
         }
         let patience = self.patience;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));

@@ -1,20 +1,19 @@
 //! Which header fields cross, each way
 //!
 //! Towards Druid an allow-list, built from nothing: a client's credentials, cookies, forwarding and
-//! `X-Druid-*` fields stay behind. Towards the client all but what belongs to one connection (RFC 9110,
-//! section 7.6.1) and what is Druid's own business with the gate.
+//! `X-Druid-*` fields stay behind. Towards the client another: what belongs to one connection (RFC 9110, section
+//! 7.6.1), what would bind a browser to the gate's host (`Set-Cookie`, `Alt-Svc`, `Access-Control-*`), and whatever a
+//! server between might add, is not on it.
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA, WWW_AUTHENTICATE,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, DATE,
+    HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRAILER, USER_AGENT, VIA,
 };
 
 /// The request fields that cross
 const CROSSING: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, USER_AGENT, TRACEPARENT];
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// The fields of the request to Druid, but for framing and sign-in
 pub fn towards_druid(arrived: &HeaderMap, has_body: bool) -> HeaderMap {
@@ -35,36 +34,42 @@ pub fn towards_druid(arrived: &HeaderMap, has_body: bool) -> HeaderMap {
     fields
 }
 
-/// The fields of the answer to the client
+/// The fields of the answer to the client; its framing is written anew from the body
 pub fn towards_client(answered: &HeaderMap) -> HeaderMap {
-    let nominated: Vec<String> = answered
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
-        .collect();
-    let mut fields = HeaderMap::new();
-    for (name, value) in answered {
-        if !STAYING.contains(name) && !nominated.iter().any(|nominee| nominee == name.as_str()) {
-            fields.append(name.clone(), value.clone());
-        }
-    }
+    let mut fields = only(&ANSWERING, answered);
     fields.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     fields
 }
 
-/// The answer fields that stay: of the connection, or between Druid and the gate
-const STAYING: [HeaderName; 10] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    PROXY_AUTHENTICATE,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    SET_COOKIE,
-    WWW_AUTHENTICATE,
-    VIA,
+/// The trailer fields of the answer to the client: how it ended
+pub fn trailers_towards_client(answered: &HeaderMap) -> HeaderMap {
+    only(&[X_ERROR_MESSAGE, X_DRUID_RESPONSE_COMPLETE], answered)
+}
+
+fn only(names: &[HeaderName], fields: &HeaderMap) -> HeaderMap {
+    let crossing = fields.iter().filter(|(name, _)| names.contains(name));
+    crossing.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+const X_ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
+const X_DRUID_RESPONSE_COMPLETE: HeaderName = HeaderName::from_static("x-druid-response-complete");
+
+/// The answer fields that cross: what the body is, and what Druid says of it (`QueryResource`, `SqlResource`)
+const ANSWERING: [HeaderName; 14] = [
+    ALLOW,
+    CACHE_CONTROL,
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+    DATE,
+    RETRY_AFTER,
+    TRAILER,
+    HeaderName::from_static("x-druid-query-id"),
+    HeaderName::from_static("x-druid-response-context"),
+    HeaderName::from_static("x-druid-sql-header-included"),
+    HeaderName::from_static("x-druid-sql-query-id"),
+    X_DRUID_RESPONSE_COMPLETE,
+    X_ERROR_MESSAGE,
 ];
 
 /// Visible ASCII and spaces only
@@ -113,22 +118,33 @@ mod tests {
     }
 
     #[test]
-    fn druids_own_fields_reach_the_client_and_those_of_the_connection_do_not() {
-        let answered = map(&[
-            ("x-druid-sql-query-id", "q"),
-            ("connection", "close, X-Inner"),
-            ("connection", "x-other"),
-            ("x-inner", "1"),
-            ("x-other", "1"),
-            ("keep-alive", "1"),
-            ("set-cookie", "a=b"),
-            ("www-authenticate", "Basic"),
-            ("transfer-encoding", "chunked"),
+    fn what_druid_says_of_an_answer_reaches_the_client_and_nothing_else_does() {
+        let told = [
+            ("content-disposition", "attachment; filename=\"a.csv\""),
+            ("content-encoding", "gzip"),
+            ("content-type", "text/csv"),
             ("trailer", "x-error-message"),
-        ]);
-        let crossed = towards_client(&answered);
-        let mut names: Vec<_> = crossed.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["cache-control", "trailer", "x-druid-sql-query-id"]);
+            ("x-druid-sql-query-id", "q"),
+        ];
+        let kept = [
+            ("access-control-allow-origin", "*"),
+            ("alt-svc", "h3=\":1\""),
+            ("connection", "close, X-Inner"),
+            ("content-length", "7"),
+            ("keep-alive", "1"),
+            ("refresh", "0"),
+            ("server", "Jetty"),
+            ("set-cookie", "a=b"),
+            ("strict-transport-security", "max-age=1"),
+            ("transfer-encoding", "chunked"),
+            ("www-authenticate", "Basic"),
+            ("x-inner", "1"),
+        ];
+        let crossed = towards_client(&map(&[&told[..], &kept].concat()));
+        let expected = [&[("cache-control", "no-store")][..], &told].concat();
+        assert_eq!(crossed, map(&expected));
+        let trailed = [("x-error-message", "broken"), ("x-druid-response-complete", "false")];
+        let others = [("set-cookie", "a=b"), ("content-length", "1"), ("authorization", "x")];
+        assert_eq!(trailers_towards_client(&map(&[&trailed[..], &others].concat())), map(&trailed));
     }
 }

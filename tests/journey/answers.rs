@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -30,6 +30,21 @@ async fn druids_own_headers_and_trailers_come_through_and_those_of_the_connectio
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert!(answer.header("set-cookie").is_none() && answer.header("keep-alive").is_none());
     assert_eq!(answer.trailers.unwrap()["x-error-message"], "none");
+}
+
+#[tokio::test]
+async fn an_answer_is_framed_anew_and_its_trailers_say_how_it_ended_and_no_more() {
+    let two_framings = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1\r\nAlt-Svc: h3\r\n\
+                        Access-Control-Allow-Origin: *\r\nTransfer-Encoding: chunked\r\nTrailer: X-Error-Message\r\n\r\n\
+                        5\r\n[1,2]\r\n0\r\nX-Error-Message: none\r\nSet-Cookie: a=b\r\nContent-Length: 9\r\n\r\n";
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        let answer = answer_to(Script::Answer(two_framings.as_bytes().to_vec()), speaks).await;
+        assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, "[1,2]"), "{speaks:?}");
+        assert!(answer.header("content-length").is_none_or(|length| length == "5"), "{speaks:?}");
+        assert!(answer.header("alt-svc").is_none() && answer.header("access-control-allow-origin").is_none());
+        let trailers: Vec<_> = answer.trailers.iter().flat_map(HeaderMap::keys).collect();
+        assert!(trailers.iter().all(|name| *name == "x-error-message"), "{speaks:?}: {trailers:?}");
+    }
 }
 
 #[tokio::test]
