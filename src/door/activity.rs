@@ -1,5 +1,6 @@
 //! What happens on a connection, and since when: who is waited for, and how long yet
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,10 @@ struct State {
     between: Between,
     since: Instant,
     write_blocked: Option<Instant>,
+    /// The heads that have come and are not answered: whether each has two framings
+    heads: VecDeque<bool>,
+    /// Whether it is not known where a next head would begin
+    is_last: bool,
     /// The client has said that it sends no more; when it last took something after that
     ended: Option<Instant>,
 }
@@ -64,6 +69,8 @@ impl Activity {
             between: Between::Reading,
             since: Instant::now(),
             write_blocked: None,
+            heads: VecDeque::new(),
+            is_last: false,
             ended: None,
         };
         Self {
@@ -95,6 +102,20 @@ impl Activity {
                 Deadline { at: state.since + self.head, limit: Some("head_seconds") }
             }
         }
+    }
+
+    /// A head has come whole
+    pub(crate) fn head_came(&self, has_two_framings: bool, is_last: bool) {
+        let mut state = self.state();
+        state.heads.push_back(has_two_framings);
+        state.is_last = is_last;
+    }
+
+    /// Of the head that is to be answered next: whether it has two framings, and whether none can follow it
+    pub(crate) fn next_head(&self) -> (bool, bool) {
+        let mut state = self.state();
+        let has_two_framings = state.heads.pop_front().unwrap_or(false);
+        (has_two_framings, state.is_last && state.heads.is_empty())
     }
 
     pub(crate) fn bytes_came(&self) {

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -20,10 +21,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::activity::{Activity, InFlight, Protocol};
+use super::framing::{Followed, Framing};
 use super::outgoing::OutgoingBody;
 use crate::base::drain;
 use crate::base::metrics::Metrics;
 use crate::config::Limits;
+use crate::request::head::TwoFramings;
 
 /// Why hyper answered a request itself, without a body
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +53,23 @@ pub async fn serve<Io, Handle, Answer>(
     Answer: Future<Output = Response<OutgoingBody>> + Send + 'static,
 {
     let activity = Arc::new(Activity::new(protocol, limits));
-    let watched = TokioIo::new(Watched { io, has_ended: false, activity: Arc::clone(&activity) });
+    let framing = (protocol == Protocol::Http1).then(Framing::new);
+    let (pending, has_ended) = (Vec::new(), false);
+    let watched = TokioIo::new(Watched { io, framing, pending, has_ended, activity: Arc::clone(&activity) });
     let counted = Arc::clone(&activity);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let (has_two_framings, is_last) = counted.next_head();
+        if has_two_framings {
+            request.extensions_mut().insert(TwoFramings);
+        }
         let answer = handle(request, InFlight::begin(&counted));
-        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        async move {
+            let mut answer = answer.await;
+            if is_last {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, std::convert::Infallible>(answer)
+        }
     });
     let mut connection = match protocol {
         Protocol::Http1 => {
@@ -183,6 +198,10 @@ where
 /// A stream that notes what passes
 struct Watched<Io> {
     io: Io,
+    /// Where heads end, on HTTP/1.1
+    framing: Option<Framing>,
+    /// What came behind the end of a head or body, and is not handed on yet
+    pending: Vec<u8>,
     has_ended: bool,
     activity: Arc<Activity>,
 }
@@ -194,19 +213,37 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        if !self.has_ended {
+        if !self.pending.is_empty() {
+            let handed = self.pending.len().min(buffer.remaining());
+            buffer.put_slice(&self.pending.drain(..handed).collect::<Vec<_>>());
+        } else if !self.has_ended {
             let polled = Pin::new(&mut self.io).poll_read(context, buffer);
             if !matches!(polled, Poll::Ready(Ok(()))) {
                 // A connection that breaks off is no end: whoever sent on it has left.
                 return polled;
             }
-            if buffer.filled().len() > before {
-                self.activity.bytes_came();
-            } else {
-                self.has_ended = buffer.remaining() > 0;
-            }
+            self.has_ended = buffer.filled().len() == before && buffer.remaining() > 0;
+        }
+        if buffer.filled().len() > before {
+            self.activity.bytes_came();
+            self.follow(buffer, before);
+            return Poll::Ready(Ok(()));
         }
         if self.has_ended && self.activity.keeps_end() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+}
+
+impl<Io> Watched<Io> {
+    /// Keeps back what came behind the end of a head or body, until it is asked for
+    fn follow(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
+        let Some(framing) = &mut self.framing else { return };
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        let Followed { bytes, head_with_two } = framing.follow(came);
+        self.pending.splice(..0, came.iter().skip(bytes).copied());
+        if let Some(has_two_framings) = head_with_two {
+            self.activity.head_came(has_two_framings, framing.is_unfollowed());
+        }
+        buffer.set_filled(before + bytes);
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod connection;
+mod framing;
 pub mod listener;
 pub mod outgoing;
 pub mod proxy_protocol;

@@ -48,6 +48,10 @@ pub enum HeadError {
     },
 }
 
+/// The mark on a head that had two framings when it came, of which a library has dropped one
+#[derive(Clone, Copy, Debug)]
+pub struct TwoFramings;
+
 /// How much of a head is taken
 #[derive(Clone, Copy, Debug)]
 pub struct HeadLimits {
@@ -95,6 +99,11 @@ fn bytes(head: &Parts) -> usize {
 
 /// One framing, and one that is understood (RFC 9112, section 6)
 fn check_framing(head: &Parts) -> Result<(), HeadError> {
+    if head.extensions.get::<TwoFramings>().is_some() {
+        return Err(HeadError::Framing(
+            "`Content-Length` stands more than once, or beside `Transfer-Encoding`; send one of them",
+        ));
+    }
     let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
     let lengths = head.headers.get_all(CONTENT_LENGTH).iter().count();
     match (codings.next(), codings.next()) {

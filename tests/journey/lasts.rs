@@ -156,6 +156,9 @@ async fn framing_with_two_readings_is_refused_and_nothing_is_smuggled() {
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: gzip, chunked",
         "Content-Length: 4\r\nContent-Length: 5",
+        "Content-Length: 5\r\nContent-Length: 5",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
         "Content-Length: +4",
     ] {
         let mut stream = gate.connect(b"http/1.1").await;
