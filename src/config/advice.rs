@@ -1,10 +1,9 @@
 //! What is legal but unwise: grants that mean more, or less, than they look like
 
-use toml::de::DeTable;
-
 use super::IssuerConfig;
-use super::marked_name::{Doubt, Kind, doubt_of};
-use super::section::{Findings, Section, entry};
+use super::fault::Severity;
+use super::marked_name::{Doubt, Kind, doubt, doubt_of};
+use super::section::Section;
 use crate::authorize::Policy;
 use crate::authorize::permission::{Permission, READS_LIKE_A_PATTERN};
 use crate::authorize::policy::Role;
@@ -15,150 +14,81 @@ use crate::resource_actions::rules::{Cancel, ContextKeys, InputSources, Lookups,
 
 /// Notes everything unwise
 pub(super) fn advise(
-    root: &DeTable<'_>,
+    sections: &[Section<'_>],
     rules_section: &Section<'_>,
     policy: &Policy,
     rules: &Rules,
     issuers: &[IssuerConfig],
-    findings: &mut Findings<'_>,
 ) {
-    for role in policy.roles() {
-        let place = Place::of(root, &role.name);
-        about_stubs(role, policy, rules, &place, findings);
-        about_names(role, rules, &place, findings);
-        about_denied_grants(role, &place, findings);
-        about_holders(role, issuers, &place, findings);
+    for (role, section) in policy.roles().iter().zip(sections) {
+        about_stubs(role, policy, rules, section);
+        about_names(role, rules, section);
+        about_denied_grants(role, section);
+        about_holders(role, issuers, section);
     }
-    about_rules(rules_section, policy, rules, findings);
+    about_rules(rules_section, policy, rules);
 }
 
-/// A role's table, where findings about it stand
-struct Place<'text> {
-    name: String,
-    offset: usize,
-    table: Option<&'text DeTable<'text>>,
+/// How grave it is that what stands for a key does nothing: a warning of a grant, since nobody gets more by it, and
+/// a fault of a deny, since somebody does
+fn severity(kind: Kind, key: &str) -> Severity {
+    kind.severity(key == "denies")
 }
 
-impl<'text> Place<'text> {
-    fn of(root: &'text DeTable<'text>, role: &str) -> Self {
-        let roles = entry(root, "roles").and_then(|roles| roles.get_ref().as_table());
-        let value = roles.and_then(|roles| entry(roles, role));
-        Self {
-            name: format!("roles.{role}"),
-            offset: value.map_or(0, |value| value.span().start),
-            table: value.and_then(|value| value.get_ref().as_table()),
-        }
-    }
-
-    /// Where a key's value stands, or the sentence of it that is meant; the table where it has no such key
-    fn offset_of(&self, key: &str, sentence: Option<&str>) -> usize {
-        let Some(value) = self.table.and_then(|table| entry(table, key)) else { return self.offset };
-        let mut sentences = value.get_ref().as_array().into_iter().flat_map(|items| items.iter());
-        let found = sentences.find(|item| sentence.is_some() && item.get_ref().as_str() == sentence);
-        found.map_or(value.span().start, |item| item.span().start)
-    }
-
-    /// Something about a sentence of a key, or about the key where none is given
-    fn warn(
-        &self,
-        (key, sentence): (&str, Option<&str>),
-        what: impl Into<String>,
-        instead: impl Into<String>,
-        findings: &mut Findings<'_>,
-    ) {
-        findings.warn(self.offset_of(key, sentence), &format!("{}.{key}", self.name), what, instead);
-    }
-
-    /// What does nothing where it stands: a warning of a grant, since nobody gets more by it, and a fault of a
-    /// deny, since somebody does
-    fn miss(
-        &self,
-        (key, sentence): (&str, Option<&str>),
-        what: impl Into<String>,
-        instead: impl Into<String>,
-        findings: &mut Findings<'_>,
-    ) {
-        match key {
-            "denies" => self.error((key, sentence), what, instead, findings),
-            _ => self.warn((key, sentence), what, instead, findings),
-        }
-    }
-
-    fn error(
-        &self,
-        (key, sentence): (&str, Option<&str>),
-        what: impl Into<String>,
-        instead: impl Into<String>,
-        findings: &mut Findings<'_>,
-    ) {
-        findings.error(self.offset_of(key, sentence), &format!("{}.{key}", self.name), what, instead);
-    }
-}
-
-fn about_stubs(role: &Role, policy: &Policy, rules: &Rules, place: &Place<'_>, findings: &mut Findings<'_>) {
+fn about_stubs(role: &Role, policy: &Policy, rules: &Rules, section: &Section<'_>) {
     let holds = |needed: &ResourceAction| policy.roles_that_hold(needed).contains(&role.name.as_str());
-    if rules.select_tasks == SelectTasks::Shared
-        && holds(&ResourceAction::read(ResourceType::Datasource, SELECT_STUB))
-    {
+    let (read, write) = (ResourceAction::read, ResourceAction::write);
+    if rules.select_tasks == SelectTasks::Shared && holds(&read(ResourceType::Datasource, SELECT_STUB)) {
         let what = "READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks";
-        place.warn(
-            ("grants", None),
-            what,
-            "set rules.select_tasks = \"owner\", or deny it to this role",
-            findings,
-        );
+        section.warn("grants", what, "set rules.select_tasks = \"owner\", or deny it to this role");
     }
-    if rules.cancel != Cancel::Write && holds(&ResourceAction::write(ResourceType::Datasource, SELECT_STUB)) {
+    if rules.cancel != Cancel::Write && holds(&write(ResourceType::Datasource, SELECT_STUB)) {
         let what = "WRITE DATASOURCE __query_select is of no use through the gate";
-        place.warn(("grants", None), what, "deny it to this role", findings);
+        section.warn("grants", what, "deny it to this role");
     }
 }
 
 /// Names that look like the other kind of pattern
-fn about_names(role: &Role, rules: &Rules, place: &Place<'_>, findings: &mut Findings<'_>) {
-    for (key, permission) in permissions(role) {
+fn about_names(role: &Role, rules: &Rules, section: &Section<'_>) {
+    let grants = role.grants.iter().map(|permission| ("grants", permission));
+    for (key, permission) in grants.chain(role.denies.iter().map(|permission| ("denies", permission))) {
         let written = permission.to_string();
-        let at = (key, Some(written.as_str()));
-        if let Some(Doubt { kind, what, instead }) = doubt_of(permission.written_name()) {
+        let doubt = doubt_of(permission.written_name())
+            .or_else(|| doubt_of_use(permission, rules, key))
+            .or_else(|| doubt_of_exact(permission));
+        if let Some(Doubt { kind, what, instead }) = doubt {
             let what = format!("`{written}` {what}");
-            match kind {
-                Kind::Mistake => place.error(at, what, instead, findings),
-                Kind::Miss => place.miss(at, what, instead, findings),
-                Kind::Odd => place.warn(at, what, instead, findings),
-            }
-        } else if let Some(instead) = why_nothing_asks(permission, rules) {
-            let verb = if key == "denies" { "denies" } else { "grants" };
-            let what = format!("`{written}` {verb} nothing, since nothing asks for it");
-            place.miss(at, what, instead, findings);
-        } else if permission.is_exact() && !permission.written_name().starts_with("exact:") {
-            about_exact_name(at, permission, place, findings);
+            section.note(severity(kind, key), (key, Some(&written)), what, instead);
         }
     }
 }
 
+fn doubt_of_use(permission: &Permission, rules: &Rules, key: &str) -> Option<Doubt> {
+    let verb = if key == "denies" { "denies" } else { "grants" };
+    let instead = why_nothing_asks(permission, rules)?;
+    doubt(Kind::Miss, format!("{verb} nothing, since nothing asks for it"), instead)
+}
+
 /// Exact names that were hardly meant so
-fn about_exact_name(
-    at: (&str, Option<&str>),
-    permission: &Permission,
-    place: &Place<'_>,
-    findings: &mut Findings<'_>,
-) {
-    let (written, name) = (permission.to_string(), permission.written_name());
-    if name.contains(['*', '?']) {
-        let what = format!("`{written}` is the exact name with a `*` or `?` in it");
+fn doubt_of_exact(permission: &Permission) -> Option<Doubt> {
+    let name = permission.written_name();
+    if !permission.is_exact() || name.starts_with("exact:") {
+        return None;
+    }
+    let schema = name.split_once('.').filter(|(schema, _)| SCHEMAS.contains(schema));
+    let (what, instead) = if name.contains(['*', '?']) {
         let instead = format!("write `glob:{name}` for a pattern, `exact:{name}` for the name");
-        place.miss(at, what, instead, findings);
+        ("is the exact name with a `*` or `?` in it", instead)
     } else if name.contains(READS_LIKE_A_PATTERN) {
-        let what = format!("`{written}` is one exact name, whatever `%`, `,` and backquotes mean elsewhere");
         let instead =
             format!("write `glob:` with `*`, or one sentence for each; `exact:{name}` for the name");
-        place.miss(at, what, instead, findings);
-    } else if let Some((_, table)) = name.split_once('.').filter(|(schema, _)| SCHEMAS.contains(schema))
-        && permission.kind() == ResourceType::Datasource
-    {
-        let what = format!("`{written}` is a datasource with a dot in its name: no schema stands in a name");
-        place.miss(at, what, format!("write `{table}`, or `exact:{name}` for the name"), findings);
-    }
+        ("is one exact name, whatever `%`, `,` and backquotes mean elsewhere", instead)
+    } else {
+        let (_, table) = schema.filter(|_| permission.kind() == ResourceType::Datasource)?;
+        let instead = format!("write `{table}`, or `exact:{name}` for the name");
+        ("is a datasource with a dot in its name: no schema stands in a name", instead)
+    };
+    doubt(Kind::Miss, what, instead)
 }
 
 /// Druid's own schemas (`DruidSchemaName`, `LookupSchema`, `ViewSchema`, `SystemSchema`, `InformationSchema`)
@@ -205,60 +135,43 @@ fn why_nothing_asks(permission: &Permission, rules: &Rules) -> Option<&'static s
 }
 
 /// Grants of one name that a deny of the same role takes back
-fn about_denied_grants(role: &Role, place: &Place<'_>, findings: &mut Findings<'_>) {
+fn about_denied_grants(role: &Role, section: &Section<'_>) {
     for grant in &role.grants {
-        let denied = |needed: ResourceAction| role.denies.iter().any(|deny| deny.covers(&needed));
-        let granted: Vec<_> = grant.exact_resource_actions().into_iter().collect();
-        if !granted.is_empty() && granted.into_iter().all(denied) {
+        let denied = |needed: &ResourceAction| role.denies.iter().any(|deny| deny.covers(needed));
+        let granted = grant.exact_resource_actions();
+        if !granted.is_empty() && granted.iter().all(denied) {
+            let written = grant.to_string();
             let what = format!("`{grant}` grants nothing, since this role denies it");
-            place.warn(
-                ("grants", Some(&grant.to_string())),
-                what,
-                "take out the grant, or the deny",
-                findings,
-            );
+            let at = ("grants", Some(written.as_str()));
+            section.note(Severity::Warning, at, what, "take out the grant, or the deny");
         }
     }
 }
 
-fn about_holders(role: &Role, issuers: &[IssuerConfig], place: &Place<'_>, findings: &mut Findings<'_>) {
+fn about_holders(role: &Role, issuers: &[IssuerConfig], section: &Section<'_>) {
     let confers =
         |issuer: &IssuerConfig| issuer.issuer.confers().is_none_or(|roles| roles.contains(&role.name));
     if role.members.is_empty() && !issuers.is_empty() && !issuers.iter().any(confers) {
         let what = "nobody can hold this role: no issuer confers it, and it has no members";
         let key = if role.denies.is_empty() { "members" } else { "denies" };
-        place.miss((key, None), what, "name it in an issuer's `roles`, or give it `members`", findings);
+        let instead = "name it in an issuer's `roles`, or give it `members`";
+        section.note(severity(Kind::Miss, key), (key, None), what, instead);
     }
 }
 
-fn about_rules(section: &Section<'_>, policy: &Policy, rules: &Rules, findings: &mut Findings<'_>) {
-    if section.string("cancel", &mut Findings::new("")).is_some_and(|cancel| cancel.value == "read") {
+fn about_rules(section: &Section<'_>, policy: &Policy, rules: &Rules) {
+    if section.meant("cancel") == Some("read") {
         let what = "whoever may read a datasource may cancel what writes it";
-        findings.warn(
-            section.offset_of("cancel"),
-            &section.path("cancel"),
-            what,
-            "write \"owner\", or leave it out if that is meant",
-        );
+        section.warn("cancel", what, "write \"owner\", or leave it out if that is meant");
     }
-    let all = policy.roles().iter().flat_map(|role| &role.grants);
     let is_all_input = |grant: &Permission| {
         grant.kind() == ResourceType::External
             && grant.actions().contains(&Action::Read)
             && grant.exact_name() == Some("EXTERNAL")
     };
-    if rules.input_sources == InputSources::ByType && all.into_iter().any(is_all_input) {
+    let mut grants = policy.roles().iter().flat_map(|role| &role.grants);
+    if rules.input_sources == InputSources::ByType && grants.any(is_all_input) {
         let what = "READ EXTERNAL EXTERNAL grants no input source where `input_source_types` is on";
-        findings.warn(
-            section.offset_of("input_source_types"),
-            &section.path("input_source_types"),
-            what,
-            "grant READ EXTERNAL by type: http, s3, inline …",
-        );
+        section.warn("input_source_types", what, "grant READ EXTERNAL by type: http, s3, inline …");
     }
-}
-
-fn permissions(role: &Role) -> impl Iterator<Item = (&'static str, &Permission)> {
-    let grants = role.grants.iter().map(|permission| ("grants", permission));
-    grants.chain(role.denies.iter().map(|permission| ("denies", permission)))
 }

@@ -13,6 +13,7 @@
 use regex_syntax::ast::parse::Parser;
 use regex_syntax::ast::{AssertionKind, Ast, LiteralKind, RepetitionKind, RepetitionRange, Span};
 
+use super::fault::Severity;
 use crate::authorize::permission::{is_invisible, is_like_a_mark};
 
 /// What is to be said of a name
@@ -35,7 +36,18 @@ pub(super) enum Kind {
     Odd,
 }
 
-fn doubt(kind: Kind, what: impl Into<String>, instead: impl Into<String>) -> Option<Doubt> {
+impl Kind {
+    /// How grave it is, by whether what is missed is let through
+    pub(super) fn severity(self, lets_through: bool) -> Severity {
+        match self {
+            Self::Mistake => Severity::Error,
+            Self::Miss if lets_through => Severity::Error,
+            Self::Miss | Self::Odd => Severity::Warning,
+        }
+    }
+}
+
+pub(super) fn doubt(kind: Kind, what: impl Into<String>, instead: impl Into<String>) -> Option<Doubt> {
     Some(Doubt { kind, what: what.into(), instead: instead.into() })
 }
 

@@ -20,6 +20,7 @@ pub use fault::{Fault, Located, Severity};
 pub use limits::Limits;
 
 use ipnet::IpNet;
+use serde::Deserialize;
 
 use crate::authenticate::key_keeper::KeyPlace;
 use crate::authenticate::{AbsentRoles, BasicToken, Issuer};
@@ -133,9 +134,11 @@ pub struct Door {
 }
 
 /// Whether Druid's own planner is asked what a statement needs that was never seen before
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verify {
     /// It is not
+    #[default]
     Off,
     /// Beside the request; a difference is logged, counted and put on record
     Watch,
@@ -153,11 +156,13 @@ pub enum Health {
 }
 
 /// How much a refusal says
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RefusalDetail {
     /// The reason only, and an unknown task looks like a forbidden one
     Code,
     /// What is missing
+    #[default]
     Missing,
     /// Also which roles hold it
     Full,

@@ -11,42 +11,37 @@ use super::fault::{Fault, Severity};
 use super::issuers;
 use super::keys::SECTIONS;
 use super::listen;
-use super::marked_name::{Doubt, Kind, doubt_of_identity};
-use super::section::{At, Findings, Section, is_misspelt_table, nearest, oddity};
+use super::marked_name::doubt_of_identity;
+use super::section::{At, Findings, Section, entry, is_misspelt_table, nearest, oddity};
 use super::upstream;
 use super::{
-    Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Reading, RefusalDetail,
-    Statements, Verify,
+    Audit, AuditFile, Config, Door, DurableStorage, Health, IssuerConfig, Limits, Reading, Statements,
 };
 use crate::authenticate::BasicToken;
 use crate::authorize::Policy;
 use crate::authorize::permission::Permission;
 use crate::authorize::policy::{Member, Role};
 use crate::resource_actions::Rules;
-use crate::resource_actions::rules::{
-    Cancel, ContextKeys, InputSources, Lookups, Metadata, RawQueryController, SelectTasks, SystemTables,
-    TaskInputs,
-};
+use crate::resource_actions::rules::{ContextKeys, InputSources, SystemTables};
 
 pub(super) fn read(text: &str, folder: &Path) -> Reading {
-    let mut findings = Findings::new(text);
-    let root = parse(text, &mut findings);
-    let config = root.and_then(|root| read_root(root.get_ref(), text, folder, &mut findings));
+    let findings = Findings::new(text, folder);
+    let root = parse(text, &findings);
+    let config = root.as_ref().and_then(|root| read_root(root.get_ref(), text, &findings));
     let findings = findings.into_faults();
     let faulty = findings.iter().any(|fault| fault.severity == Severity::Error);
     Reading { config: config.filter(|_| !faulty), findings }
 }
 
 pub(super) fn read_durable_storage(text: &str, folder: &Path) -> (Vec<Fault>, DurableStorage) {
-    let mut findings = Findings::new(text);
-    let storage = parse(text, &mut findings).map(|root| {
-        let section = Section::of_root(root.get_ref(), "durable_storage", &mut findings);
-        durable_storage::read(&section, folder, &mut findings)
-    });
-    (findings.into_faults(), storage.unwrap_or_default())
+    let findings = Findings::new(text, folder);
+    let root = parse(text, &findings);
+    let section = root.as_ref().map(|root| Section::of_root(root.get_ref(), "durable_storage", &findings));
+    let storage = section.map(|section| durable_storage::read(&section)).unwrap_or_default();
+    (findings.into_faults(), storage)
 }
 
-fn parse<'text>(text: &'text str, findings: &mut Findings<'_>) -> Option<Spanned<DeTable<'text>>> {
+fn parse<'text>(text: &'text str, findings: &Findings<'_>) -> Option<Spanned<DeTable<'text>>> {
     let parsed = DeTable::parse(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         findings.error(offset, "TOML", error.message(), "mend the syntax; nothing else was looked at");
@@ -54,7 +49,11 @@ fn parse<'text>(text: &'text str, findings: &mut Findings<'_>) -> Option<Spanned
     parsed.ok()
 }
 
-fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findings<'_>) -> Option<Config> {
+fn read_root<'text>(
+    root: &'text DeTable<'text>,
+    text: &str,
+    findings: &'text Findings<'text>,
+) -> Option<Config> {
     for key in root.keys() {
         if !SECTIONS.contains(&key.get_ref().as_ref()) {
             let instead = nearest(key.get_ref(), &SECTIONS).map_or_else(
@@ -64,30 +63,29 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
             findings.error(key.span().start, key.get_ref(), "there is no such table", instead);
         }
     }
-    let listen = listen::read(&Section::of_root(root, "listen", findings), folder, findings);
-    let admin_section = Section::of_root(root, "admin", findings);
-    let admin = listen::read_admin(&admin_section, findings);
+    let section = |name| Section::of_root(root, name, findings);
+    let (listen, admin_section) = (listen::read(&section("listen")), section("admin"));
+    let admin = listen::read_admin(&admin_section);
     if let (Some(listen), Some(admin)) = (&listen, &admin)
         && listen.addresses.contains(&admin.address)
         && !admin.address.ends_with(":0")
     {
         let what = format!("`{}` is where clients come in", admin.address);
-        findings.error(admin_section.offset_of("address"), "admin.address", what, "write another port");
+        admin_section.error("address", what, "write another port");
     }
-    let upstream = upstream::read(&Section::of_root(root, "upstream", findings), folder, findings);
-    let rules_section = Section::of_root(root, "rules", findings);
-    let rules = read_rules(&rules_section, findings);
-    let mut issuers = issuers::read(root, folder, findings);
-    let policy = read_policy(root, &issuers, findings);
+    let upstream = upstream::read(&section("upstream"));
+    let rules_section = section("rules");
+    let rules = read_rules(&rules_section);
+    let mut issuers = issuers::read(root, findings);
+    let (policy, roles) = read_policy(root, &issuers, findings);
     issuers::require_roles_claims(&mut issuers, &policy);
-    advise(root, &rules_section, &policy, &rules, &issuers, findings);
-    let limits_section = Section::of_root(root, "limits", findings);
-    let limits = Limits::read(&limits_section, findings);
-    let audit = read_audit(&Section::of_root(root, "audit", findings), folder, findings);
-    let storage = Section::of_root(root, "durable_storage", findings);
-    let durable_storage = durable_storage::read(&storage, folder, findings);
-    let door = read_door(&rules_section, findings);
-    limits.advise(&limits_section, findings);
+    advise(&roles, &rules_section, &policy, &rules, &issuers);
+    let limits_section = section("limits");
+    let limits = Limits::read(&limits_section);
+    let audit = read_audit(&section("audit"));
+    let durable_storage = durable_storage::read(&section("durable_storage"));
+    let door = read_door(&rules_section);
+    limits.advise(&limits_section);
     Some(Config {
         listen: listen?,
         admin: admin?,
@@ -103,213 +101,135 @@ fn read_root(root: &DeTable<'_>, text: &str, folder: &Path, findings: &mut Findi
     })
 }
 
-fn read_policy(root: &DeTable<'_>, issuers: &[IssuerConfig], findings: &mut Findings<'_>) -> Policy {
-    let roles = roles_of(root, findings);
-    let policy =
-        Policy::new(roles.iter().map(|(name, value)| read_role(name, value, issuers, findings)).collect());
-    for (issuer, role) in issuers.iter().flat_map(|issuer| {
-        let confers = issuer.issuer.confers().unwrap_or_default();
-        confers.iter().map(move |role| (issuer.issuer.name(), role))
-    }) {
-        if !policy.roles().is_empty() && !policy.roles().iter().any(|known| known.name == *role) {
-            let what = format!("`{issuer}` may confer the role `{role}`, which is not in this file");
-            findings.warn(
-                0,
-                "issuers.roles",
-                what,
-                format!("write `[roles.{role}]`, or take it off the list"),
-            );
+/// The policy, and where each of its roles stands
+fn read_policy<'text>(
+    root: &'text DeTable<'text>,
+    issuers: &[IssuerConfig],
+    findings: &'text Findings<'text>,
+) -> (Policy, Vec<Section<'text>>) {
+    let sections = roles_of(root, findings);
+    let policy = Policy::new(sections.iter().map(|section| read_role(section, issuers)).collect());
+    for issuer in issuers.iter().map(|issuer| &issuer.issuer).filter(|_| !sections.is_empty()) {
+        let is_unknown = |role: &&String| !policy.roles().iter().any(|known| known.name == **role);
+        for role in issuer.confers().unwrap_or_default().iter().filter(is_unknown) {
+            let what = format!("`{}` may confer the role `{role}`, which is not in this file", issuer.name());
+            let instead = format!("write `[roles.{role}]`, or take it off the list");
+            findings.note(Severity::Warning, 0, "issuers.roles", what, instead);
         }
     }
-    policy
+    (policy, sections)
 }
 
-type NamedTable<'text> = (&'text str, &'text Spanned<DeValue<'text>>);
-
-fn roles_of<'text>(root: &'text DeTable<'text>, findings: &mut Findings<'_>) -> Vec<NamedTable<'text>> {
-    let found = root.iter().find(|(key, _)| key.get_ref().as_ref() == "roles").map(|(_, value)| value);
+fn roles_of<'text>(root: &'text DeTable<'text>, findings: &'text Findings<'text>) -> Vec<Section<'text>> {
+    let found = entry(root, "roles");
     match found.map(|value| (value, value.get_ref().as_table())) {
         Some((_, Some(table))) => {
-            let mut roles: Vec<_> =
-                table.iter().map(|(name, value)| (name.get_ref().as_ref(), value)).collect();
+            let mut roles: Vec<_> = table.iter().collect();
             roles.sort_by_key(|(_, value)| value.span().start);
-            roles
+            let section = |(name, value): (&Spanned<_>, &'text Spanned<DeValue<'text>>)| {
+                Section::new(format!("roles.{}", name.get_ref()), "roles.*", value, findings)
+            };
+            roles.into_iter().map(section).collect()
         }
         Some((value, None)) => {
-            findings.error(
-                value.span().start,
-                "roles",
-                "is no table of roles",
-                "write `[roles.NAME]` for each",
-            );
+            let instead = "write `[roles.NAME]` for each";
+            findings.error(value.span().start, "roles", "is no table of roles", instead);
             Vec::new()
         }
         None if is_misspelt_table(root, "roles") => Vec::new(),
         None => {
             let what = "there is no role, so nobody may do anything but `SELECT 1`";
-            findings.warn(0, "roles", what, "write `[roles.NAME]` with `grants`");
+            findings.note(Severity::Warning, 0, "roles", what, "write `[roles.NAME]` with `grants`");
             Vec::new()
         }
     }
 }
 
-fn read_role(
-    name: &str,
-    value: &Spanned<DeValue<'_>>,
-    issuers: &[IssuerConfig],
-    findings: &mut Findings<'_>,
-) -> Role {
-    let section = Section::new(format!("roles.{name}"), "roles.*", value, findings);
-    let line = findings.line(section.offset_of("grants"));
-    if let Some((what, instead)) = oddity(name) {
-        findings.error(section.offset, &section.name, format!("its name {what}"), instead);
+fn read_role(section: &Section<'_>, issuers: &[IssuerConfig]) -> Role {
+    let name = section.name.strip_prefix("roles.").unwrap_or_default().to_owned();
+    if let Some((what, instead)) = oddity(&name) {
+        section.error_at(section.offset, "", format!("its name {what}"), instead);
     }
-    let grants = section.required_strings("grants", findings);
+    let grants = section.strings("grants");
     if grants.as_ref().is_some_and(Vec::is_empty) {
-        findings.error(
-            section.offset,
-            &section.path("grants"),
-            "is empty",
-            "give the role something, or take it out",
-        );
+        let instead = "give the role something, or take it out";
+        section.error_at(section.offset, "grants", "is empty", instead);
     }
-    let grants = read_permissions(&section, "grants", grants.unwrap_or_default(), findings);
-    let denies = section.strings("denies", findings).unwrap_or_default();
-    let denies = read_permissions(&section, "denies", denies, findings);
-    let members = section.strings("members", findings).unwrap_or_default();
-    let mut read = Vec::new();
-    for written in members {
-        let Some(member) = read_member(&section, &written, issuers, findings) else { continue };
-        if let Some(Doubt { kind, what, instead }) = doubt_of_identity(&member.identity) {
-            match kind {
-                // Whom a role with denies misses, they miss too.
-                Kind::Miss if denies.is_empty() => {
-                    findings.warn(written.offset, &section.path("members"), what, instead);
-                }
-                Kind::Mistake | Kind::Miss | Kind::Odd => {
-                    findings.error(written.offset, &section.path("members"), what, instead);
-                }
-            }
+    let grants = read_permissions(section, "grants", grants);
+    let denies = read_permissions(section, "denies", section.strings("denies"));
+    let mut members = Vec::new();
+    for written in section.strings("members").unwrap_or_default() {
+        let Some(member) = read_member(section, &written, issuers) else { continue };
+        if let Some(doubt) = doubt_of_identity(&member.identity) {
+            // Whom a role with denies misses, they miss too.
+            let severity = doubt.kind.severity(!denies.is_empty());
+            section.note_at(severity, written.offset, "members", doubt.what, doubt.instead);
         }
-        read.push(member);
+        members.push(member);
     }
-    let members = read;
-    Role { name: name.to_owned(), members, grants, denies, line }
+    Role { name, members, grants, denies, line: section.line_of("grants") }
 }
 
-fn read_permissions(
-    section: &Section<'_>,
-    key: &str,
-    sentences: Vec<At<String>>,
-    findings: &mut Findings<'_>,
-) -> Vec<Permission> {
-    let mut permissions = Vec::new();
-    for sentence in sentences {
-        match Permission::parse(&sentence.value) {
-            Ok(permission) => permissions.push(permission),
-            Err(error) => {
-                let text = error.to_string();
-                let (what, instead) = text.split_once("; ").unwrap_or((&text, "write `ACTION TYPE NAME`"));
-                findings.error(sentence.offset, &section.path(key), what, instead);
-            }
-        }
-    }
-    permissions
+fn read_permissions(section: &Section<'_>, key: &str, sentences: Option<Vec<At>>) -> Vec<Permission> {
+    let parse = |sentence: At| {
+        let parsed = Permission::parse(&sentence.value);
+        parsed.map_err(|error| section.fault(sentence.offset, key, &error)).ok()
+    };
+    sentences.unwrap_or_default().into_iter().filter_map(parse).collect()
 }
 
 /// `IDENTITY` where there is one issuer, else `ISSUER|IDENTITY`
-fn read_member(
-    section: &Section<'_>,
-    member: &At<String>,
-    issuers: &[IssuerConfig],
-    findings: &mut Findings<'_>,
-) -> Option<Member> {
+fn read_member(section: &Section<'_>, member: &At, issuers: &[IssuerConfig]) -> Option<Member> {
+    let of = |issuer: &IssuerConfig, identity: &str| Member {
+        issuer: issuer.issuer.name().to_owned(),
+        identity: identity.to_owned(),
+    };
     let qualified = issuers.iter().find_map(|issuer| {
         let identity = member.value.strip_prefix(issuer.issuer.name())?.strip_prefix('|')?;
-        Some(Member { issuer: issuer.issuer.name().to_owned(), identity: identity.to_owned() })
+        Some(of(issuer, identity))
     });
     match (qualified, issuers) {
         (Some(member), _) if !member.identity.is_empty() => Some(member),
-        (None, [only]) if !member.value.is_empty() => {
-            Some(Member { issuer: only.issuer.name().to_owned(), identity: member.value.clone() })
-        }
+        (None, [only]) if !member.value.is_empty() => Some(of(only, &member.value)),
         // An issuer with faults of its own is reported already.
         (None, []) => None,
         _ => {
             let what = format!("`{}` does not say whose identity it is", member.value);
-            findings.error(
-                member.offset,
-                &section.path("members"),
-                what,
-                "write `ISSUER|IDENTITY`, with an issuer of this file",
-            );
+            let instead = "write `ISSUER|IDENTITY`, with an issuer of this file";
+            section.error_at(member.offset, "members", what, instead);
             None
         }
     }
 }
 
-fn read_rules(section: &Section<'_>, findings: &mut Findings<'_>) -> Rules {
-    let cancel = [("read", Cancel::Read), ("write", Cancel::Write), ("owner", Cancel::Owner)];
-    let select = [("shared", SelectTasks::Shared), ("owner", SelectTasks::Owner)];
-    let metadata = [("state", Metadata::State), ("open", Metadata::Open)];
-    let inputs = [("external", TaskInputs::External), ("druid", TaskInputs::Druid)];
-    let lookups = [("open", Lookups::Open), ("granted", Lookups::Granted)];
-    let default = Rules::default();
+fn read_rules(section: &Section<'_>) -> Rules {
+    section.word("raw_query_controller");
     Rules {
-        cancel: section.choice("cancel", default.cancel, &cancel, findings),
-        select_tasks: section.choice("select_tasks", default.select_tasks, &select, findings),
-        metadata: section.choice("metadata", default.metadata, &metadata, findings),
-        raw_query_controller: section.choice(
-            "raw_query_controller",
-            default.raw_query_controller,
-            &[("deny", RawQueryController::Deny)],
-            findings,
-        ),
-        task_inputs: section.choice("task_inputs", default.task_inputs, &inputs, findings),
-        input_sources: if section.boolean("input_source_types", false, findings) {
-            InputSources::ByType
-        } else {
-            InputSources::Together
-        },
-        context_keys: if section.boolean("context_keys", false, findings) {
-            ContextKeys::Authorized
-        } else {
-            ContextKeys::Open
-        },
-        system_tables: if section.boolean("system_tables", false, findings) {
-            SystemTables::Authorized
-        } else {
-            SystemTables::Open
-        },
-        lookups: section.choice("lookups", default.lookups, &lookups, findings),
+        cancel: section.choice("cancel"),
+        select_tasks: section.choice("select_tasks"),
+        metadata: section.choice("metadata"),
+        task_inputs: section.choice("task_inputs"),
+        input_sources: section.either("input_source_types", InputSources::ByType, InputSources::Together),
+        context_keys: section.either("context_keys", ContextKeys::Authorized, ContextKeys::Open),
+        system_tables: section.either("system_tables", SystemTables::Authorized, SystemTables::Open),
+        lookups: section.choice("lookups"),
     }
 }
 
-fn read_door(section: &Section<'_>, findings: &mut Findings<'_>) -> Door {
-    let details =
-        [("code", RefusalDetail::Code), ("missing", RefusalDetail::Missing), ("full", RefusalDetail::Full)];
-    let verify = [("off", Verify::Off), ("watch", Verify::Watch), ("require", Verify::Require)];
+fn read_door(section: &Section<'_>) -> Door {
     Door {
-        health: if section.boolean("public_health", false, findings) {
-            Health::Public
-        } else {
-            Health::Authenticated
-        },
-        basic: if section.boolean("basic_token", true, findings) {
-            BasicToken::Accepted
-        } else {
-            BasicToken::Refused
-        },
-        refusal_detail: section.choice("refusal_detail", RefusalDetail::Missing, &details, findings),
-        verify: section.choice("verify", Verify::Off, &verify, findings),
+        health: section.either("public_health", Health::Public, Health::Authenticated),
+        basic: section.either("basic_token", BasicToken::Accepted, BasicToken::Refused),
+        refusal_detail: section.choice("refusal_detail"),
+        verify: section.choice("verify"),
     }
 }
 
-fn read_audit(section: &Section<'_>, folder: &Path, findings: &mut Findings<'_>) -> Audit {
-    let file = section.string("file", findings).map_or_else(|| "-".to_owned(), |file| file.value);
-    let statements = section.boolean("statements", false, findings);
+fn read_audit(section: &Section<'_>) -> Audit {
+    let file = section.text("file");
+    let is_output = file == "-";
     Audit {
-        file: if file == "-" { AuditFile::StandardOutput } else { AuditFile::File(folder.join(&file)) },
-        statements: if statements { Statements::Text } else { Statements::Fingerprint },
+        file: if is_output { AuditFile::StandardOutput } else { AuditFile::File(section.in_folder(&file)) },
+        statements: section.either("statements", Statements::Text, Statements::Fingerprint),
     }
 }

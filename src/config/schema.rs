@@ -4,7 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Fallback, KEYS, Key, of_section};
+use super::keys::{Fallback, Key, Kind, of_section};
+use crate::authenticate::Algorithm;
 
 /// The schema (draft 2020-12)
 pub fn schema() -> Value {
@@ -26,11 +27,8 @@ pub fn schema() -> Value {
 
 fn table(section: &str) -> Value {
     let properties: Map<_, _> = of_section(section).map(|key| (key.name.to_owned(), property(key))).collect();
-    let required: Vec<_> = KEYS
-        .iter()
-        .filter(|key| key.section == section && key.default == Fallback::Required)
-        .map(|key| key.name)
-        .collect();
+    let required = of_section(section).filter(|key| key.default == Fallback::Required);
+    let required: Vec<_> = required.map(|key| key.name).collect();
     json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
 }
 
@@ -55,30 +53,15 @@ fn default(key: &Key) -> Option<Value> {
 
 fn shape(key: &Key) -> Value {
     let strings = || json!({"type": "array", "items": {"type": "string"}});
-    match (key.section, key.name) {
-        ("listen", "address")
-        | ("upstream", "url")
-        | ("issuers", "audience_claim" | "identity_claim" | "roles_claim") => {
-            json!({"oneOf": [{"type": "string"}, strings()]})
+    match key.kind {
+        Kind::Text => json!({"type": "string"}),
+        Kind::Texts => strings(),
+        Kind::TextOrTexts => json!({"oneOf": [{"type": "string"}, strings()]}),
+        Kind::Algorithms => {
+            json!({"type": "array", "items": {"enum": Algorithm::ALL.map(Algorithm::as_str)}})
         }
-        ("listen", "proxy_protocol_from") | ("issuers", "audiences" | "roles") | ("roles.*", _) => strings(),
-        ("issuers", "algorithms") => {
-            let known = crate::authenticate::Algorithm::ALL.map(crate::authenticate::Algorithm::as_str);
-            json!({"type": "array", "items": {"enum": known}})
-        }
-        ("issuers", "roles_claim_required") => json!({"type": "boolean"}),
-        ("rules", "cancel") => json!({"enum": ["read", "write", "owner"]}),
-        ("rules", "select_tasks") => json!({"enum": ["shared", "owner"]}),
-        ("rules", "metadata") => json!({"enum": ["state", "open"]}),
-        ("rules", "raw_query_controller") => json!({"enum": ["deny"]}),
-        ("rules", "task_inputs") => json!({"enum": ["external", "druid"]}),
-        ("rules", "lookups") => json!({"enum": ["open", "granted"]}),
-        ("rules", "refusal_detail") => json!({"enum": ["code", "missing", "full"]}),
-        ("rules", "verify") => json!({"enum": ["off", "watch", "require"]}),
-        _ => match default(key) {
-            Some(Value::Bool(_)) => json!({"type": "boolean"}),
-            Some(Value::Number(_)) => json!({"type": "integer", "minimum": 0}),
-            _ => json!({"type": "string"}),
-        },
+        Kind::Switch => json!({"type": "boolean"}),
+        Kind::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Kind::Word(words) => json!({"enum": words}),
     }
 }

@@ -10,13 +10,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::needed::Needed;
-use super::rules::{Lookups, RawQueryController, Rules};
+use super::rules::{Lookups, Rules};
 use super::task_error::TaskSpecError;
 use super::task_input::{input_format, input_source};
 use super::task_members::{COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, KILL_MEMBERS};
 use super::task_object::{Object, object_at};
 use crate::druid::json;
-use crate::druid::task::QUERY_CONTROLLER;
 use crate::druid::{ResourceAction, ResourceType};
 
 /// A task that was read and understood
@@ -46,9 +45,6 @@ pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask
         "index_parallel" => index(&task, "index_parallel", rules),
         "compact" => own_datasource(&task, "compact", COMPACT_MEMBERS),
         "kill" => own_datasource(&task, "kill", KILL_MEMBERS),
-        QUERY_CONTROLLER => match rules.raw_query_controller {
-            RawQueryController::Deny => Err(TaskSpecError::Type { kind: QUERY_CONTROLLER.into() }),
-        },
         other => Err(TaskSpecError::Type { kind: other.to_owned() }),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Each is a setting of proxy.toml under the same name; the defaults are the ones documented there.
 
+use serde::Deserialize;
+
 /// Everything under `[rules]`
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Rules {
@@ -11,8 +13,6 @@ pub struct Rules {
     pub select_tasks: SelectTasks,
     /// `metadata`
     pub metadata: Metadata,
-    /// `raw_query_controller`
-    pub raw_query_controller: RawQueryController,
     /// `task_inputs`
     pub task_inputs: TaskInputs,
     /// `input_source_types` (Druid's `druid.auth.enableInputSourceSecurity`)
@@ -26,7 +26,8 @@ pub struct Rules {
 }
 
 /// What shutdown of a `query_controller` task asks
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Cancel {
     /// READ on the task's datasource, as the manual of the multi-stage query engine says
     #[default]
@@ -38,7 +39,8 @@ pub enum Cancel {
 }
 
 /// Who sees the tasks of SELECT statements
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SelectTasks {
     /// Whoever holds READ DATASOURCE `__query_select`, as the manual says
     #[default]
@@ -48,7 +50,8 @@ pub enum SelectTasks {
 }
 
 /// What `sys.*` and `INFORMATION_SCHEMA.*` ask
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Metadata {
     /// READ STATE STATE (but `ROUTINES` and `SCHEMATA`), since Druid sees only the gate's account
     #[default]
@@ -57,16 +60,9 @@ pub enum Metadata {
     Open,
 }
 
-/// What becomes of a `query_controller` task posted to the Overlord directly
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum RawQueryController {
-    /// It is refused
-    #[default]
-    Deny,
-}
-
 /// What the `inputSource` of an ingestion spec asks
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TaskInputs {
     /// READ EXTERNAL, or READ on the datasource that an input source of type `druid` names
     #[default]
@@ -106,7 +102,8 @@ pub enum SystemTables {
 }
 
 /// Whether lookups ask a permission
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Lookups {
     /// They ask nothing, as in Druid
     #[default]
