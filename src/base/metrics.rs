@@ -6,83 +6,39 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 /// The counters
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
-    requests: Family<RequestLabels, Counter>,
-    seconds: Family<EndpointLabels, Histogram>,
-    limits: Family<LimitLabels, Counter>,
-    judged: Family<JudgedLabels, Counter>,
-    verified: Family<OutcomeLabels, Counter>,
-    keys_age: Family<IssuerLabels, Gauge>,
-    keys_failed: Family<IssuerLabels, Counter>,
-    reloads: Family<OutcomeLabels, Counter>,
-    faulty_since: Family<PartLabels, Gauge>,
+    requests: Family<[Label; 3], Counter>,
+    seconds: Family<[Label; 1], Histogram>,
+    limits: Family<[Label; 1], Counter>,
+    judged: Family<[Label; 1], Counter>,
+    verified: Family<[Label; 1], Counter>,
+    keys_age: Family<[Label<String>; 1], Gauge>,
+    keys_failed: Family<[Label<String>; 1], Counter>,
+    reloads: Family<[Label; 1], Counter>,
+    faulty_since: Family<[Label; 1], Gauge>,
     certificate_ends: PassingGauge,
-    storage_states: Family<StateLabels, Gauge>,
-    storage_actions: Family<ActionLabels, Gauge>,
+    storage_states: Family<[Label; 1], Gauge>,
+    storage_actions: Family<[Label; 1], Gauge>,
     storage_age: PassingGauge,
     /// Connections that are open
     pub connections: Gauge,
     /// Audit records that could not be written
     pub audit_failures: Counter,
+    registry: Registry,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    endpoint: &'static str,
-    verdict: &'static str,
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct EndpointLabels {
-    endpoint: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LimitLabels {
-    limit: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct JudgedLabels {
-    from: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct IssuerLabels {
-    issuer: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StateLabels {
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ActionLabels {
-    action: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PartLabels {
-    part: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OutcomeLabels {
-    outcome: &'static str,
-}
+/// A label's name and value
+type Label<Value = &'static str> = (&'static str, Value);
 
 /// A gauge that is on the page only while it has a value
 #[derive(Clone, Debug, Default)]
@@ -168,97 +124,54 @@ pub enum JudgedFrom {
     Statement,
 }
 
+/// A metric that is on the page under this name
+fn new<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("msq_gate");
-        let requests = Family::default();
-        registry.register("requests", "Requests, by endpoint, verdict and reason", requests.clone());
         let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 4.0, 10));
         let seconds = Family::new_with_constructor(histogram);
-        registry.register(
+        let page = &mut Registry::with_prefix("msq_gate");
+        let requests = new(page, "requests", "Requests, by endpoint, verdict and reason");
+        page.register(
             "request_seconds",
             "From a request's head to its answer's end",
             Family::clone(&seconds),
         );
-        let limits = Family::default();
-        registry.register("limit_met", "How often a limit was met", limits.clone());
-        let judged = Family::default();
-        registry.register("statements", "Statements, by where their judgement came from", judged.clone());
-        let verified = Family::default();
-        registry.register(
-            "verifications",
-            "New statements, by what Druid's planner said of them beside the judge",
-            Family::clone(&verified),
-        );
-        let keys_age = Family::default();
-        registry.register(
-            "keys_age_seconds",
-            "Age of an issuer's keys at the last fetch; -1 where there are none",
-            Family::clone(&keys_age),
-        );
-        let keys_failed = Family::default();
-        registry.register(
-            "keys_fetch_failures",
-            "Fetches of an issuer's keys that failed",
-            Family::clone(&keys_failed),
-        );
-        let reloads = Family::default();
-        registry.register("reloads", "Changed files, by whether they were applied", Family::clone(&reloads));
-        let faulty_since = Family::default();
-        registry.register(
-            "faulty_since_timestamp_seconds",
-            "Since when a changed file cannot be used, by what it is about; what held of it, holds",
-            Family::clone(&faulty_since),
-        );
-        let certificate_ends = PassingGauge::default();
-        registry.register(
-            "certificate_ends_timestamp_seconds",
-            "When the server's certificate ends",
-            certificate_ends.clone(),
-        );
-        let storage_states = Family::default();
-        registry.register(
-            "durable_storage",
-            "How durable storage stands by the report of a preflight: 1 at the state that it is in",
-            Family::clone(&storage_states),
-        );
-        let storage_actions = Family::default();
-        registry.register(
-            "durable_storage_action_proven",
-            "Whether the report proves an action on S3",
-            Family::clone(&storage_actions),
-        );
-        let storage_age = PassingGauge::default();
-        registry.register(
-            "durable_storage_report_age_seconds",
-            "Age of the last good report; -1 where there is none or its time is yet to come",
-            storage_age.clone(),
-        );
-        let connections = Gauge::default();
-        registry.register("connections", "Connections that are open", connections.clone());
-        let audit_failures = Counter::default();
-        registry.register(
-            "audit_failures",
-            "Audit records that could not be written",
-            audit_failures.clone(),
-        );
+        let storage = "How durable storage stands by the report of a preflight: 1 at the state that it is in";
+        let age = "Age of the last good report; -1 where there is none or its time is yet to come";
+        let verified = "New statements, by what Druid's planner said of them beside the judge";
+        let faulty = "Since when a changed file cannot be used, by what it is about; what held of it, holds";
+        let keys_age = "Age of an issuer's keys at the last fetch; -1 where there are none";
         Self {
-            registry,
             requests,
             seconds,
-            limits,
-            judged,
-            verified,
-            keys_age,
-            keys_failed,
-            reloads,
-            faulty_since,
-            certificate_ends,
-            storage_states,
-            storage_actions,
-            storage_age,
-            connections,
-            audit_failures,
+            limits: new(page, "limit_met", "How often a limit was met"),
+            judged: new(page, "statements", "Statements, by where their judgement came from"),
+            verified: new(page, "verifications", verified),
+            keys_age: new(page, "keys_age_seconds", keys_age),
+            keys_failed: new(page, "keys_fetch_failures", "Fetches of an issuer's keys that failed"),
+            reloads: new(page, "reloads", "Changed files, by whether they were applied"),
+            faulty_since: new(page, "faulty_since_timestamp_seconds", faulty),
+            certificate_ends: new(
+                page,
+                "certificate_ends_timestamp_seconds",
+                "When the server's certificate ends",
+            ),
+            storage_states: new(page, "durable_storage", storage),
+            storage_actions: new(
+                page,
+                "durable_storage_action_proven",
+                "Whether the report proves an action on S3",
+            ),
+            storage_age: new(page, "durable_storage_report_age_seconds", age),
+            connections: new(page, "connections", "Connections that are open"),
+            audit_failures: new(page, "audit_failures", "Audit records that could not be written"),
+            registry: std::mem::take(page),
         }
     }
 }
@@ -272,18 +185,19 @@ impl Metrics {
         reason: &'static str,
         took: Duration,
     ) {
-        self.requests.get_or_create(&RequestLabels { endpoint, verdict, reason }).inc();
-        self.seconds.get_or_create(&EndpointLabels { endpoint }).observe(took.as_secs_f64());
+        let endpoint = ("endpoint", endpoint);
+        self.requests.get_or_create(&[endpoint, ("verdict", verdict), ("reason", reason)]).inc();
+        self.seconds.get_or_create(&[endpoint]).observe(took.as_secs_f64());
     }
 
     /// Counts that a limit was met, by its key
     pub fn limit_met(&self, limit: &'static str) {
-        self.limits.get_or_create(&LimitLabels { limit }).inc();
+        self.limits.get_or_create(&[("limit", limit)]).inc();
     }
 
     /// Counts a statement, by what Druid's planner said of it
     pub fn verified(&self, verified: Verified) {
-        self.verified.get_or_create(&OutcomeLabels { outcome: verified.word() }).inc();
+        self.verified.get_or_create(&[("outcome", verified.word())]).inc();
     }
 
     /// Counts a statement, by where its judgement came from
@@ -292,13 +206,12 @@ impl Metrics {
             JudgedFrom::Memory => "memory",
             JudgedFrom::Statement => "statement",
         };
-        self.judged.get_or_create(&JudgedLabels { from }).inc();
+        self.judged.get_or_create(&[("from", from)]).inc();
     }
 
     /// Notes how old an issuer's keys are
     pub fn keys_age(&self, issuer: &str, age: Option<Duration>) {
-        let labels = IssuerLabels { issuer: issuer.to_owned() };
-        self.keys_age.get_or_create(&labels).set(seconds(age));
+        self.keys_age.get_or_create(&[("issuer", issuer.to_owned())]).set(seconds(age));
     }
 
     /// Notes how durable storage stands; nothing where no report is configured
@@ -307,16 +220,16 @@ impl Metrics {
         self.storage_actions.clear();
         self.storage_age.set(storage.as_ref().map(|storage| seconds(storage.age)));
         for (state, is_in_it) in storage.iter().flat_map(|storage| &storage.states) {
-            self.storage_states.get_or_create(&StateLabels { state }).set(i64::from(*is_in_it));
+            self.storage_states.get_or_create(&[("state", *state)]).set(i64::from(*is_in_it));
         }
         for (action, is_proven) in storage.iter().flat_map(|storage| &storage.actions) {
-            self.storage_actions.get_or_create(&ActionLabels { action }).set(i64::from(*is_proven));
+            self.storage_actions.get_or_create(&[("action", *action)]).set(i64::from(*is_proven));
         }
     }
 
     /// Counts a fetch of keys that failed
     pub fn keys_failed(&self, issuer: &str) {
-        self.keys_failed.get_or_create(&IssuerLabels { issuer: issuer.to_owned() }).inc();
+        self.keys_failed.get_or_create(&[("issuer", issuer.to_owned())]).inc();
     }
 
     /// Counts a change of the files
@@ -325,14 +238,14 @@ impl Metrics {
             Reload::Applied => "applied",
             Reload::Refused => "refused",
         };
-        self.reloads.get_or_create(&OutcomeLabels { outcome }).inc();
+        self.reloads.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     /// Notes since when parts are faulty; all others are fine
     pub fn faulty_since(&self, parts: impl IntoIterator<Item = (&'static str, SystemTime)>) {
         self.faulty_since.clear();
         for (part, since) in parts {
-            self.faulty_since.get_or_create(&PartLabels { part }).set(timestamp(since));
+            self.faulty_since.get_or_create(&[("part", part)]).set(timestamp(since));
         }
     }
 

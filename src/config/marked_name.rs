@@ -11,7 +11,7 @@
 )]
 
 use regex_syntax::ast::parse::Parser;
-use regex_syntax::ast::{AssertionKind, Ast, LiteralKind, RepetitionKind, RepetitionRange, Span};
+use regex_syntax::ast::{AssertionKind, Ast, LiteralKind, RepetitionKind, RepetitionRange};
 
 use super::fault::Severity;
 use crate::authorize::permission::{is_invisible, is_like_a_mark};
@@ -53,25 +53,24 @@ pub(super) fn doubt(kind: Kind, what: impl Into<String>, instead: impl Into<Stri
 
 /// What is doubtful about a member's identity, which is exact and has no marks
 pub(super) fn doubt_of_identity(identity: &str) -> Option<Doubt> {
-    if let Some((mark, text)) = identity.split_once(':').filter(|(mark, _)| is_like_a_mark(mark)) {
-        let what = format!("`{identity}` has a mark, and members have none: an identity is exact");
-        let instead = if mark.trim().eq_ignore_ascii_case("exact") {
-            format!("write `{}`", text.trim())
-        } else {
-            "write each identity, or confer the role by the token's roles claim".to_owned()
-        };
-        return doubt(Kind::Mistake, what, instead);
-    }
+    let each = "write each identity, or confer the role by the token's roles claim".to_owned();
     let is_quoted = |mark: char| identity.len() > 1 && identity.starts_with(mark) && identity.ends_with(mark);
-    if identity.contains('*') || identity.starts_with('^') {
-        let what = format!("`{identity}` is one identity, whatever `*` and `^` mean elsewhere");
-        return doubt(Kind::Miss, what, "write each identity, or confer the role by the token's roles claim");
-    }
-    if ['\'', '"', '`'].into_iter().any(is_quoted) {
-        let what = format!("`{identity}` has quotation marks, which count as part of the identity");
-        return doubt(Kind::Miss, what, "leave them out");
-    }
-    None
+    let (kind, what, instead) = match identity.split_once(':').filter(|(mark, _)| is_like_a_mark(mark)) {
+        Some((mark, text)) => {
+            let is_exact = mark.trim().eq_ignore_ascii_case("exact");
+            let instead = if is_exact { format!("write `{}`", text.trim()) } else { each };
+            (Kind::Mistake, "has a mark, and members have none: an identity is exact", instead)
+        }
+        None if identity.contains('*') || identity.starts_with('^') => {
+            (Kind::Miss, "is one identity, whatever `*` and `^` mean elsewhere", each)
+        }
+        None if QUOTES.into_iter().any(is_quoted) => {
+            let what = "has quotation marks, which count as part of the identity";
+            (Kind::Miss, what, "leave them out".to_owned())
+        }
+        None => return None,
+    };
+    doubt(kind, format!("`{identity}` {what}"), instead)
 }
 
 /// What is doubtful about a name as it is written, its mark included; nothing where it has none
@@ -87,78 +86,66 @@ pub(super) fn doubt_of(name: &str) -> Option<Doubt> {
 
 fn of_exact(name: &str) -> Option<Doubt> {
     let plain = name.trim();
-    if name.trim_start() != name {
+    let (kind, what, instead) = if name.trim_start() != name {
         let instead = format!("write `exact:{plain}`; `regex:[ ]…` for names that begin with a blank");
-        return doubt(Kind::Miss, "has a blank behind its mark, which counts", instead);
-    }
-    if name.trim_end() != name {
-        return doubt(Kind::Odd, "has a blank at its end, which counts", format!("write `exact:{plain}`"));
-    }
-    if name.chars().any(is_invisible) {
-        return doubt(Kind::Odd, "holds a character that nobody sees", "type it anew");
-    }
-    if name.contains(['*', '?']) {
-        let instead = format!("write `{}` for a pattern", pattern_of(name));
-        return doubt(Kind::Odd, "is the one name with a `*` or `?` in it", instead);
-    }
-    None
-}
-
-/// What was probably meant by a text with stars
-fn pattern_of(text: &str) -> String {
-    if text.contains(".*") { format!("regex:{text}") } else { format!("glob:{text}") }
+        (Kind::Miss, "has a blank behind its mark, which counts", instead)
+    } else if name.trim_end() != name {
+        (Kind::Odd, "has a blank at its end, which counts", format!("write `exact:{plain}`"))
+    } else if name.chars().any(is_invisible) {
+        (Kind::Odd, "holds a character that nobody sees", "type it anew".to_owned())
+    } else if name.contains(['*', '?']) {
+        let mark = if name.contains(".*") { "regex" } else { "glob" };
+        (Kind::Odd, "is the one name with a `*` or `?` in it", format!("write `{mark}:{name}` for a pattern"))
+    } else {
+        return None;
+    };
+    doubt(kind, what, instead)
 }
 
 /// What neither kind of pattern has
 fn of_any(mark: &str, text: &str) -> Option<Doubt> {
     let plain = text.trim();
     if plain != text {
+        let what = "has a blank at an edge of its pattern, so every name must have it too";
         let instead = format!("write `{mark}:{plain}`; `[ ]` in a `regex:` for names that have it");
-        return doubt(
-            Kind::Mistake,
-            "has a blank at an edge of its pattern, so every name must have it too",
-            instead,
-        );
+        return doubt(Kind::Mistake, what, instead);
     }
     if text.chars().any(is_invisible) {
         return doubt(Kind::Mistake, "holds a character that nobody sees", "type it anew");
     }
-    let second = ["exact:", "glob:", "regex:"].into_iter().find(|second| text.starts_with(second));
-    second.and_then(|second| {
-        let what = format!("has two marks, and `{second}` counts as part of the name");
-        doubt(Kind::Mistake, what, format!("write `{text}`; `exact:{text}` for the name"))
-    })
+    let second = ["exact:", "glob:", "regex:"].into_iter().find(|second| text.starts_with(second))?;
+    let what = format!("has two marks, and `{second}` counts as part of the name");
+    doubt(Kind::Mistake, what, format!("write `{text}`; `exact:{text}` for the name"))
 }
+
+const QUOTES: [char; 3] = ['\'', '"', '`'];
 
 /// Regular expressions', quotations', LIKE's and lists' own: of globs none has a meaning, and hardly a name has any
 const NOT_OF_GLOBS: [char; 16] =
     ['^', '$', '(', ')', '|', '[', ']', '{', '}', '+', '\\', '"', '\'', '`', '%', ','];
 
 fn of_glob(glob: &str) -> Option<Doubt> {
-    let in_place = |text: &str| glob.replace(text, "*");
     if glob.contains(".*") {
-        let instead = format!(
-            "write `glob:{}`, or `regex:{}` for a dot and what follows it",
-            in_place(".*"),
-            glob.replace(".*", "[.].*")
-        );
+        let (starred, dotted) = without_dots(glob);
+        let instead = format!("write `{starred}`, or `{dotted}` for a dot and what follows it");
         return doubt(Kind::Miss, "has a regex's `.*` in a glob, where the dot is a dot", instead);
     }
     if let Some(odd) = glob.chars().find(|character| NOT_OF_GLOBS.contains(character)) {
         let instead = match odd {
-            '%' => format!("write `glob:{}`", in_place("%")),
-            ',' => "write one sentence for each name".to_owned(),
-            '\'' | '"' | '`' => format!("write `glob:{}`", glob.replace(['\'', '"', '`'], "")),
-            _ => format!("write {}", regex_meant(glob)),
+            '%' => format!("`glob:{}`", glob.replace('%', "*")),
+            ',' => "one sentence for each name".to_owned(),
+            quote if QUOTES.contains(&quote) => format!("`glob:{}`", glob.replace(QUOTES, "")),
+            _ => regex_meant(glob),
         };
         let what = format!("has a `{odd}` in a glob, which knows only `*` and `?`");
-        return doubt(Kind::Mistake, what, format!("{instead}; `exact:` or `regex:` for names that have it"));
+        let instead = format!("write {instead}; `exact:` or `regex:` for names that have it");
+        return doubt(Kind::Mistake, what, instead);
     }
-    if !glob.contains(['*', '?']) {
-        let instead = format!("write `glob:{glob}*` for all that begin so, `exact:{glob}` for the name");
-        return doubt(Kind::Miss, "is a glob without `*` and `?`: it is one name", instead);
+    if glob.contains(['*', '?']) {
+        return None;
     }
-    None
+    let instead = format!("write `glob:{glob}*` for all that begin so, `exact:{glob}` for the name");
+    doubt(Kind::Miss, "is a glob without `*` and `?`: it is one name", instead)
 }
 
 /// What to write in place of a glob that was meant as a regex, or as what shells take
@@ -178,194 +165,157 @@ fn regex_meant(glob: &str) -> String {
 
 /// A regex with its mark; as a glob where that says the same without a second reading
 fn plainest(pattern: String) -> String {
-    match of_dots(&pattern) {
-        Some(_) => format!("glob:{}", pattern.replace(".*", "*")),
-        None => format!("regex:{pattern}"),
-    }
+    if of_dots(&pattern).is_some() { without_dots(&pattern).0 } else { format!("regex:{pattern}") }
+}
+
+/// What `.*` may be meant as: a glob's star, or a dot and what follows it
+fn without_dots(pattern: &str) -> (String, String) {
+    (format!("glob:{}", pattern.replace(".*", "*")), format!("regex:{}", pattern.replace(".*", "[.].*")))
 }
 
 fn of_regex(pattern: &str) -> Option<Doubt> {
     // What cannot be parsed is a fault already.
     let tree = Parser::new().parse(pattern).ok()?;
-    of_anchors(pattern, &tree).or_else(|| of_literals(pattern, &tree))
+    let mut nodes = Vec::new();
+    collect(&tree, (true, true), &mut nodes);
+    of_anchors(pattern, &tree, &nodes).or_else(|| of_literals(pattern, &nodes))
+}
+
+/// A part of a pattern, and whether a name begins there, and ends there
+type Node<'a> = (&'a Ast, (bool, bool));
+
+/// Each part of a pattern, but for the insides of `[…]`
+fn collect<'a>(tree: &'a Ast, (first, last): (bool, bool), nodes: &mut Vec<Node<'a>>) {
+    nodes.push((tree, (first, last)));
+    match tree {
+        Ast::Repetition(repetition) => collect(&repetition.ast, (false, false), nodes),
+        Ast::Group(group) => collect(&group.ast, (first, last), nodes),
+        Ast::Alternation(alternation) => {
+            alternation.asts.iter().for_each(|branch| collect(branch, (first, last), nodes));
+        }
+        Ast::Concat(concat) => {
+            let counts = |part: &Ast| !matches!(part, Ast::Flags(_));
+            let (begin, end) = (concat.asts.iter().position(counts), concat.asts.iter().rposition(counts));
+            for (place, part) in concat.asts.iter().enumerate() {
+                let edges = (first && begin == Some(place), last && end == Some(place));
+                collect(part, edges, nodes);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// `^` and `$` say nothing where the whole name is matched, unless they were to say that more may follow
-fn of_anchors(pattern: &str, tree: &Ast) -> Option<Doubt> {
-    let (mut edges, mut others) = (Vec::new(), 0);
-    visit(tree, &mut |node| match node {
-        Ast::Assertion(assertion) if edge_of(&assertion.kind).is_some() => edges.push(assertion.span),
-        Ast::Assertion(_) => others += 1,
-        _ => {}
-    });
-    if edges.is_empty() && others == 0 {
+fn of_anchors(pattern: &str, tree: &Ast, nodes: &[Node<'_>]) -> Option<Doubt> {
+    let is_edge = |node: &&Node<'_>| is_start(node.0).is_some();
+    let (edges, others): (Vec<&Node<'_>>, _) =
+        nodes.iter().filter(|(part, _)| matches!(part, Ast::Assertion(_))).partition(is_edge);
+    if edges.is_empty() && others.is_empty() {
         return None;
     }
-    let body = without(pattern, &edges);
-    if is_astray(tree, true, true) {
+    let is_cut = |place: usize| {
+        let mut spans = edges.iter().map(|(part, _)| part.span());
+        spans.any(|span| (span.start.offset..span.end.offset).contains(&place))
+    };
+    let body: String = pattern.char_indices().filter(|(place, _)| !is_cut(*place)).map(|(_, c)| c).collect();
+    let is_astray =
+        |(part, (first, last)): &&Node<'_>| !if is_start(part) == Some(true) { *first } else { *last };
+    if edges.iter().any(is_astray) {
         let what = "has a `^` or `$` in its midst, so it matches no name";
         return doubt(Kind::Mistake, what, format!("write `regex:^{body}$`"));
     }
-    let [before, after] = [Edge::Start, Edge::End].map(|edge| if is_closed(tree, edge) { "" } else { ".*" });
+    let [before, after] = [true, false].map(|start| if is_closed(tree, start) { "" } else { ".*" });
     if before.is_empty() && after.is_empty() {
         return None;
     }
-    let grouped = if body.contains('|') { format!("(?:{body})") } else { body.clone() };
-    let what = "has to match the whole name: nothing may stand before or behind it";
+    let grouped = if body.contains('|') { format!("(?:{body})") } else { body };
+    let exactly = format!(", or `regex:^{grouped}$` for no more than that");
+    let exactly = if others.is_empty() { exactly } else { String::new() };
     let wanted = plainest(format!("{before}{grouped}{after}"));
-    let instead = if others == 0 {
-        format!("write `{wanted}`, or `regex:^{grouped}$` for no more than that")
-    } else {
-        format!("write `{wanted}`")
-    };
-    doubt(Kind::Mistake, what, instead)
+    let what = "has to match the whole name: nothing may stand before or behind it";
+    doubt(Kind::Mistake, what, format!("write `{wanted}`{exactly}"))
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Edge {
-    Start,
-    End,
-}
-
-fn edge_of(kind: &AssertionKind) -> Option<Edge> {
-    match kind {
-        AssertionKind::StartLine | AssertionKind::StartText => Some(Edge::Start),
-        AssertionKind::EndLine | AssertionKind::EndText => Some(Edge::End),
+/// Whether an anchor stands for a name's start, or else its end
+fn is_start(tree: &Ast) -> Option<bool> {
+    let Ast::Assertion(assertion) = tree else { return None };
+    match assertion.kind {
+        AssertionKind::StartLine | AssertionKind::StartText => Some(true),
+        AssertionKind::EndLine | AssertionKind::EndText => Some(false),
         _ => None,
     }
 }
 
 /// Whether nothing changes at this edge if only a part of the name had to match: an anchor or `.*` stands there
-fn is_closed(tree: &Ast, edge: Edge) -> bool {
+fn is_closed(tree: &Ast, start: bool) -> bool {
+    use RepetitionKind::{OneOrMore, Range, ZeroOrMore};
     match tree {
-        Ast::Assertion(assertion) => edge_of(&assertion.kind) == Some(edge),
+        Ast::Assertion(_) => is_start(tree) == Some(start),
         Ast::Repetition(repetition) => {
-            let is_endless = matches!(
-                repetition.op.kind,
-                RepetitionKind::ZeroOrMore
-                    | RepetitionKind::OneOrMore
-                    | RepetitionKind::Range(RepetitionRange::AtLeast(_))
-            );
-            is_endless && matches!(*repetition.ast, Ast::Dot(_))
+            let is_any = matches!(*repetition.ast, Ast::Dot(_));
+            is_any
+                && matches!(repetition.op.kind, ZeroOrMore | OneOrMore | Range(RepetitionRange::AtLeast(_)))
         }
-        Ast::Group(group) => is_closed(&group.ast, edge),
-        Ast::Alternation(alternation) => alternation.asts.iter().all(|branch| is_closed(branch, edge)),
+        Ast::Group(group) => is_closed(&group.ast, start),
+        Ast::Alternation(alternation) => alternation.asts.iter().all(|branch| is_closed(branch, start)),
         Ast::Concat(concat) => {
             let mut parts = concat.asts.iter().filter(|part| !matches!(part, Ast::Flags(_)));
-            let part = if edge == Edge::Start { parts.next() } else { parts.next_back() };
-            part.is_some_and(|part| is_closed(part, edge))
+            let part = if start { parts.next() } else { parts.next_back() };
+            part.is_some_and(|part| is_closed(part, start))
         }
         _ => false,
     }
-}
-
-/// Whether a `^` stands where no name begins, or a `$` where none ends
-fn is_astray(tree: &Ast, first: bool, last: bool) -> bool {
-    match tree {
-        Ast::Assertion(assertion) => match edge_of(&assertion.kind) {
-            Some(Edge::Start) => !first,
-            Some(Edge::End) => !last,
-            None => false,
-        },
-        Ast::Repetition(repetition) => is_astray(&repetition.ast, false, false),
-        Ast::Group(group) => is_astray(&group.ast, first, last),
-        Ast::Alternation(alternation) => alternation.asts.iter().any(|branch| is_astray(branch, first, last)),
-        Ast::Concat(concat) => {
-            let parts: Vec<_> = concat.asts.iter().filter(|part| !matches!(part, Ast::Flags(_))).collect();
-            let end = parts.len().saturating_sub(1);
-            let mut parts = parts.into_iter().enumerate();
-            parts.any(|(place, part)| is_astray(part, first && place == 0, last && place == end))
-        }
-        _ => false,
-    }
-}
-
-/// The pattern without what stands in these places
-fn without(pattern: &str, spans: &[Span]) -> String {
-    let is_kept =
-        |place: usize| !spans.iter().any(|span| (span.start.offset..span.end.offset).contains(&place));
-    pattern.char_indices().filter(|(place, _)| is_kept(*place)).map(|(_, character)| character).collect()
 }
 
 /// Characters that stand for themselves and were hardly meant to
-fn of_literals(pattern: &str, tree: &Ast) -> Option<Doubt> {
-    let (mut literals, mut starred, mut operators) = (Vec::new(), false, 0);
-    visit(tree, &mut |node| match node {
-        Ast::Literal(literal) if literal.kind == LiteralKind::Verbatim => literals.push(literal.c),
-        Ast::Repetition(repetition) => {
-            let is_star = repetition.op.kind == RepetitionKind::ZeroOrMore;
-            starred |= is_star && is_verbatim(&repetition.ast);
-            operators += 1;
-        }
-        Ast::Concat(_) | Ast::Empty(_) => {}
-        _ => operators += 1,
-    });
-    let has = |characters: &[char]| literals.iter().any(|literal| characters.contains(literal));
-    if has(&['"', '\'', '`']) {
-        let instead =
-            format!("write `regex:{}`; `[']` for names that have it", pattern.replace(['\'', '"', '`'], ""));
-        return doubt(Kind::Mistake, "has a quotation mark, which counts as part of the name", instead);
-    }
-    if pattern.starts_with('/') {
-        let what = "has a `/` before it, which counts as part of the name";
-        return doubt(Kind::Mistake, what, "leave out the slashes around it; `[/]` for names that have it");
-    }
-    if has(&['%']) {
+fn of_literals(pattern: &str, nodes: &[Node<'_>]) -> Option<Doubt> {
+    let verbatim = |tree: &Ast| match tree {
+        Ast::Literal(literal) if literal.kind == LiteralKind::Verbatim => Some(literal.c),
+        _ => None,
+    };
+    let literals: Vec<_> = nodes.iter().filter_map(|(part, _)| verbatim(part)).collect();
+    let has = |character: char| literals.contains(&character);
+    let is_starred = |part: &Ast| {
+        let Ast::Repetition(repetition) = part else { return false };
+        repetition.op.kind == RepetitionKind::ZeroOrMore && verbatim(&repetition.ast).is_some()
+    };
+    let is_operator =
+        |part: &Ast| verbatim(part).is_none() && !matches!(part, Ast::Concat(_) | Ast::Empty(_));
+    let (kind, what, instead) = if QUOTES.into_iter().any(has) {
+        let instead = format!("write `regex:{}`; `[']` for names that have it", pattern.replace(QUOTES, ""));
+        (Kind::Mistake, "has a quotation mark, which counts as part of the name", instead)
+    } else if pattern.starts_with('/') {
+        let instead = "leave out the slashes around it; `[/]` for names that have it".to_owned();
+        (Kind::Mistake, "has a `/` before it, which counts as part of the name", instead)
+    } else if has('%') {
         let wanted = plainest(pattern.replace('%', ".*"));
         let instead = format!("write `{wanted}`; `[%]` for names that have it");
-        return doubt(Kind::Miss, "has a `%`, which is only itself in a regex", instead);
-    }
-    if has(&[',']) {
-        let instead = "write one sentence for each, or `a|b`; `[,]` for names that have it";
-        return doubt(Kind::Miss, "has a `,`, which is only itself in a regex", instead);
-    }
-    if starred {
-        let what = "has a `*` behind a plain character, which repeats just that";
-        return doubt(
-            Kind::Miss,
-            what,
-            format!("write `glob:{pattern}`, or `.*`; `[_]*` to repeat a character"),
-        );
-    }
-    if operators == 0 {
-        let instead = format!(
-            "write `{}` for all that begin so, `exact:{pattern}` for the name",
-            plainest(format!("{pattern}.*"))
-        );
-        return doubt(Kind::Miss, "is a regex without any operator: it is one name", instead);
-    }
-    of_dots(pattern)
-}
-
-fn is_verbatim(tree: &Ast) -> bool {
-    matches!(tree, Ast::Literal(literal) if literal.kind == LiteralKind::Verbatim)
+        (Kind::Miss, "has a `%`, which is only itself in a regex", instead)
+    } else if has(',') {
+        let instead = "write one sentence for each, or `a|b`; `[,]` for names that have it".to_owned();
+        (Kind::Miss, "has a `,`, which is only itself in a regex", instead)
+    } else if nodes.iter().any(|(part, _)| is_starred(part)) {
+        let instead = format!("write `glob:{pattern}`, or `.*`; `[_]*` to repeat a character");
+        (Kind::Miss, "has a `*` behind a plain character, which repeats just that", instead)
+    } else if !nodes.iter().any(|(part, _)| is_operator(part)) {
+        let wanted = plainest(format!("{pattern}.*"));
+        let instead = format!("write `{wanted}` for all that begin so, `exact:{pattern}` for the name");
+        (Kind::Miss, "is a regex without any operator: it is one name", instead)
+    } else {
+        return of_dots(pattern);
+    };
+    doubt(kind, what, instead)
 }
 
 /// `sales.*`: a word, a dot and a star, as a glob for names with a dot would have them
 fn of_dots(pattern: &str) -> Option<Doubt> {
-    let plain = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | '*');
+    let plain = |character: char| character.is_alphanumeric() || "_-.*".contains(character);
     let begins_with_a_word = pattern.starts_with(|first: char| first.is_alphanumeric());
-    let is_like_a_glob = begins_with_a_word
-        && pattern.contains(".*")
-        && pattern.chars().all(plain)
-        && !pattern.contains("_.*");
-    let what = "matches more than a dot and what follows it: in a regex `.` is any character";
-    let instead = format!(
-        "write `glob:{}` if that is meant, or `regex:{}` for a dot",
-        pattern.replace(".*", "*"),
-        pattern.replace(".*", "[.].*")
-    );
-    is_like_a_glob.then(|| Doubt { kind: Kind::Odd, what: what.to_owned(), instead })
-}
-
-/// Each part of a pattern, but for the insides of `[…]`
-fn visit(tree: &Ast, see: &mut impl FnMut(&Ast)) {
-    see(tree);
-    match tree {
-        Ast::Repetition(repetition) => visit(&repetition.ast, see),
-        Ast::Group(group) => visit(&group.ast, see),
-        Ast::Alternation(alternation) => alternation.asts.iter().for_each(|branch| visit(branch, see)),
-        Ast::Concat(concat) => concat.asts.iter().for_each(|part| visit(part, see)),
-        _ => {}
+    let has_dots = pattern.contains(".*") && !pattern.contains("_.*");
+    if !begins_with_a_word || !has_dots || !pattern.chars().all(plain) {
+        return None;
     }
+    let (starred, dotted) = without_dots(pattern);
+    let what = "matches more than a dot and what follows it: in a regex `.` is any character";
+    doubt(Kind::Odd, what, format!("write `{starred}` if that is meant, or `{dotted}` for a dot"))
 }
