@@ -15,9 +15,9 @@ use super::serve::Signals;
 use super::{Exit, complain, say};
 use crate::base::decision_id::random;
 use crate::config::Config;
-use crate::development::stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 use crate::development::{Certificates, ThrowAwayIssuer};
 use crate::server::{self, Server};
+use stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 
 const ISSUER: &str = "https://demo.invalid";
 const AUDIENCE: &str = "druid";

@@ -1,6 +1,5 @@
 //! Throw-away certificates and tokens, for development and the demonstration; nothing here is for production
 
-pub mod stand_in;
 pub mod certificates;
 pub mod issuer;
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::StatusCode;
-use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings};
 
 use crate::gate::{ISSUER, Speaks, TestGate};
 

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use http::StatusCode;
 use msq_gate::development::ThrowAwayIssuer;
-use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use serde_json::json;
+use stand_in::{StandIn, StandInSettings};
 
 use crate::gate::TestGate;
 use crate::restarts::Program;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use msq_gate::development::stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 use serde_json::json;
+use stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 
 /// A Druid that has a `wikipedia` of its operator's
 async fn operators_druid() -> StandIn {

@@ -1,8 +1,8 @@
 //! Explanations before anything runs: they say what the enforcing code would do, and nothing reaches Druid
 
 use http::StatusCode;
-use msq_gate::development::stand_in::{StandIn, StandInSettings, Table};
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings, Table};
 
 use crate::gate::{Answer, TestGate};
 

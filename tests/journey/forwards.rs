@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use http::{Method, StatusCode};
-use msq_gate::development::stand_in::{SeenRequest, StandIn, StandInSettings};
 use serde_json::{Value, json};
+use stand_in::{SeenRequest, StandIn, StandInSettings};
 
 use crate::gate::{Speaks, TestGate};
 use crate::scripted::{Script, Scripted, ok};

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
-use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use msq_gate::development::{Certificates, ThrowAwayIssuer};
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

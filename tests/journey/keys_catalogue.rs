@@ -6,9 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
-use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use msq_gate::development::{Certificates, ThrowAwayIssuer};
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use serde_json::json;
+use stand_in::{StandIn, StandInSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;

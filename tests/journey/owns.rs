@@ -1,8 +1,8 @@
 //! Whose a task is: carried by Druid in the query context, read back by any replica
 
 use http::{Method, StatusCode};
-use msq_gate::development::stand_in::{StandIn, StandInSettings, TaskPace};
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings, TaskPace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

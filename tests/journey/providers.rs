@@ -16,8 +16,8 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use msq_gate::development::stand_in::{StandIn, StandInSettings, Table};
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings, Table};
 use tokio::net::TcpStream;
 
 use crate::gate::TestGate;

@@ -1,9 +1,9 @@
 //! What never reaches Druid, and what the refusal says; each beside its allowed twin
 
 use http::{Method, StatusCode};
-use msq_gate::development::stand_in::{StandIn, StandInSettings, Table, TaskPace};
 use msq_gate::request::route::table::ROUTES;
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings, Table, TaskPace};
 
 use crate::gate::{Answer, Speaks, TestGate};
 

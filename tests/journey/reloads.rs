@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
-use msq_gate::development::stand_in::{StandIn, StandInSettings, Table};
 use msq_gate::development::{Certificates, ThrowAwayIssuer};
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings, Table};
 
 use crate::gate::TestGate;
 use crate::scripted::{Script, Scripted, ok};

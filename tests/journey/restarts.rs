@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{Method, StatusCode};
 use msq_gate::development::Certificates;
-use msq_gate::development::stand_in::{StandIn, StandInSettings, TaskPace};
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings, TaskPace};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::gate::TestGate;

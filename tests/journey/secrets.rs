@@ -13,9 +13,9 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use msq_gate::config::keys::{KEYS, Key};
 use msq_gate::config::{Config, Located};
-use msq_gate::development::stand_in::{StandIn, StandInSettings};
 use msq_gate::development::{Certificates, ThrowAwayIssuer};
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings};
 
 use crate::gate::TestGate;
 use crate::restarts::Program;

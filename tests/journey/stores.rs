@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
 use msq_gate::config::Config;
-use msq_gate::development::stand_in::{StandIn, StandInSettings, Table};
 use msq_gate::durable_storage::answer::Trouble;
 use msq_gate::durable_storage::place::Location;
 use msq_gate::durable_storage::problem::{NoAnswer, Problem, Scene};
@@ -13,6 +12,7 @@ use msq_gate::durable_storage::report::{Outcome, Proof};
 use msq_gate::durable_storage::{Action, Report};
 use msq_gate::server::Server;
 use serde_json::{Value, json};
+use stand_in::{StandIn, StandInSettings, Table};
 use tempfile::TempDir;
 
 use crate::gate::{Answer, TestGate};

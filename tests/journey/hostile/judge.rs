@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::Method;
-use msq_gate::development::stand_in::SeenRequest;
 use msq_gate::request::route::table::ROUTES;
 use serde_json::Value;
+use stand_in::SeenRequest;
 
 use super::catalogue::{Request, Row};
 use super::lists::{DIFFERENCES, Difference};

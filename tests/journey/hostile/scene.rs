@@ -8,8 +8,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use msq_gate::development::stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 use serde_json::{Value, json};
+use stand_in::{Column, Kind, StandIn, StandInSettings, Table, TaskPace};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
