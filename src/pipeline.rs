@@ -30,7 +30,7 @@ use crate::evidence::judge::Judge;
 use crate::evidence::tasks::{Tasks, Whose};
 use crate::evidence::verify::{Doubt, Verifier};
 use crate::forward::answer::AnswerBody;
-use crate::forward::{self, Patiences, Routers, UpstreamError};
+use crate::forward::{self, Routers, UpstreamError};
 use crate::preflight::storage_report::StorageWatch;
 use crate::record::audit::{Audit, Record};
 use crate::request::arrived::Arrived;
@@ -267,9 +267,8 @@ impl Gate {
         record: &mut Record,
     ) -> Result<Answered, Refusal> {
         record.decided().map_err(Refusal::Audit)?;
-        let patiences = Patiences { query: self.limits.answer, control: self.limits.control_answer };
         let endpoint = permitted.endpoint();
-        let answer = forward::forward(permitted, &arrived.head.headers, &self.routers, patiences).await;
+        let answer = forward::forward(permitted, &arrived.head.headers, &self.routers, &self.limits).await;
         if let Err(UpstreamError::Timeout) = answer {
             self.metrics.limit_met(endpoint.patience().limit());
         }

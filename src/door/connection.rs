@@ -4,9 +4,8 @@
 //! byte now and then, is found here instead: what came and went is noted where the bytes pass. So is the end
 //! of what a client sends, which hyper takes for the client's leaving: it hears of it when all is answered.
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -44,7 +43,7 @@ pub async fn serve<Io, Handle, Answer>(
     protocol: Protocol,
     limits: &Limits,
     metrics: &Metrics,
-    mut draining: watch::Receiver<bool>,
+    draining: watch::Receiver<bool>,
     handle: Handle,
     unread: impl FnOnce(Unread),
 ) where
@@ -71,40 +70,62 @@ pub async fn serve<Io, Handle, Answer>(
             Ok::<_, std::convert::Infallible>(answer)
         }
     });
-    let mut connection = match protocol {
+    let serving = Serving { activity: &activity, metrics, draining };
+    match protocol {
         Protocol::Http1 => {
-            Connection::Http1(Box::pin(http1_builder(limits).serve_connection(watched, service)))
+            let connection = http1_builder(limits).serve_connection(watched, service);
+            serving.serve(connection, http1::Connection::graceful_shutdown, unread).await;
         }
         Protocol::Http2 => {
-            Connection::Http2(Box::pin(http2_builder(limits).serve_connection(watched, service)))
+            let connection = http2_builder(limits).serve_connection(watched, service);
+            serving.serve(connection, http2::Connection::graceful_shutdown, unread).await;
         }
-    };
-    let mut asked_to_drain = false;
-    loop {
-        let deadline = activity.deadline();
-        tokio::select! {
-            ended = &mut connection => {
-                if let Err(error) = ended {
-                    if error.is_parse() {
-                        let is_large = error.is_parse_too_large();
-                        unread(if is_large { Unread::TooLarge } else { Unread::Malformed });
-                    }
-                    tracing::debug!(%error, "connection ended");
-                }
-                return;
-            }
-            () = tokio::time::sleep_until(deadline.at) => {
-                if activity.deadline().at <= Instant::now() {
-                    if let Some(limit) = deadline.limit {
-                        metrics.limit_met(limit);
+    }
+}
+
+/// What a connection is served with
+struct Serving<'a> {
+    activity: &'a Activity,
+    metrics: &'a Metrics,
+    draining: watch::Receiver<bool>,
+}
+
+impl Serving<'_> {
+    /// `drain` lets it take no further request, and end when those at hand are answered
+    async fn serve<Connection: Future<Output = hyper::Result<()>>>(
+        mut self,
+        connection: Connection,
+        drain: impl Fn(Pin<&mut Connection>),
+        unread: impl FnOnce(Unread),
+    ) {
+        let mut connection = pin!(connection);
+        let mut asked_to_drain = false;
+        loop {
+            let deadline = self.activity.deadline();
+            tokio::select! {
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        if error.is_parse() {
+                            let is_large = error.is_parse_too_large();
+                            unread(if is_large { Unread::TooLarge } else { Unread::Malformed });
+                        }
+                        tracing::debug!(%error, "connection ended");
                     }
                     return;
                 }
-            }
-            () = activity.changed.notified() => {}
-            () = drain::told(&mut draining), if !asked_to_drain => {
-                asked_to_drain = true;
-                connection.drain();
+                () = tokio::time::sleep_until(deadline.at) => {
+                    if self.activity.deadline().at <= Instant::now() {
+                        if let Some(limit) = deadline.limit {
+                            self.metrics.limit_met(limit);
+                        }
+                        return;
+                    }
+                }
+                () = self.activity.changed.notified() => {}
+                () = drain::told(&mut self.draining), if !asked_to_drain => {
+                    asked_to_drain = true;
+                    drain(connection.as_mut());
+                }
             }
         }
     }
@@ -135,64 +156,6 @@ fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(limits.idle / 2)
         .keep_alive_timeout(limits.idle / 2);
     builder
-}
-
-enum Connection<One, Two> {
-    Http1(Pin<Box<One>>),
-    Http2(Pin<Box<Two>>),
-}
-
-/// What hyper's two kinds of connection have in common
-trait Drain {
-    fn begin(self: Pin<&mut Self>);
-}
-
-impl<Io, Service> Drain for http1::Connection<Io, Service>
-where
-    Service: hyper::service::HttpService<Incoming, ResBody = OutgoingBody>,
-    Service::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    Io: hyper::rt::Read + hyper::rt::Write + Unpin,
-{
-    fn begin(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<Io, Service> Drain for http2::Connection<Io, Service, TokioExecutor>
-where
-    Service: hyper::service::HttpService<Incoming, ResBody = OutgoingBody>,
-    Service::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    Service::Future: Send + 'static,
-    Io: hyper::rt::Read + hyper::rt::Write + Unpin,
-{
-    fn begin(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<One: Drain, Two: Drain> Connection<One, Two> {
-    /// Takes no further request, and ends when those at hand are answered
-    fn drain(&mut self) {
-        match self {
-            Self::Http1(connection) => connection.as_mut().begin(),
-            Self::Http2(connection) => connection.as_mut().begin(),
-        }
-    }
-}
-
-impl<One, Two> Future for Connection<One, Two>
-where
-    One: Future<Output = hyper::Result<()>>,
-    Two: Future<Output = hyper::Result<()>>,
-{
-    type Output = hyper::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut *self {
-            Self::Http1(connection) => connection.as_mut().poll(context),
-            Self::Http2(connection) => connection.as_mut().poll(context),
-        }
-    }
 }
 
 /// A stream that notes what passes

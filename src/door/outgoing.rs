@@ -21,21 +21,17 @@ use crate::request::body::{Coding, inflate_beginning};
 /// An answer's body: the gate's own or Druid's
 #[derive(Debug)]
 pub struct OutgoingBody {
-    content: Content,
+    body: AnswerBody,
+    /// Of Druid's body
+    noted: Option<Box<Noted>>,
     // Held until the last byte is gone: a connection is not idle before.
     _in_flight: InFlight,
-}
-
-#[derive(Debug)]
-enum Content {
-    Own(Full<Bytes>),
-    Druids(Box<Recorded>),
 }
 
 impl OutgoingBody {
     /// A body of the gate's own
     pub fn own(body: Full<Bytes>, in_flight: InFlight) -> Self {
-        Self { content: Content::Own(body), _in_flight: in_flight }
+        Self { body: AnswerBody::whole(body), noted: None, _in_flight: in_flight }
     }
 
     /// Druid's body, whose end is noted in the record, and with it the task that it names
@@ -48,9 +44,14 @@ impl OutgoingBody {
     ) -> Self {
         let room = if endpoint.starts_task() { BEGINNING } else { 0 };
         let patience = endpoint.patience();
-        let record = Some(record);
-        let recorded = Recorded { body, coding, patience, record, bytes_out: 0, room, beginning: Vec::new() };
-        Self { content: Content::Druids(Box::new(recorded)), _in_flight: in_flight }
+        let noted = Noted { coding, patience, record, bytes_out: 0, room, beginning: Vec::new() };
+        Self { body, noted: Some(Box::new(noted)), _in_flight: in_flight }
+    }
+
+    fn close(&mut self, ending: Ending) {
+        if let Some(noted) = self.noted.take() {
+            noted.close(ending);
+        }
     }
 }
 
@@ -62,62 +63,55 @@ impl Body for OutgoingBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
-        match &mut self.content {
-            Content::Own(body) => Pin::new(body)
-                .poll_frame(context)
-                .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
-            Content::Druids(recorded) => recorded.poll_frame(context),
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match (&polled, &mut self.noted) {
+            (Poll::Ready(Some(Ok(frame))), Some(noted)) => noted.note(frame),
+            (Poll::Ready(Some(Err(error))), Some(noted)) => {
+                tracing::warn!(%error, "Druid's answer broke off");
+                if let AnswerError::Stalled = error {
+                    noted.record.limit_met(noted.patience.limit());
+                }
+                self.close(Ending::BrokeOff);
+            }
+            (Poll::Ready(None), _) => self.close(Ending::Finished),
+            (Poll::Pending, _) | (_, None) => {}
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Own(body) => body.is_end_stream(),
-            Content::Druids(recorded) => recorded.body.is_end_stream(),
-        }
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Own(body) => body.size_hint(),
-            Content::Druids(recorded) => recorded.body.size_hint(),
-        }
+        self.body.size_hint()
+    }
+}
+
+impl Drop for OutgoingBody {
+    fn drop(&mut self) {
+        // hyper does not ask for more once it knows that there is none.
+        let ending = if self.body.is_end_stream() { Ending::Finished } else { Ending::ClientLeft };
+        self.close(ending);
     }
 }
 
 /// How much of an answer's beginning is kept to find the id of the task it started
 const BEGINNING: usize = 64 << 10;
 
+/// What is noted of Druid's answer as it passes
 #[derive(Debug)]
-struct Recorded {
-    body: AnswerBody,
+struct Noted {
     coding: Coding,
     patience: Patience,
-    record: Option<Record>,
+    record: Record,
     bytes_out: u64,
     /// How much of the beginning there is to keep
     room: usize,
     beginning: Vec<u8>,
 }
 
-impl Recorded {
-    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        match &polled {
-            Poll::Pending => {}
-            Poll::Ready(Some(Ok(frame))) => self.note(frame),
-            Poll::Ready(Some(Err(error))) => {
-                tracing::warn!(%error, "Druid's answer broke off");
-                if let (AnswerError::Stalled, Some(record)) = (error, &self.record) {
-                    record.limit_met(self.patience.limit());
-                }
-                self.close(Ending::BrokeOff);
-            }
-            Poll::Ready(None) => self.close(Ending::Finished),
-        }
-        polled
-    }
-
+impl Noted {
     fn note(&mut self, frame: &Frame<Bytes>) {
         let Some(data) = frame.data_ref() else { return };
         self.bytes_out = self.bytes_out.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
@@ -126,24 +120,15 @@ impl Recorded {
         self.beginning.extend_from_slice(kept);
     }
 
-    fn close(&mut self, ending: Ending) {
-        let Some(mut record) = self.record.take() else { return };
+    fn close(mut self, ending: Ending) {
         let beginning = match self.coding {
-            Coding::Identity => std::mem::take(&mut self.beginning),
+            Coding::Identity => self.beginning,
             Coding::Gzip => inflate_beginning(&self.beginning, BEGINNING),
         };
         if let Some(task) = started_task(&beginning) {
-            record.task(&task);
+            self.record.task(&task);
         }
-        record.finished(ending, self.bytes_out);
-    }
-}
-
-impl Drop for Recorded {
-    fn drop(&mut self) {
-        // hyper does not ask for more once it knows that there is none.
-        let ending = if self.body.is_end_stream() { Ending::Finished } else { Ending::ClientLeft };
-        self.close(ending);
+        self.record.finished(ending, self.bytes_out);
     }
 }
 

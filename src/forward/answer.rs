@@ -1,11 +1,12 @@
 //! The body of Druid's answer on its way to the client: streamed, never buffered, never awaited for ever
 
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
@@ -16,7 +17,7 @@ use super::headers::trailers_towards_client;
 pub enum AnswerError {
     /// Druid's side failed
     #[error(transparent)]
-    Broken(#[from] hyper::Error),
+    Broken(#[from] Box<dyn Error + Send + Sync>),
     /// Druid sent nothing for too long
     #[error("Druid's answer stalled")]
     Stalled,
@@ -24,18 +25,9 @@ pub enum AnswerError {
 
 /// An answer's body, with those of its trailers that cross
 #[derive(Debug)]
-pub struct AnswerBody(Source);
-
-#[derive(Debug)]
-enum Source {
-    Streamed(Streamed),
-    /// A refusal, which had to be read to know whom it is about
-    Whole(Full<Bytes>),
-}
-
-#[derive(Debug)]
-struct Streamed {
-    incoming: Incoming,
+pub struct AnswerBody {
+    /// Streamed, or whole where it is a refusal, which had to be read to know whom it is about, or the gate's own
+    body: Either<Incoming, Full<Bytes>>,
     patience: Duration,
     /// Runs while Druid is waited for; a client that is slow to take what came does not start it
     waiting: Option<Pin<Box<Sleep>>>,
@@ -44,18 +36,24 @@ struct Streamed {
 impl AnswerBody {
     /// The body, each frame of which may take this long
     pub fn new(incoming: Incoming, patience: Duration) -> Self {
-        Self(Source::Streamed(Streamed { incoming, patience, waiting: None }))
+        Self { body: Either::Left(incoming), patience, waiting: None }
     }
 
-    /// A body that was read
-    pub fn whole(body: Bytes) -> Self {
-        Self(Source::Whole(Full::new(body)))
+    /// A body that is there
+    pub fn whole(body: Full<Bytes>) -> Self {
+        Self { body: Either::Right(body), patience: Duration::MAX, waiting: None }
     }
 }
 
-impl Streamed {
-    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = AnswerError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.waiting = None;
             let crossing = |frame: Frame<Bytes>| match frame.into_trailers() {
                 Ok(trailers) => Frame::trailers(trailers_towards_client(&trailers)),
@@ -68,35 +66,12 @@ impl Streamed {
         ready!(waiting.as_mut().poll(context));
         Poll::Ready(Some(Err(AnswerError::Stalled)))
     }
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = AnswerError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
-        match &mut self.0 {
-            Source::Streamed(streamed) => streamed.poll_frame(context),
-            Source::Whole(body) => Pin::new(body)
-                .poll_frame(context)
-                .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
-        }
-    }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Source::Streamed(streamed) => streamed.incoming.is_end_stream(),
-            Source::Whole(body) => body.is_end_stream(),
-        }
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Source::Streamed(streamed) => streamed.incoming.size_hint(),
-            Source::Whole(body) => body.size_hint(),
-        }
+        self.body.size_hint()
     }
 }

@@ -7,38 +7,19 @@ pub mod passable;
 pub mod routers;
 pub mod upstream;
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, Method, Response};
 
 use crate::authorize::PermittedRequest;
+use crate::config::Limits;
 use crate::druid;
 use crate::druid::endpoint::Patience;
 use answer::AnswerBody;
 use passable::passable;
 pub use routers::Routers;
+use upstream::Question;
 pub use upstream::UpstreamError;
-
-/// How long Druid may take
-#[derive(Clone, Copy, Debug)]
-pub struct Patiences {
-    /// For a query's answer
-    pub query: Duration,
-    /// For all else
-    pub control: Duration,
-}
-
-impl Patiences {
-    /// How long for this kind of answer
-    pub fn of(self, patience: Patience) -> Duration {
-        match patience {
-            Patience::Query => self.query,
-            Patience::Control => self.control,
-        }
-    }
-}
 
 /// Sends what was permitted, as it was judged, and nothing else of the client's but the fields that
 /// [`headers`] lets through
@@ -46,9 +27,9 @@ impl Patiences {
 /// What was not decided upon cannot be handed to it:
 ///
 /// ```compile_fail
-/// # use msq_gate::forward::{Patiences, Routers, forward};
-/// # async fn skip(request: msq_gate::druid::DruidRequest, fields: &http::HeaderMap, routers: &Routers, patiences: Patiences) {
-/// let answer = forward(request, fields, routers, patiences).await;
+/// # use msq_gate::{config::Limits, forward::{Routers, forward}};
+/// # async fn skip(request: msq_gate::druid::DruidRequest, fields: &http::HeaderMap, routers: &Routers, limits: &Limits) {
+/// let answer = forward(request, fields, routers, limits).await;
 /// # }
 /// ```
 ///
@@ -59,11 +40,14 @@ pub async fn forward(
     permitted: PermittedRequest,
     arrived: &HeaderMap,
     routers: &Routers,
-    patiences: Patiences,
+    limits: &Limits,
 ) -> Result<Response<AnswerBody>, UpstreamError> {
     let request = permitted.into_request();
     let endpoint = request.endpoint;
-    let patience = patiences.of(endpoint.patience());
+    let patience = match endpoint.patience() {
+        Patience::Query => limits.answer,
+        Patience::Control => limits.control_answer,
+    };
     let method = match request.method {
         druid::Method::Get => Method::GET,
         druid::Method::Post => Method::POST,
@@ -74,7 +58,8 @@ pub async fn forward(
         // The id in its small answer is to be read for the record.
         fields.remove(ACCEPT_ENCODING);
     }
-    let answer = routers.send(method, &request.target, fields, Bytes::from(request.body), patience).await?;
+    let question = Question { method, target: request.target, body: Bytes::from(request.body) };
+    let answer = routers.send(&question, &fields, patience).await?;
     let (head, body) = passable(answer, endpoint, routers.account(), patience).await?.into_parts();
     let mut response = Response::new(body);
     *response.status_mut() = head.status;

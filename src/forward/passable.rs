@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
 use super::account::{Account, is_about_the_query};
 use super::answer::AnswerBody;
+use super::routers::whole;
 use super::upstream::UpstreamError;
 use crate::base::redact::presentable;
 use crate::druid::Endpoint;
@@ -39,11 +39,9 @@ pub async fn passable(
         return Ok(answer.map(|body| AnswerBody::new(body, patience)));
     }
     let (head, body) = answer.into_parts();
-    let body = tokio::time::timeout(patience, Limited::new(body, REFUSAL_BYTES).collect()).await;
-    let body = body.map_err(|_| UpstreamError::Timeout)?;
-    let body = body.map_err(|error| UpstreamError::Broken(error.to_string()))?.to_bytes();
+    let body = whole(body, REFUSAL_BYTES, patience).await?;
     if is_about_the_query(&plain(&head, &body)) {
-        Ok(Response::from_parts(head, AnswerBody::whole(body)))
+        Ok(Response::from_parts(head, AnswerBody::whole(body.into())))
     } else {
         Err(UpstreamError::Account { status: head.status, account: account.clone() })
     }

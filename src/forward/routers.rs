@@ -3,19 +3,24 @@
 //! A request goes to another router only where no byte of it can have left: no connection could be made. So a
 //! POST is never sent twice.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::header::{HeaderMap, InvalidHeaderValue, LOCATION};
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use rustls::ClientConfig;
 use tokio::sync::watch;
 
-use super::account::Account;
+use super::account::{Account, is_about_the_query};
+use super::headers::towards_druid;
 use super::upstream::{Question, Upstream, UpstreamError};
 use crate::base::drain;
+use crate::base::password::Password;
+use crate::base::redact::address;
 
 /// Between two looks at the router in use
 const PROBE_EVERY: Duration = Duration::from_secs(5);
@@ -33,9 +38,21 @@ pub struct Routers {
 }
 
 impl Routers {
-    /// These routers, the first of them in use; the gate signs in to all of them with this account
-    pub fn new(routers: Vec<Upstream>, account: Account) -> Self {
-        Self { account, routers, in_use: AtomicUsize::new(0) }
+    /// Those at these addresses, `host:port`, the first of them in use; plain HTTP where no TLS is given
+    ///
+    /// # Errors
+    ///
+    /// Where the sign-in, a user name and a password, cannot stand in a header.
+    pub fn new(
+        authorities: &[String],
+        tls: Option<&ClientConfig>,
+        sign_in: Option<&(String, Password)>,
+        connect: Duration,
+    ) -> Result<Self, InvalidHeaderValue> {
+        let account = Account(sign_in.map(|(name, _)| name.clone()));
+        let router = |authority: &String| Upstream::new(authority.clone(), tls.cloned(), sign_in, connect);
+        let routers = authorities.iter().map(router).collect::<Result<_, _>>()?;
+        Ok(Self { account, routers, in_use: AtomicUsize::new(0) })
     }
 
     /// Whom Druid takes the gate for
@@ -47,21 +64,25 @@ impl Routers {
     ///
     /// # Errors
     ///
-    /// As [`Upstream::send`]; unreachable where no router can be reached.
+    /// Where no router can be reached or answers, or the answer is one that only the gate could understand: a redirect
+    /// to an inner host, a switch of protocols, or a refusal of the gate's own sign-in.
     pub async fn send(
         &self,
-        method: Method,
-        target: &str,
-        fields: HeaderMap,
-        body: Bytes,
+        question: &Question,
+        fields: &HeaderMap,
         patience: Duration,
     ) -> Result<Response<Incoming>, UpstreamError> {
         let mut last = UpstreamError::Unreachable("there is no router".into());
         for (position, router) in self.starting_at_the_one_in_use() {
-            let sent = router.send(method.clone(), target, fields.clone(), body.clone(), patience).await;
-            match self.settled(position, sent) {
-                ControlFlow::Continue(unreachable) => last = unreachable,
-                ControlFlow::Break(settled) => return settled,
+            match router.send(question, fields.clone(), patience).await {
+                Err(unreachable @ UpstreamError::Unreachable(_)) => last = unreachable,
+                // It was reached: whether it has acted is not known, so nobody else is asked.
+                Err(error) => return Err(error),
+                Ok(answer) => {
+                    self.refuse_unusable(&answer)?;
+                    self.in_use.store(position, Ordering::Relaxed);
+                    return Ok(answer);
+                }
             }
         }
         Err(last)
@@ -71,37 +92,44 @@ impl Routers {
     ///
     /// # Errors
     ///
-    /// As [`Upstream::ask`]; unreachable where no router can be reached.
+    /// As [`send`](Self::send), where the answer is longer than `bytes` or breaks off, and where it is a 403 of the
+    /// gate's account.
     pub async fn ask(
         &self,
         question: &Question,
         bytes: usize,
         patience: Duration,
     ) -> Result<(StatusCode, Bytes), UpstreamError> {
-        let mut last = UpstreamError::Unreachable("there is no router".into());
-        for (position, router) in self.starting_at_the_one_in_use() {
-            match self.settled(position, router.ask(question, bytes, patience).await) {
-                ControlFlow::Continue(unreachable) => last = unreachable,
-                ControlFlow::Break(settled) => return settled,
-            }
+        let fields = towards_druid(&HeaderMap::new(), !question.body.is_empty());
+        let answer = self.send(question, &fields, patience).await?;
+        let status = answer.status();
+        let body = whole(answer.into_body(), bytes, patience).await?;
+        if status == StatusCode::FORBIDDEN && !is_about_the_query(&body) {
+            return Err(self.refused(status));
         }
-        Err(last)
+        Ok((status, body))
     }
 
-    /// Only a router that could not be reached leaves the next one to be asked
-    fn settled<T>(
-        &self,
-        position: usize,
-        asked: Result<T, UpstreamError>,
-    ) -> ControlFlow<Result<T, UpstreamError>, UpstreamError> {
-        match asked {
-            Err(unreachable @ UpstreamError::Unreachable(_)) => ControlFlow::Continue(unreachable),
-            Ok(answer) => {
-                self.in_use.store(position, Ordering::Relaxed);
-                ControlFlow::Break(Ok(answer))
-            }
-            // It was reached: whether it has acted is not known, so nobody else is asked.
-            Err(error) => ControlFlow::Break(Err(error)),
+    fn refused(&self, status: StatusCode) -> UpstreamError {
+        UpstreamError::Account { status, account: self.account.clone() }
+    }
+
+    fn refuse_unusable(&self, answer: &Response<Incoming>) -> Result<(), UpstreamError> {
+        let status = answer.status();
+        let broken = |why: &str| Err(UpstreamError::Broken(why.to_owned()));
+        if status == StatusCode::UNAUTHORIZED {
+            Err(self.refused(status))
+        } else if status.is_informational() {
+            broken("it wants to switch protocols")
+        } else if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+            let to = answer.headers().get(LOCATION);
+            let to = to.map(|to| address(&String::from_utf8_lossy(to.as_bytes())));
+            let to: String = to.as_deref().unwrap_or("nowhere").chars().take(200).collect();
+            broken(&format!("it redirects to {to}, which a client must not follow around the gate"))
+        } else if status.as_u16() >= 600 {
+            broken("its status is none")
+        } else {
+            Ok(())
         }
     }
 
@@ -145,4 +173,11 @@ impl Routers {
     pub fn count(&self) -> usize {
         self.routers.len()
     }
+}
+
+/// Reads an answer whole
+pub(super) async fn whole(body: Incoming, bytes: usize, patience: Duration) -> Result<Bytes, UpstreamError> {
+    let body = tokio::time::timeout(patience, Limited::new(body, bytes).collect()).await;
+    let body = body.map_err(|_| UpstreamError::Timeout)?;
+    Ok(body.map_err(|error| UpstreamError::Broken(error.to_string()))?.to_bytes())
 }

@@ -6,19 +6,18 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, LOCATION};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, InvalidHeaderValue};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
-use super::account::{Account, is_about_the_query};
+use super::account::Account;
 use crate::base::connector::{Connector, connector, why};
 use crate::base::password::Password;
-use crate::base::redact::address;
 
 /// How long a pooled connection may idle: well under Jetty's five minutes, so that no POST meets a dead one
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -28,7 +27,6 @@ pub struct Upstream {
     client: Client<Connector, Full<Bytes>>,
     scheme: Scheme,
     authority: String,
-    account: Account,
     sign_in: Option<HeaderValue>,
 }
 
@@ -36,19 +34,6 @@ impl fmt::Debug for Upstream {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Upstream({}://{})", self.scheme, self.authority)
     }
-}
-
-/// How the router is reached
-#[derive(Debug)]
-pub struct UpstreamSettings {
-    /// `host:port`
-    pub authority: String,
-    /// Whom to trust; plain HTTP where not given
-    pub tls: Option<ClientConfig>,
-    /// The gate's account: user name and password
-    pub sign_in: Option<(String, Password)>,
-    /// How long connecting may take
-    pub connect: Duration,
 }
 
 /// Why Druid did not answer
@@ -108,14 +93,19 @@ impl UpstreamError {
 }
 
 impl Upstream {
-    /// A pool for this router; connects when it is first used
+    /// A pool for this router, `host:port`, with the gate's user name and password; connects when it is first used
     ///
     /// # Errors
     ///
     /// Where the sign-in cannot stand in a header.
-    pub fn new(settings: UpstreamSettings) -> Result<Self, http::header::InvalidHeaderValue> {
-        let scheme = if settings.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-        let tls = settings.tls.unwrap_or_else(crate::base::tls::client_without_roots);
+    pub(super) fn new(
+        authority: String,
+        tls: Option<ClientConfig>,
+        sign_in: Option<&(String, Password)>,
+        connect: Duration,
+    ) -> Result<Self, InvalidHeaderValue> {
+        let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let tls = tls.unwrap_or_else(crate::base::tls::client_without_roots);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -123,42 +113,34 @@ impl Upstream {
             .pool_max_idle_per_host(64)
             .http1_max_headers(200)
             .http1_max_buf_size(64 << 10)
-            .build(connector(tls, settings.connect));
-        let account = Account(settings.sign_in.as_ref().map(|(name, _)| name.clone()));
-        let sign_in = settings.sign_in.map(|(name, password)| basic(&name, password.expose())).transpose()?;
-        Ok(Self { client, scheme, authority: settings.authority, account, sign_in })
+            .build(connector(tls, connect));
+        let sign_in = sign_in.map(|(name, password)| basic(name, password.expose())).transpose()?;
+        Ok(Self { client, scheme, authority, sign_in })
     }
 
     /// Sends one request, once, and awaits the head of the answer
-    ///
-    /// # Errors
-    ///
-    /// Where there is no answer, or one that only the gate could understand: a redirect to an inner host, a
-    /// switch of protocols, or a refusal of the gate's own sign-in.
-    pub async fn send(
+    pub(super) async fn send(
         &self,
-        method: Method,
-        target: &str,
+        question: &Question,
         mut fields: HeaderMap,
-        body: Bytes,
         patience: Duration,
     ) -> Result<Response<Incoming>, UpstreamError> {
+        let Question { method, target, body } = question;
         let broken = |error: &dyn fmt::Display| UpstreamError::Broken(error.to_string());
         fields.insert(HOST, HeaderValue::from_str(&self.authority).map_err(|error| broken(&error))?);
         if let Some(sign_in) = &self.sign_in {
             fields.insert(AUTHORIZATION, sign_in.clone());
         }
-        if method == Method::POST || !body.is_empty() {
+        if *method == Method::POST || !body.is_empty() {
             fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = method.clone();
         *request.version_mut() = Version::HTTP_11;
         *request.uri_mut() = self.uri(target).map_err(|error| broken(&error))?;
         *request.headers_mut() = fields;
         let answer = tokio::time::timeout(patience, self.client.request(request)).await;
-        let answer = answer.map_err(|_| UpstreamError::Timeout)?.map_err(classify)?;
-        self.refuse_unusable(answer)
+        answer.map_err(|_| UpstreamError::Timeout)?.map_err(classify)
     }
 
     fn uri(&self, target: &str) -> Result<Uri, http::Error> {
@@ -169,62 +151,14 @@ impl Upstream {
             .path_and_query(target)
             .build()
     }
-
-    /// Asks Druid something on the gate's own behalf, and reads the answer whole
-    ///
-    /// # Errors
-    ///
-    /// As [`Upstream::send`], where the answer is longer than `bytes` or breaks off, and where it is a 403 of the
-    /// gate's account.
-    pub async fn ask(
-        &self,
-        question: &Question,
-        bytes: usize,
-        patience: Duration,
-    ) -> Result<(StatusCode, Bytes), UpstreamError> {
-        let Question { method, target, body } = question.clone();
-        let fields = super::headers::towards_druid(&HeaderMap::new(), !body.is_empty());
-        let answer = self.send(method, &target, fields, body, patience).await?;
-        let status = answer.status();
-        let body = tokio::time::timeout(patience, Limited::new(answer.into_body(), bytes).collect()).await;
-        let body = body.map_err(|_| UpstreamError::Timeout)?;
-        let body = body.map_err(|error| UpstreamError::Broken(error.to_string()))?.to_bytes();
-        if status == StatusCode::FORBIDDEN && !is_about_the_query(&body) {
-            return Err(self.refused(status));
-        }
-        Ok((status, body))
-    }
-
-    fn refused(&self, status: StatusCode) -> UpstreamError {
-        UpstreamError::Account { status, account: self.account.clone() }
-    }
-
-    fn refuse_unusable(&self, answer: Response<Incoming>) -> Result<Response<Incoming>, UpstreamError> {
-        let status = answer.status();
-        let broken = |why: &str| Err(UpstreamError::Broken(why.to_owned()));
-        if status == StatusCode::UNAUTHORIZED {
-            Err(self.refused(status))
-        } else if status.is_informational() {
-            broken("it wants to switch protocols")
-        } else if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
-            let to = answer.headers().get(LOCATION);
-            let to = to.map(|to| address(&String::from_utf8_lossy(to.as_bytes())));
-            let to: String = to.as_deref().unwrap_or("nowhere").chars().take(200).collect();
-            broken(&format!("it redirects to {to}, which a client must not follow around the gate"))
-        } else if status.as_u16() >= 600 {
-            broken("its status is none")
-        } else {
-            Ok(answer)
-        }
-    }
 }
 
-/// Something that the gate asks Druid on its own behalf
+/// What Druid is asked
 #[derive(Clone, Debug)]
 pub struct Question {
-    method: Method,
-    target: String,
-    body: Bytes,
+    pub(super) method: Method,
+    pub(super) target: String,
+    pub(super) body: Bytes,
 }
 
 impl Question {
@@ -244,7 +178,7 @@ impl Question {
     }
 }
 
-fn basic(name: &str, password: &str) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+fn basic(name: &str, password: &str) -> Result<HeaderValue, InvalidHeaderValue> {
     let mut value =
         HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))))?;
     value.set_sensitive(true);

@@ -20,8 +20,6 @@ use crate::evidence::judge::{self, Judge};
 use crate::evidence::tasks::Tasks;
 use crate::evidence::verify::Verifier;
 use crate::forward::Routers;
-use crate::forward::account::Account;
-use crate::forward::upstream::{Upstream, UpstreamSettings};
 use crate::pipeline::Gate;
 use crate::preflight::storage_report::{ReportKeeper, StorageWatch};
 use crate::record::audit::Audit;
@@ -283,15 +281,7 @@ pub fn routers(config: &Config) -> Result<Routers, StartError> {
     let sign_in = config.upstream.sign_in.as_ref();
     let read = |account: &SignIn| Ok((account.username.clone(), Password::read(&account.password)?));
     let sign_in = sign_in.map(read).transpose().map_err(StartError::Password)?;
-    let router = |authority: &String| {
-        let settings = UpstreamSettings {
-            authority: authority.clone(),
-            tls: tls.clone(),
-            sign_in: sign_in.clone(),
-            connect: config.limits.connect,
-        };
-        Upstream::new(settings).map_err(|_| StartError::Password(PasswordFault::NotAHeader))
-    };
-    let account = Account(sign_in.as_ref().map(|(name, _)| name.clone()));
-    Ok(Routers::new(config.upstream.authorities.iter().map(router).collect::<Result<_, _>>()?, account))
+    let authorities = &config.upstream.authorities;
+    Routers::new(authorities, tls.as_ref(), sign_in.as_ref(), config.limits.connect)
+        .map_err(|_| StartError::Password(PasswordFault::NotAHeader))
 }
