@@ -2,12 +2,49 @@
 //!
 //! By the code that enforces: the same needs, the same verdict, the same receipt.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::refusal::denied_reason;
 use super::respond::{missing, needed};
 use crate::authorize::{Caller, DeniedReason, Policy, Receipt, Verdict, verdict};
 use crate::config::RefusalDetail;
-use crate::resource_actions::Needed;
+use crate::resource_actions::judged_statement::JudgedStatement;
+use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, query_context};
+
+/// What a request would do and need, whoever asks
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What the caller would do: `run this INSERT`
+    pub deed: String,
+    /// What it needs
+    pub needs: Needed,
+    /// The statement as Druid would get it
+    pub forwarded: Option<String>,
+    why_state: Option<&'static str>,
+}
+
+impl Asked {
+    /// By a statement that was judged, and the context keys that come with it
+    pub fn statement(judged: &JudgedStatement, context_keys: &[String], rules: &Rules) -> Self {
+        let judgement = judged.judgement();
+        Self {
+            deed: format!("run this {}", judgement.kind),
+            needs: judgement.needs.clone().and(query_context::resource_actions(context_keys, rules)),
+            forwarded: Some(judgement.forwarded.clone()),
+            why_state: judgement.needs.why_state(rules),
+        }
+    }
+
+    /// By a posted task
+    ///
+    /// # Errors
+    ///
+    /// Where it is not understood or not let through.
+    pub fn task(body: &[u8], json_depth: usize, rules: &Rules) -> Result<Self, AnalysisError> {
+        let ingestion::JudgedTask { kind, needs } = ingestion::judge(body, json_depth, rules)?;
+        Ok(Self { deed: format!("post this task of type {kind}"), needs, forwarded: None, why_state: None })
+    }
+}
 
 /// What would be decided, and on what that rests
 #[derive(Clone, Debug)]
@@ -18,62 +55,38 @@ pub struct Explanation {
     pub verdict: Verdict,
     /// What is needed, held and missing
     pub receipt: Receipt,
-    /// The statement as Druid would get it
-    pub forwarded: Option<String>,
     /// Why READ STATE STATE is asked, where that is missing and worth a word
     pub why_state: Option<&'static str>,
+    forwarded: Option<String>,
 }
 
 impl Explanation {
-    /// Explains what would need this
-    pub fn new(
-        deed: String,
-        needs: &Needed,
-        forwarded: Option<String>,
-        caller: &Caller,
-        policy: &Policy,
-    ) -> Self {
-        let (verdict, receipt) = verdict(needs, caller, policy);
-        Self { deed, verdict, receipt, forwarded, why_state: None }
-    }
-
-    /// The same, with why a statement is asked for the state
-    #[must_use]
-    pub fn because(self, why_state: Option<&'static str>) -> Self {
-        Self { why_state: why_state.filter(|_| self.receipt.misses_state()), ..self }
+    /// Explains what this caller would be told
+    pub fn new(asked: Asked, caller: &Caller, policy: &Policy) -> Self {
+        let Asked { deed, needs, forwarded, why_state } = asked;
+        let (verdict, receipt) = verdict(&needs, caller, policy);
+        let why_state = why_state.filter(|_| receipt.misses_state());
+        Self { deed, verdict, receipt, why_state, forwarded }
     }
 
     /// As an answer; how much it says of roles is up to `refusal_detail`
     pub fn json(&self, detail: RefusalDetail) -> Value {
-        let mut answer = Map::new();
-        answer.insert("deed".to_owned(), json!(self.deed));
-        let (word, reason) = match (&self.verdict, detail) {
-            (Verdict::Permit, _) => ("allowed", None),
+        let reason = match (&self.verdict, detail) {
+            (Verdict::Permit, _) => None,
             // As the refusal itself: the reason only, and none of those that tell more.
-            (Verdict::Deny(_), RefusalDetail::Code) => {
-                ("refused", Some(reason_code(DeniedReason::MissingPermission)))
-            }
-            (Verdict::Deny(reason), _) => ("refused", Some(reason_code(*reason))),
+            (Verdict::Deny(_), RefusalDetail::Code) => Some(DeniedReason::MissingPermission),
+            (Verdict::Deny(reason), _) => Some(*reason),
         };
-        answer.insert("verdict".to_owned(), json!(word));
-        if let Some(reason) = reason {
-            answer.insert("reason".to_owned(), json!(reason));
-        }
-        if self.verdict != Verdict::Permit && detail == RefusalDetail::Code {
-            return Value::Object(answer);
-        }
-        answer.insert("needed".to_owned(), needed(&self.receipt, detail));
-        answer.insert("missing".to_owned(), missing(&self.receipt));
-        if let Some(why) = self.why_state {
-            answer.insert("whyState".to_owned(), json!(why));
-        }
-        if let Some(forwarded) = &self.forwarded {
-            answer.insert("forwarded".to_owned(), json!(forwarded));
-        }
-        Value::Object(answer)
+        let has_grounds = reason.is_none() || detail != RefusalDetail::Code;
+        let members = [
+            ("deed", Some(json!(self.deed))),
+            ("verdict", Some(json!(if reason.is_none() { "allowed" } else { "refused" }))),
+            ("reason", reason.map(|reason| json!(denied_reason(reason).code()))),
+            ("needed", has_grounds.then(|| needed(&self.receipt, detail))),
+            ("missing", has_grounds.then(|| missing(&self.receipt))),
+            ("whyState", self.why_state.filter(|_| has_grounds).map(Value::from)),
+            ("forwarded", self.forwarded.as_deref().filter(|_| has_grounds).map(Value::from)),
+        ];
+        members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
-}
-
-fn reason_code(reason: DeniedReason) -> &'static str {
-    crate::answer::refusal::denied_reason(reason).code()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::explain::Explanation;
+use super::explain::{Asked, Explanation};
 use super::refusal::Refusal;
 use super::respond::{json_refusal, status};
 use crate::authenticate::Identity;
@@ -15,7 +15,7 @@ use crate::druid::{ResourceAction, ResourceActions, ResourceType};
 use crate::evidence::judge::Judge;
 use crate::request::route::own::OwnEndpoint;
 use crate::resource_actions::submit::Submit;
-use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, query_context};
+use crate::resource_actions::{AnalysisError, Needed, Rules};
 
 /// The parameters that say whom an explanation is about
 const ABOUT: [&str; 2] = ["identity", "roles"];
@@ -112,33 +112,19 @@ impl OwnAnswers<'_> {
     /// What a statement or a task would need, and how it would be decided; a refusal is an explanation too
     async fn explain(&self, body: &[u8], caller: &Caller) -> Result<Value, Refusal> {
         let value = json::parse(body, self.json_depth).map_err(AnalysisError::json)?;
-        let explained = if value.get("query").is_some() {
-            self.explain_statement(body, caller).await
-        } else {
-            self.explain_task(body, caller)
-        };
-        match explained {
-            Ok(explanation) => Ok(explanation.json(self.detail)),
+        match self.asked(&value, body).await {
+            Ok(asked) => Ok(Explanation::new(asked, caller, self.policy).json(self.detail)),
             Err(refusal) if status(refusal.reason()).is_server_error() => Err(refusal),
             Err(refusal) => Ok(json_refusal(&refusal)),
         }
     }
 
-    async fn explain_statement(&self, body: &[u8], caller: &Caller) -> Result<Explanation, Refusal> {
+    async fn asked(&self, value: &Value, body: &[u8]) -> Result<Asked, Refusal> {
+        if value.get("query").is_none() {
+            return Ok(Asked::task(body, self.json_depth, self.rules)?);
+        }
         let submit = Submit::read(body, self.json_depth)?;
         let judged = self.judge.judged(&submit).await?;
-        let judgement = judged.judgement();
-        let needs =
-            judgement.needs.clone().and(query_context::resource_actions(&submit.context_keys, self.rules));
-        let deed = format!("run this {}", judgement.kind);
-        let why = needs.why_state(self.rules);
-        Ok(Explanation::new(deed, &needs, Some(judgement.forwarded.clone()), caller, self.policy)
-            .because(why))
-    }
-
-    fn explain_task(&self, body: &[u8], caller: &Caller) -> Result<Explanation, Refusal> {
-        let judged = ingestion::judge(body, self.json_depth, self.rules).map_err(AnalysisError::from)?;
-        let deed = format!("post this task of type {}", judged.kind);
-        Ok(Explanation::new(deed, &judged.needs, None, caller, self.policy))
+        Ok(Asked::statement(&judged, &submit.context_keys, self.rules))
     }
 }

@@ -137,8 +137,6 @@ reasons! {
     NotOwner => "not_owner",
     /// The gate does not know this endpoint
     UnknownEndpoint => "unknown_endpoint",
-    /// The gate knows this endpoint and keeps it closed
-    EndpointClosed => "endpoint_closed",
     /// The statement is not understood or not let through
     UnsupportedStatement => "unsupported_statement",
     /// The task is not understood or not let through
@@ -165,8 +163,6 @@ reasons! {
     MediaType => "media_type",
     /// An expectation that cannot be met
     Expectation => "expectation",
-    /// Too many requests of this caller
-    Busy => "busy",
     /// Too many or too long header fields
     HeadersTooLarge => "headers_too_large",
     /// No connection to Druid
@@ -175,8 +171,6 @@ reasons! {
     UpstreamBroken => "upstream_broken",
     /// The issuer's keys are not there
     KeysUnavailable => "keys_unavailable",
-    /// The gate stops
-    Draining => "draining",
     /// The gate cannot take more
     Overloaded => "overloaded",
     /// Durable storage cannot be used
@@ -189,89 +183,84 @@ impl Refusal {
     /// Its reason
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Head(error) => error.reason(),
-            Self::Target(_) => Reason::BadTarget,
+            Self::Head(HeadError::Framing(_))
+            | Self::Content(ContentError::Fields(FieldError::UnexpectedBody))
+            | Self::Content(ContentError::Body(BodyError::Framing | BodyError::Trailers)) => {
+                Reason::BadFraming
+            }
+            Self::Head(HeadError::Field(_)) => Reason::BadHeader,
+            Self::Head(HeadError::Target(_)) | Self::Target(_) | Self::Route(RouteError::Target(_)) => {
+                Reason::BadTarget
+            }
+            Self::Head(HeadError::TooManyFields { .. } | HeadError::TooLong { .. }) => {
+                Reason::HeadersTooLarge
+            }
+            Self::Head(HeadError::TargetTooLong { .. }) => Reason::UriTooLong,
             Self::Authentication(error) => authentication_reason(error),
-            Self::Route(error) => error.reason(),
-            Self::Content(ContentError::Fields(error)) => error.reason(),
-            Self::Content(ContentError::Body(error)) => error.reason(),
-            Self::Content(ContentError::Unexpected) => Reason::BadJson,
-            Self::AboutWhom(_) => Reason::BadParameter,
-            Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_)) => Reason::BadJson,
+            Self::Route(RouteError::UnknownEndpoint(_)) => Reason::UnknownEndpoint,
+            Self::Route(RouteError::Method { .. }) => Reason::Method,
+            Self::Route(RouteError::Parameter { .. }) | Self::AboutWhom(_) => Reason::BadParameter,
+            Self::Content(ContentError::Fields(FieldError::CrossSite)) => Reason::CrossSite,
+            Self::Content(ContentError::Fields(FieldError::Expectation)) => Reason::Expectation,
+            Self::Content(ContentError::Fields(FieldError::MediaType | FieldError::Coding)) => {
+                Reason::MediaType
+            }
+            Self::Content(ContentError::Fields(FieldError::LengthRequired)) => Reason::LengthRequired,
+            Self::Content(ContentError::Fields(FieldError::TooLarge { .. }))
+            | Self::Content(ContentError::Body(BodyError::TooLarge { .. })) => Reason::TooLarge,
+            Self::Content(ContentError::Body(BodyError::Timeout)) => Reason::Timeout,
+            Self::Content(ContentError::Body(BodyError::Gzip) | ContentError::Unexpected)
+            | Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_))
+            | Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(_))) => Reason::BadJson,
             Self::Submit(SubmitError::ReservedContextKey { .. }) => Reason::ReservedContextKey,
-            Self::Judge(error) => error.reason(),
-            Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(_))) => Reason::BadJson,
+            Self::Judge(JudgeError::Refused(refusal)) => statement_reason(refusal),
             Self::Analysis(AnalysisError::TaskSpec(_)) => Reason::UnsupportedTask,
-            Self::Analysis(AnalysisError::Mismatch) | Self::Audit(_) | Self::Internal => Reason::Overloaded,
             Self::Task(TaskError::Unknown) => Reason::UnknownTask,
             Self::Task(TaskError::Upstream(error))
             | Self::Verify(VerifyError::Upstream(error))
-            | Self::Upstream(error) => error.reason(),
+            | Self::Upstream(error) => upstream_reason(error),
             Self::Denied(denied) => denied_reason(denied.reason),
             Self::Storage(_) => Reason::DurableStorage,
             Self::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)) => Reason::Verification,
-            Self::Verify(VerifyError::Busy) => Reason::Overloaded,
+            Self::Judge(JudgeError::Overloaded | JudgeError::Failed)
+            | Self::Analysis(AnalysisError::Mismatch)
+            | Self::Verify(VerifyError::Busy)
+            | Self::Audit(_)
+            | Self::Internal => Reason::Overloaded,
         }
     }
-}
 
-impl Refusal {
     /// The limit that was met, by its key, where it was one
     ///
     /// Of Druid's answer to the request itself, only its endpoint says how long it was waited for.
     pub fn limit_met(&self) -> Option<&'static str> {
-        if let Self::Content(
-            ContentError::Fields(FieldError::TooLarge { limit })
-            | ContentError::Body(BodyError::TooLarge { limit }),
-        ) = self
-        {
-            return limit.key;
-        }
-        let met = [
-            (matches!(self, Self::Head(HeadError::TooManyFields { .. })), "head_fields"),
-            (matches!(self, Self::Head(HeadError::TooLong { .. })), "head_bytes"),
-            (matches!(self, Self::Head(HeadError::TargetTooLong { .. })), "target_bytes"),
-            (matches!(self, Self::Content(ContentError::Body(BodyError::Timeout))), "body_seconds"),
+        Some(match (self, self.upstream()) {
             (
-                matches!(
-                    self,
-                    Self::Submit(SubmitError::Json(JsonError::TooDeep { .. }))
-                        | Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(
-                            JsonError::TooDeep { .. }
-                        )))
+                Self::Content(
+                    ContentError::Fields(FieldError::TooLarge { limit })
+                    | ContentError::Body(BodyError::TooLarge { limit }),
                 ),
-                "json_depth",
-            ),
+                _,
+            ) => return limit.key,
+            (Self::Head(HeadError::TooManyFields { .. }), _) => "head_fields",
+            (Self::Head(HeadError::TooLong { .. }), _) => "head_bytes",
+            (Self::Head(HeadError::TargetTooLong { .. }), _) => "target_bytes",
+            (Self::Content(ContentError::Body(BodyError::Timeout)), _) => "body_seconds",
             (
-                matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooManyBytes { .. }))),
-                "statement_bytes",
-            ),
-            (
-                matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooManyTokens { .. }))),
-                "statement_tokens",
-            ),
-            (
-                matches!(self, Self::Judge(JudgeError::Refused(SqlRefusal::TooDeep { .. }))),
-                "statement_nesting",
-            ),
-            (
-                matches!(
-                    self,
-                    Self::Authentication(AuthenticationError::Credentials(CredentialsFault::TooLong { .. }))
-                ),
-                "token_bytes",
-            ),
-            (
-                matches!(
-                    self,
-                    Self::Task(TaskError::Upstream(UpstreamError::Timeout))
-                        | Self::Verify(VerifyError::Upstream(UpstreamError::Timeout))
-                ),
-                "control_answer_seconds",
-            ),
-            (self.upstream().is_some_and(UpstreamError::is_connect_timeout), "connect_seconds"),
-        ];
-        met.into_iter().find_map(|(is_met, limit)| is_met.then_some(limit))
+                Self::Submit(SubmitError::Json(JsonError::TooDeep { .. }))
+                | Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(JsonError::TooDeep { .. }))),
+                _,
+            ) => "json_depth",
+            (Self::Judge(JudgeError::Refused(SqlRefusal::TooManyBytes { .. })), _) => "statement_bytes",
+            (Self::Judge(JudgeError::Refused(SqlRefusal::TooManyTokens { .. })), _) => "statement_tokens",
+            (Self::Judge(JudgeError::Refused(SqlRefusal::TooDeep { .. })), _) => "statement_nesting",
+            (Self::Authentication(AuthenticationError::Credentials(CredentialsFault::TooLong { .. })), _) => {
+                "token_bytes"
+            }
+            (Self::Task(_) | Self::Verify(_), Some(UpstreamError::Timeout)) => "control_answer_seconds",
+            (_, Some(error)) if error.is_connect_timeout() => "connect_seconds",
+            _ => return None,
+        })
     }
 
     /// What went wrong between the gate and Druid, where that is why
@@ -327,73 +316,21 @@ impl Refusal {
     }
 }
 
-impl HeadError {
-    fn reason(&self) -> Reason {
-        match self {
-            Self::Framing(_) => Reason::BadFraming,
-            Self::Field(_) => Reason::BadHeader,
-            Self::Target(_) => Reason::BadTarget,
-            Self::TooManyFields { .. } | Self::TooLong { .. } => Reason::HeadersTooLarge,
-            Self::TargetTooLong { .. } => Reason::UriTooLong,
-        }
+fn statement_reason(refusal: &SqlRefusal) -> Reason {
+    match refusal.class() {
+        SqlRefusalClass::Unreadable => Reason::BadSql,
+        SqlRefusalClass::TooLarge => Reason::TooLarge,
+        SqlRefusalClass::Unsupported => Reason::UnsupportedStatement,
+        SqlRefusalClass::ReservedContextKey => Reason::ReservedContextKey,
     }
 }
 
-impl RouteError {
-    fn reason(&self) -> Reason {
-        match self {
-            Self::UnknownEndpoint(_) => Reason::UnknownEndpoint,
-            Self::Method { .. } => Reason::Method,
-            Self::Parameter { .. } => Reason::BadParameter,
-            Self::Target(_) => Reason::BadTarget,
-        }
-    }
-}
-
-impl FieldError {
-    fn reason(self) -> Reason {
-        match self {
-            Self::CrossSite => Reason::CrossSite,
-            Self::Expectation => Reason::Expectation,
-            Self::MediaType | Self::Coding => Reason::MediaType,
-            Self::LengthRequired => Reason::LengthRequired,
-            Self::UnexpectedBody => Reason::BadFraming,
-            Self::TooLarge { .. } => Reason::TooLarge,
-        }
-    }
-}
-
-impl BodyError {
-    fn reason(self) -> Reason {
-        match self {
-            Self::TooLarge { .. } => Reason::TooLarge,
-            Self::Timeout => Reason::Timeout,
-            Self::Framing | Self::Trailers => Reason::BadFraming,
-            Self::Gzip => Reason::BadJson,
-        }
-    }
-}
-
-impl JudgeError {
-    fn reason(&self) -> Reason {
-        match self {
-            Self::Refused(refusal) => match refusal.class() {
-                SqlRefusalClass::Unreadable => Reason::BadSql,
-                SqlRefusalClass::TooLarge => Reason::TooLarge,
-                SqlRefusalClass::Unsupported => Reason::UnsupportedStatement,
-                SqlRefusalClass::ReservedContextKey => Reason::ReservedContextKey,
-            },
-            Self::Overloaded | Self::Failed => Reason::Overloaded,
-        }
-    }
-}
-
-impl UpstreamError {
-    fn reason(&self) -> Reason {
-        match self {
-            Self::Unreachable(_) => Reason::UpstreamUnreachable,
-            Self::Timeout => Reason::UpstreamTimeout,
-            Self::Broken(_) | Self::Stranger { .. } | Self::Account { .. } => Reason::UpstreamBroken,
+fn upstream_reason(error: &UpstreamError) -> Reason {
+    match error {
+        UpstreamError::Unreachable(_) => Reason::UpstreamUnreachable,
+        UpstreamError::Timeout => Reason::UpstreamTimeout,
+        UpstreamError::Broken(_) | UpstreamError::Stranger { .. } | UpstreamError::Account { .. } => {
+            Reason::UpstreamBroken
         }
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Druid's own error object (`ErrorResponse`), so that existing clients show it, with a receipt beside it.
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -66,7 +64,6 @@ pub fn status(reason: Reason) -> StatusCode {
         | Reason::Denied
         | Reason::NotOwner
         | Reason::UnknownEndpoint
-        | Reason::EndpointClosed
         | Reason::UnsupportedStatement
         | Reason::UnsupportedTask
         | Reason::ReservedContextKey
@@ -80,10 +77,9 @@ pub fn status(reason: Reason) -> StatusCode {
         Reason::UriTooLong => StatusCode::URI_TOO_LONG,
         Reason::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Reason::Expectation => StatusCode::EXPECTATION_FAILED,
-        Reason::Busy => StatusCode::TOO_MANY_REQUESTS,
         Reason::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Reason::UpstreamUnreachable | Reason::UpstreamBroken => StatusCode::BAD_GATEWAY,
-        Reason::KeysUnavailable | Reason::Draining | Reason::Overloaded | Reason::DurableStorage => {
+        Reason::KeysUnavailable | Reason::Overloaded | Reason::DurableStorage => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -99,7 +95,6 @@ fn druid_words(reason: Reason, status: StatusCode) -> (&'static str, &'static st
         StatusCode::FORBIDDEN => ("forbidden", "USER", "FORBIDDEN"),
         StatusCode::NOT_FOUND => ("notFound", "USER", "NOT_FOUND"),
         StatusCode::METHOD_NOT_ALLOWED => ("unsupported", "USER", "UNSUPPORTED"),
-        StatusCode::TOO_MANY_REQUESTS => ("capacityExceeded", "USER", "CAPACITY_EXCEEDED"),
         StatusCode::BAD_GATEWAY => ("upstream", "OPERATOR", "RUNTIME_FAILURE"),
         StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "OPERATOR", "CAPACITY_EXCEEDED"),
         StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => ("timeout", "OPERATOR", "TIMEOUT"),
@@ -234,19 +229,13 @@ fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
             format!("{subject} may not do this")
         }
         (Refusal::Denied(denied), detail) => {
-            let mut text = format!("{subject} may not {}: ", denied.deed);
             let not_owner = denied.reason == DeniedReason::NotOwner;
-            let instead = if not_owner { "only its submitter may, or who holds " } else { "missing " };
-            text.push_str(instead);
-            for (position, needed) in denied.receipt.missing().enumerate() {
-                // Writing to a String cannot fail.
-                let _written = write!(text, "{}{}", if position == 0 { "" } else { ", " }, needed.permission);
-                text.push_str(&hint(needed, detail));
-            }
-            if let Some(why) = denied.why_state {
-                let _written = write!(text, "; {why}");
-            }
-            text
+            let instead = if not_owner { "only its submitter may, or who holds" } else { "missing" };
+            let missing = denied.receipt.missing();
+            let missing: Vec<_> =
+                missing.map(|needed| format!("{}{}", needed.permission, hint(needed, detail))).collect();
+            let why = denied.why_state.map(|why| format!("; {why}")).unwrap_or_default();
+            format!("{subject} may not {}: {instead} {}{why}", denied.deed, missing.join(", "))
         }
         // Where only the code is told, nobody learns what Druid lacks.
         (Refusal::Storage(unusable), RefusalDetail::Code) => {

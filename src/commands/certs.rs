@@ -4,41 +4,35 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::{Exit, complain, say};
+use super::{Exit, fail, say};
 use crate::base::certificate_advice::is_over;
 use crate::development::issuer::DEVELOPMENT_KEY;
 use crate::development::{Certificates, CertificatesError, ThrowAwayIssuer};
 
-/// What becomes of a pair that is there and good
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Existing {
-    /// It stays
-    Kept,
-    /// It is replaced
-    Replaced,
+/// What was typed
+#[derive(Debug, clap::Args)]
+pub(super) struct Asked {
+    /// Make new ones though there are some; clients have to trust the new CA then
+    #[arg(long)]
+    replace: bool,
+    /// The folder to write to
+    #[arg(default_value = "certs")]
+    folder: PathBuf,
 }
 
-pub(super) fn run(folder: &Path, existing: Existing) -> Exit {
-    match make(folder, existing) {
-        Ok(()) => {
-            let folder = folder.display();
-            say(format_args!(
-                "{folder}/ca.pem, server.pem, server.key, jwks.json and issuer.key are for development only"
-            ));
-            say(format_args!("clients trust the gate with: curl --cacert {folder}/ca.pem …"));
-            say(format_args!(
-                "an issuer with jwks_file = \"{folder}/jwks.json\" gets its tokens from: msq-gate token"
-            ));
-            Exit::Ok
-        }
-        Err(error) => {
-            complain(format_args!("{}: {error}", folder.display()));
-            Exit::CannotCreate
-        }
-    }
+pub(super) fn run(asked: &Asked) -> Result<(), Exit> {
+    let folder = asked.folder.display();
+    asked.make().map_err(|error| fail(Exit::CannotCreate, format_args!("{folder}: {error}")))?;
+    say(format_args!(
+        "{folder}/ca.pem, server.pem, server.key, jwks.json and issuer.key are for development only\n\
+         clients trust the gate with: curl --cacert {folder}/ca.pem …\n\
+         an issuer with jwks_file = \"{folder}/jwks.json\" gets its tokens from: msq-gate token"
+    ));
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,75 +45,64 @@ enum CertsError {
     Write(#[from] io::Error),
 }
 
-fn make(folder: &Path, existing: Existing) -> Result<(), CertsError> {
-    std::fs::create_dir_all(folder)?;
-    // The folder may be under version control; what is in it never should be.
-    write_if_missing(&folder.join(".gitignore"), "*\n!.gitignore\n")?;
-    make_pair(folder, existing)?;
-    make_issuer(folder, existing)
-}
-
 const PAIR: [&str; 3] = ["ca.pem", "server.pem", "server.key"];
 const ISSUER: [&str; 2] = ["jwks.json", "issuer.key"];
 
-fn make_pair(folder: &Path, existing: Existing) -> Result<(), CertsError> {
-    let now = SystemTime::now();
-    let over = is_over(&folder.join("server.pem"), now) || is_over(&folder.join("ca.pem"), now);
-    if stays(folder, &PAIR, existing, over.then_some("no longer good"), "trust the new ca.pem") {
-        return Ok(());
-    }
-    let made = Certificates::make(now)?;
-    write(&folder.join("ca.pem"), &made.ca, Secrecy::Public)?;
-    write(&folder.join("server.pem"), &made.certificate, Secrecy::Public)?;
-    write(&folder.join("server.key"), &made.key, Secrecy::Secret)?;
-    Ok(())
-}
+/// Everybody may read it
+const PUBLIC: u32 = 0o644;
+/// Only its owner may
+const SECRET: u32 = 0o600;
 
-fn make_issuer(folder: &Path, existing: Existing) -> Result<(), CertsError> {
-    if stays(folder, &ISSUER, existing, None, "get new tokens") {
-        return Ok(());
-    }
-    let made = ThrowAwayIssuer::named(DEVELOPMENT_KEY)?;
-    write(&folder.join("jwks.json"), &format!("{:#}\n", made.jwks()), Secrecy::Public)?;
-    write(&folder.join("issuer.key"), &made.pem()?, Secrecy::Secret)?;
-    Ok(())
-}
-
-/// Whether these files stay as they are; either way it is said, where any is there
-fn stays(folder: &Path, names: &[&str], existing: Existing, fault: Option<&str>, then: &str) -> bool {
-    let there = names.iter().filter(|name| folder.join(name).exists()).count();
-    let fault = fault.or((there < names.len()).then_some("not all there"));
-    let names = names.join(", ");
-    match (there, fault, existing) {
-        (0, ..) => false,
-        (_, None, Existing::Kept) => {
-            say(format_args!("{names} are there and stay; --replace makes new ones"));
-            true
+impl Asked {
+    fn make(&self) -> Result<(), CertsError> {
+        std::fs::create_dir_all(&self.folder)?;
+        // The folder may be under version control; what is in it never should be.
+        if !self.folder.join(".gitignore").exists() {
+            self.write(".gitignore", "*\n!.gitignore\n", PUBLIC)?;
         }
-        (_, fault, _) => {
+        self.make_pair()?;
+        self.make_issuer()
+    }
+
+    fn make_pair(&self) -> Result<(), CertsError> {
+        let now = SystemTime::now();
+        let over = ["server.pem", "ca.pem"].iter().any(|name| is_over(&self.folder.join(name), now));
+        if self.stays(&PAIR, over.then_some("no longer good"), "trust the new ca.pem") {
+            return Ok(());
+        }
+        let made = Certificates::make(now)?;
+        self.write("ca.pem", &made.ca, PUBLIC)?;
+        self.write("server.pem", &made.certificate, PUBLIC)?;
+        Ok(self.write("server.key", &made.key, SECRET)?)
+    }
+
+    fn make_issuer(&self) -> Result<(), CertsError> {
+        if self.stays(&ISSUER, None, "get new tokens") {
+            return Ok(());
+        }
+        let made = ThrowAwayIssuer::named(DEVELOPMENT_KEY)?;
+        self.write("jwks.json", &format!("{:#}\n", made.jwks()), PUBLIC)?;
+        Ok(self.write("issuer.key", &made.pem()?, SECRET)?)
+    }
+
+    /// Whether these files stay as they are; either way it is said, where any is there
+    fn stays(&self, names: &[&str], fault: Option<&str>, then: &str) -> bool {
+        let there = names.iter().filter(|name| self.folder.join(name).exists()).count();
+        let fault = fault.or((there < names.len()).then_some("not all there"));
+        let names = names.join(", ");
+        let stay = there > 0 && fault.is_none() && !self.replace;
+        if stay {
+            say(format_args!("{names} are there and stay; --replace makes new ones"));
+        } else if there > 0 {
             let why = fault.map(|fault| format!(", since they were {fault}")).unwrap_or_default();
             say(format_args!("{names} are replaced{why}: clients have to {then}"));
-            false
         }
+        stay
     }
-}
 
-fn write_if_missing(path: &Path, text: &str) -> io::Result<()> {
-    if path.exists() { Ok(()) } else { write(path, text, Secrecy::Public) }
-}
-
-#[derive(Clone, Copy)]
-enum Secrecy {
-    Public,
-    Secret,
-}
-
-fn write(path: &Path, text: &str, secrecy: Secrecy) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mode = match secrecy {
-        Secrecy::Public => 0o644,
-        Secrecy::Secret => 0o600,
-    };
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(path)?;
-    file.write_all(text.as_bytes())
+    fn write(&self, name: &str, text: &str, mode: u32) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(true).write(true).mode(mode);
+        options.open(self.folder.join(name))?.write_all(text.as_bytes())
+    }
 }

@@ -1,5 +1,6 @@
 //! `msq-gate check`: every fault of a configuration at once
 
+use std::fmt::Display;
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
@@ -20,44 +21,39 @@ use crate::development::issuer::is_development_set;
 use crate::preflight::storage_report;
 use crate::server::{self, StartError};
 
-pub(super) fn run(file: &Path) -> Exit {
-    let config = match load(file, Tell::Everything) {
-        Ok(config) => config,
-        Err(exit) => return exit,
-    };
-    let Ok(rehearsed) = super::run_to_its_end(server::rehearse(&config)) else {
-        complain("there is no runtime");
-        return Exit::System;
-    };
+pub(super) fn run(file: &Path) -> Result<(), Exit> {
+    let config = load(file, Tell::Everything)?;
+    let rehearsed = super::run_to_its_end(server::rehearse(&config))?;
     let (busy, missed): (Vec<_>, Vec<_>) = rehearsed.into_iter().partition(|(_, fault)| is_in_use(fault));
     for (key, busy) in busy {
-        let what = "fine where it is the gate itself that serves there";
-        complain(format_args!("{}: warning: {key}: {busy}; {what}", file.display()));
+        warn(file, format_args!("{key}: {busy}; fine where it is the gate itself that serves there"));
     }
-    let mut faults: Vec<_> =
-        missed.into_iter().map(|(key, fault)| format!("{key}: {fault}{}", hint(key))).collect();
-    faults.extend(files(&config));
+    let missed = missed.into_iter().map(|(key, fault)| format!("{key}: {fault}{}", hint(key)));
+    let mut faults: Vec<_> = missed.chain(files(&config)).collect();
     for fault in of_roots(&config) {
-        complain(format_args!("{}: warning: the system's trusted roots: {fault}", file.display()));
+        warn(file, format_args!("the system's trusted roots: {fault}"));
     }
     if let Some(warning) = of_report(&config.durable_storage) {
-        complain(format_args!("{}: warning: {warning}", file.display()));
+        warn(file, warning);
     }
     faults.extend(of_files(file, &config));
     for fault in &faults {
         complain(format_args!("{}: {fault}", file.display()));
     }
-    if faults.is_empty() {
-        say(format_args!("{}: fine", file.display()));
-        Exit::Ok
-    } else {
-        Exit::Configuration
+    if !faults.is_empty() {
+        return Err(Exit::Configuration);
     }
+    say(format_args!("{}: fine", file.display()));
+    Ok(())
 }
 
-pub(super) fn schema() -> Exit {
+pub(super) fn schema() -> Result<(), Exit> {
     say(format_args!("{:#}", crate::config::schema::schema()));
-    Exit::Ok
+    Ok(())
+}
+
+fn warn(file: &Path, what: impl Display) {
+    complain(format_args!("{}: warning: {what}", file.display()));
 }
 
 /// What is so wrong with the certificate that it should not serve; what is only unwise of this and other files is said at once
@@ -66,11 +62,10 @@ pub(super) fn of_files(file: &Path, config: &Config) -> Vec<String> {
         certificate_advice::look_at(&config.listen.certificate, &config.listen.key, SystemTime::now());
     let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|advice| advice.is_fault);
     for warning in warnings {
-        complain(format_args!("{}: warning: listen: {}", file.display(), warning.text));
+        warn(file, format_args!("listen: {}", warning.text));
     }
     if of_password(config) {
-        let text = "upstream.password_file: everybody on this machine may read the password; chmod 600 it";
-        complain(format_args!("{}: warning: {text}", file.display()));
+        warn(file, "upstream.password_file: everybody on this machine may read the password; chmod 600 it");
     }
     // On loopback only this machine's own people come in, who are whoever they like to be there.
     let is_public = config.listen.addresses.iter().any(|address| !is_on_loopback(address));
@@ -78,7 +73,7 @@ pub(super) fn of_files(file: &Path, config: &Config) -> Vec<String> {
         let text = "are the development keys that `msq-gate certs` made: whoever reads `issuer.key` can make tokens \
                     for anybody; take a real issuer's before anybody else comes in";
         let name = presentable(issuer.issuer.name());
-        complain(format_args!("{}: warning: issuers.jwks_file: the keys of `{name}` {text}", file.display()));
+        warn(file, format_args!("issuers.jwks_file: the keys of `{name}` {text}"));
     }
     errors.into_iter().map(|error| format!("listen: {}", error.text)).collect()
 }

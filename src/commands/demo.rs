@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::demo_druid::{BorrowError, Borrowed};
 use super::serve::Signals;
-use super::{Exit, complain, say};
+use super::{Exit, complain, fail, say};
 use crate::base::decision_id::random;
 use crate::config::Config;
 use crate::development::{Certificates, ThrowAwayIssuer};
@@ -92,15 +92,8 @@ enum DemoError {
     Left { datasource: String, why: String },
 }
 
-pub(super) fn run(druid: Option<&str>) -> Exit {
-    let done = super::run_to_its_end(demonstrate(druid));
-    match done.map_err(DemoError::Io).flatten() {
-        Ok(()) => Exit::Ok,
-        Err(error) => {
-            complain(error);
-            Exit::System
-        }
-    }
+pub(super) fn run(druid: Option<&str>) -> Result<(), Exit> {
+    super::run_to_its_end(demonstrate(druid))?.map_err(|error| fail(Exit::System, error))
 }
 
 async fn demonstrate(druid: Option<&str>) -> Result<(), DemoError> {

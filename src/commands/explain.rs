@@ -1,14 +1,14 @@
 //! `msq-gate explain`: what would be needed, who holds it, what is missing, and how to mend that
 
-use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::load::{Tell, load};
-use super::needs::{Answer, Asking, Input, on_a_large_stack, open};
-use super::{Exit, complain, say};
+use super::needs::{Asking, Input, on_a_large_stack, open, read_whole};
+use super::{Exit, complain, fail, say};
 use crate::answer::explain::Explanation;
+use crate::answer::respond::json_refusal;
 use crate::authenticate::ListedRoles;
 use crate::authenticate::error::MalformedToken;
 use crate::authenticate::token_kind::OtherKind;
@@ -18,49 +18,39 @@ use crate::authorize::{Caller, DeniedReason, Policy, Verdict};
 use crate::config::{Config, RefusalDetail};
 use crate::druid::resource::Printable;
 
-/// Who would ask
-pub(super) struct Who<'a> {
-    /// A file with the claims of a token
-    pub(super) claims: Option<&'a Path>,
-    /// Role names
-    pub(super) roles: Option<&'a str>,
+/// What was typed
+#[derive(Debug, clap::Args)]
+pub(super) struct Asked {
+    /// The configuration
+    #[arg(long, default_value = "proxy.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// A file with the claims of a token, as JSON
+    #[arg(long, value_name = "FILE", required_unless_present = "roles", conflicts_with = "roles")]
+    claims: Option<PathBuf>,
+    /// Role names, in place of claims
+    #[arg(long, value_name = "A,B")]
+    roles: Option<String>,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+    /// The file with the statement or the task; standard input where not given
+    file: Option<PathBuf>,
 }
 
-pub(super) fn run(config_file: &Path, who: &Who<'_>, json: bool, file: Option<&Path>) -> Exit {
-    let config = match load(config_file, Tell::Faults) {
-        Ok(config) => config,
-        Err(exit) => return exit,
-    };
-    let caller = match caller(who, &config) {
-        Ok((caller, listed)) => {
-            if let Some(listed) = listed {
-                complain(roles_found(&listed, &config.policy));
-            }
-            caller
-        }
-        Err(message) => {
-            complain(message);
-            return Exit::DataError;
-        }
-    };
-    let input = match open(file) {
-        Ok(input) => input,
-        Err(error) => {
-            complain(format_args!("{}: {error}", file.unwrap_or(Path::new("standard input")).display()));
-            return Exit::NoInput;
-        }
-    };
-    let name = config_file.display().to_string();
-    on_a_large_stack(move || explain(config, &name, &caller, json, input))
+pub(super) fn run(asked: Asked) -> Result<(), Exit> {
+    let config = load(&asked.config, Tell::Faults)?;
+    let caller = caller(&asked, &config).map_err(|message| fail(Exit::DataError, message))?;
+    let input = open(asked.file.as_deref())?;
+    on_a_large_stack(move || explain(&config, &asked, &caller, input))
 }
 
-/// The caller of these claims, and what they list as roles; or one with these roles
-fn caller(who: &Who<'_>, config: &Config) -> Result<(Caller, Option<ListedRoles>), String> {
+/// The caller of these claims, while it is said what they list as roles; or one with these roles
+fn caller(asked: &Asked, config: &Config) -> Result<Caller, String> {
     let first = config.issuers.first().ok_or("there is no issuer")?;
-    let Some(path) = who.claims else {
-        let roles = config.policy.named_roles(who.roles.unwrap_or(""));
+    let Some(path) = &asked.claims else {
+        let roles = config.policy.named_roles(asked.roles.as_deref().unwrap_or(""));
         let roles = roles.map_err(|error| error.to_string())?;
-        return Ok((Caller::supposed(first.issuer.name(), "somebody", roles), None));
+        return Ok(Caller::supposed(first.issuer.name(), "somebody", roles));
     };
     let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let claims = crate::druid::json::parse(&text, config.limits.json_depth);
@@ -78,8 +68,8 @@ fn caller(who: &Who<'_>, config: &Config) -> Result<(Caller, Option<ListedRoles>
     };
     let issuer = issuer.ok_or("`iss` is none of the configuration's issuers")?;
     let person = issuer.issuer.person(claims).map_err(|error| error.to_string())?;
-    let caller = Caller::supposed(issuer.issuer.name(), &person.identity, person.roles);
-    Ok((caller, Some(person.listed)))
+    complain(roles_found(&person.listed, &config.policy));
+    Ok(Caller::supposed(issuer.issuer.name(), &person.identity, person.roles))
 }
 
 /// Which claim was looked for, and what was found there
@@ -97,38 +87,25 @@ fn roles_found(listed: &ListedRoles, policy: &Policy) -> String {
     format!("roles: `{claim}` lists {}; not in this file: {}", named(known), named(unknown))
 }
 
-fn explain(config: Config, file: &str, caller: &Caller, json: bool, mut input: Input) -> Exit {
-    let mut text = String::new();
-    if let Err(error) = input.read_to_string(&mut text) {
-        complain(format_args!("the input cannot be read: {error}"));
-        return Exit::NoInput;
-    }
-    let asking =
-        Asking { limits: config.limits.sql(), json_depth: config.limits.json_depth, rules: config.rules };
-    let Answer { needs, forwarded, deed, why_state } = match asking.answer(text) {
-        Ok(answer) => answer,
-        Err(refusal) if json => {
-            say(crate::answer::respond::json_refusal(&refusal));
-            return Exit::NoPermission;
-        }
-        Err(refusal) => {
+fn explain(config: &Config, asked: &Asked, caller: &Caller, input: Input) -> Result<(), Exit> {
+    let needed = Asking::of(config).answer(&read_whole(input)?).map_err(|refusal| {
+        if asked.json {
+            say(json_refusal(&refusal));
+        } else {
             say(format_args!("refused for everybody, {}: {refusal}", refusal.reason().code()));
-            return Exit::NoPermission;
         }
-    };
-    let explanation = Explanation::new(deed, &needs, forwarded, caller, &config.policy).because(why_state);
-    if json {
+        Exit::NoPermission
+    })?;
+    let explanation = Explanation::new(needed, caller, &config.policy);
+    if asked.json {
         say(explanation.json(RefusalDetail::Full));
     } else {
-        print(&explanation, &config.policy, file);
+        print(&explanation, &config.policy, &asked.config);
     }
-    match explanation.verdict {
-        Verdict::Permit => Exit::Ok,
-        Verdict::Deny(_) => Exit::NoPermission,
-    }
+    if explanation.verdict == Verdict::Permit { Ok(()) } else { Err(Exit::NoPermission) }
 }
 
-fn print(explanation: &Explanation, policy: &Policy, file: &str) {
+fn print(explanation: &Explanation, policy: &Policy, file: &Path) {
     say(format_args!("to {}:", explanation.deed));
     if explanation.receipt.needed.is_empty() {
         say("  any authenticated caller may");
@@ -159,9 +136,9 @@ fn standing(needed: &NeededPermission) -> String {
 }
 
 /// The line of the file that would grant it
-fn remedy(needed: &NeededPermission, policy: &Policy, file: &str) -> String {
+fn remedy(needed: &NeededPermission, policy: &Policy, file: &Path) -> String {
     let Holding::Missing { held_by } = &needed.holding else { return String::new() };
-    let sentence = format!("{:?}", exact_sentence(&needed.permission));
+    let (file, sentence) = (file.display(), format!("{:?}", exact_sentence(&needed.permission)));
     let holder = held_by.first().and_then(|name| policy.roles().iter().find(|role| role.name == *name));
     match holder {
         Some(role) => format!(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exit, complain};
+use super::{Exit, complain, fail};
 use crate::config::{Config, Fault, Located, Severity};
 
 /// Which findings are told
@@ -18,8 +18,8 @@ pub(super) enum Tell {
 pub(super) fn load(file: &Path, tell: Tell) -> Result<Config, Exit> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        complain(format_args!("{name}: cannot be read: {error}; write one, or name another with --config"));
-        Exit::Configuration
+        let instead = "write one, or name another with --config";
+        fail(Exit::Configuration, format_args!("{name}: cannot be read: {error}; {instead}"))
     })?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let reading = Config::read(&text, folder);
@@ -28,8 +28,6 @@ pub(super) fn load(file: &Path, tell: Tell) -> Result<Config, Exit> {
         complain(Located { file: &name, fault });
     }
     let errors = reading.findings.iter().filter(|fault| fault.severity == Severity::Error).count();
-    reading.config.ok_or_else(|| {
-        complain(format_args!("{name}: {errors} fault{}", if errors == 1 { "" } else { "s" }));
-        Exit::Configuration
-    })
+    let plural = if errors == 1 { "" } else { "s" };
+    reading.config.ok_or_else(|| fail(Exit::Configuration, format_args!("{name}: {errors} fault{plural}")))
 }

@@ -53,40 +53,13 @@ enum Verb {
         after_help = "Examples:\n  echo 'INSERT INTO a SELECT * FROM b PARTITIONED BY ALL' | msq-gate needs\n  \
                             msq-gate needs --batch < statements.jsonl"
     )]
-    Needs {
-        /// The configuration whose [rules] and [limits] count; the defaults where not given
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// Read JSON lines, `{"id":1,"sql":"…"}`, and write JSON lines
-        #[arg(long)]
-        batch: bool,
-        /// Write JSON
-        #[arg(long)]
-        json: bool,
-        /// The file with the statement or the task; standard input where not given
-        file: Option<PathBuf>,
-    },
+    Needs(needs::Asked),
     /// Show what a statement or a task would need, who holds it, and how it would be decided
     #[command(
         after_help = "Examples:\n  echo 'SELECT * FROM a' | msq-gate explain --roles viewer,ingester\n  \
                             msq-gate explain --claims token-claims.json statement.sql"
     )]
-    Explain {
-        /// The configuration
-        #[arg(long, default_value = "proxy.toml", value_name = "FILE")]
-        config: PathBuf,
-        /// A file with the claims of a token, as JSON
-        #[arg(long, value_name = "FILE", required_unless_present = "roles", conflicts_with = "roles")]
-        claims: Option<PathBuf>,
-        /// Role names, in place of claims
-        #[arg(long, value_name = "A,B")]
-        roles: Option<String>,
-        /// Write JSON
-        #[arg(long)]
-        json: bool,
-        /// The file with the statement or the task; standard input where not given
-        file: Option<PathBuf>,
-    },
+    Explain(explain::Asked),
     /// List every endpoint of Druid that the gate lets through, and what it needs
     #[command(after_help = "Example:\n  msq-gate routes --format markdown")]
     Routes {
@@ -100,29 +73,7 @@ enum Verb {
                             msq-gate preflight s3 --config proxy.toml --json\n\n\
                             Run it where Druid runs, as the user that Druid runs as. Ends with 0 where all is proven, else with 69."
     )]
-    Preflight {
-        /// What to prove
-        #[arg(value_enum, required = true)]
-        what: Vec<Preflight>,
-        /// The configuration whose [durable_storage] says where; proxy.toml where neither file is named
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// Druid's own common.runtime.properties, which say where and with which credentials
-        #[arg(long, value_name = "FILE")]
-        druid_properties: Option<PathBuf>,
-        /// Write JSON
-        #[arg(long)]
-        json: bool,
-        /// Also write the JSON to this file, replacing it whole
-        #[arg(long, value_name = "FILE")]
-        report: Option<PathBuf>,
-        /// Where the ids of open uploads are kept from one run to the next
-        #[arg(long, value_name = "FILE")]
-        state: Option<PathBuf>,
-        /// The user or role that the bucket policy names
-        #[arg(long, value_name = "ARN")]
-        principal: Option<String>,
-    },
+    Preflight(preflight::Asked),
     /// Show the gate at work: certificates, people, policy and Druid, all for the occasion
     #[command(after_help = "Examples:\n  msq-gate demo\n  msq-gate demo --druid http://127.0.0.1:8888")]
     Demo {
@@ -132,35 +83,15 @@ enum Verb {
     },
     /// Print a token that is signed with the development keys of `certs`
     #[command(after_help = "Example:\n  TOKEN=$(msq-gate token --sub alice --roles analyst)")]
-    Token {
-        /// The configuration, which says what a token has to look like
-        #[arg(long, default_value = "proxy.toml", value_name = "FILE")]
-        config: PathBuf,
-        /// The caller's name
-        #[arg(long, value_name = "NAME")]
-        sub: String,
-        /// His roles
-        #[arg(long, value_name = "A,B", default_value = "")]
-        roles: String,
-        /// How many hours it is good
-        #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=720))]
-        hours: u32,
-    },
+    Token(token::Asked),
     /// Make a development CA, a server certificate and an issuer's keys
     #[command(after_help = "Examples:\n  msq-gate certs certs\n  msq-gate certs --replace")]
-    Certs {
-        /// Make new ones though there are some; clients have to trust the new CA then
-        #[arg(long)]
-        replace: bool,
-        /// The folder to write to
-        #[arg(default_value = "certs")]
-        folder: PathBuf,
-    },
+    Certs(certs::Asked),
 }
 
 /// How a table is written
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Format {
+enum Format {
     /// For a terminal
     Text,
     /// For a document
@@ -169,76 +100,40 @@ pub enum Format {
     Json,
 }
 
-/// What a preflight proves
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Preflight {
-    /// The four S3 actions of durable storage
-    S3,
-}
-
-/// How a command ends, as BSD's sysexits names it
+/// How a command ends that does not end well, as BSD's sysexits names it
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
-    Ok,
     /// What was given is refused
-    DataError,
+    DataError = 65,
     /// A file cannot be read
-    NoInput,
+    NoInput = 66,
     /// A service is not there, or does not do what it must
-    Unavailable,
+    Unavailable = 69,
     /// The system does not give what is needed: an address, a thread
-    System,
+    System = 71,
     /// A file cannot be written
-    CannotCreate,
+    CannotCreate = 73,
     /// Somebody may not
-    NoPermission,
+    NoPermission = 77,
     /// The configuration cannot be used
-    Configuration,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Ok => 0,
-            Exit::DataError => 65,
-            Exit::NoInput => 66,
-            Exit::Unavailable => 69,
-            Exit::System => 71,
-            Exit::CannotCreate => 73,
-            Exit::NoPermission => 77,
-            Exit::Configuration => 78,
-        })
-    }
+    Configuration = 78,
 }
 
 /// Reads the command line and does what it says
 pub fn run() -> ExitCode {
-    let exit = match Command::parse().verb {
+    let done = match Command::parse().verb {
         Verb::Serve { config } => serve::run(&config),
         Verb::Check { schema: true, .. } => check::schema(),
         Verb::Check { schema: false, config } => check::run(&config),
-        Verb::Needs { config, batch, json, file } => {
-            needs::run(config.as_deref(), batch, json, file.as_deref())
-        }
-        Verb::Explain { config, claims, roles, json, file } => {
-            let who = explain::Who { claims: claims.as_deref(), roles: roles.as_deref() };
-            explain::run(&config, &who, json, file.as_deref())
-        }
+        Verb::Needs(asked) => needs::run(asked),
+        Verb::Explain(asked) => explain::run(asked),
         Verb::Routes { format } => routes::run(format),
-        Verb::Preflight { what: _, config, druid_properties, json, report, state, principal } => {
-            let asked = preflight::Asked { config, druid_properties, json, report, state, principal };
-            preflight::s3(&asked)
-        }
+        Verb::Preflight(asked) => preflight::s3(&asked),
         Verb::Demo { druid } => demo::run(druid.as_deref()),
-        Verb::Token { config, sub, roles, hours } => {
-            let life = Duration::from_secs(3_600) * hours;
-            token::run(&config, &token::Asked { subject: &sub, roles: &roles, life })
-        }
-        Verb::Certs { replace, folder } => {
-            certs::run(&folder, if replace { certs::Existing::Replaced } else { certs::Existing::Kept })
-        }
+        Verb::Token(asked) => token::run(&asked),
+        Verb::Certs(asked) => certs::run(&asked),
     };
-    exit.into()
+    done.map_or_else(|exit| ExitCode::from(exit as u8), |()| ExitCode::SUCCESS)
 }
 
 /// Writes a line to standard output; a reader that has gone away ends nothing
@@ -253,12 +148,19 @@ fn complain(line: impl std::fmt::Display) {
     let _gone = writeln!(io::stderr(), "{line}");
 }
 
+/// Says what is wrong; how the command ends for it
+fn fail(exit: Exit, what: impl std::fmt::Display) -> Exit {
+    complain(what);
+    exit
+}
+
 /// How long threads that hang in a file system may keep the process after all else is done
 const LEAVE: Duration = Duration::from_secs(1);
 
 /// Runs this to its end, and leaves behind what hangs
-fn run_to_its_end<T>(work: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = tokio::runtime::Runtime::new()?;
+fn run_to_its_end<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| fail(Exit::System, format_args!("there is no runtime: {error}")))?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(LEAVE);
     Ok(done)

@@ -1,57 +1,73 @@
 //! `msq-gate needs`: what a statement or a task needs, without anybody asking
 
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::load::{Tell, load};
-use super::{Exit, complain, say};
+use super::{Exit, fail, say};
+use crate::answer::explain;
 use crate::answer::refusal::Refusal;
+use crate::config::Config;
 use crate::druid::ResourceAction;
+use crate::druid::json::parse;
 use crate::druid::resource::Printable;
+use crate::evidence::judge::JudgeError;
+use crate::request::route::RouteError;
+use crate::request::route::closed::Closed;
 use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::sql::{JUDGE_STACK_BYTES, SqlLimits};
 use crate::resource_actions::submit::{Submit, SubmitError};
-use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, query_context};
+use crate::resource_actions::{AnalysisError, Rules};
 
-pub(super) fn run(config: Option<&Path>, batch: bool, json: bool, file: Option<&Path>) -> Exit {
-    let asking = match config.map(|file| load(file, Tell::Faults)).transpose() {
-        Ok(Some(config)) => {
-            Asking { limits: config.limits.sql(), json_depth: config.limits.json_depth, rules: config.rules }
-        }
-        Ok(None) => Asking::default(),
-        Err(exit) => return exit,
-    };
-    let input = match open(file) {
-        Ok(input) => input,
-        Err(error) => {
-            complain(format_args!("{}: {error}", file.unwrap_or(Path::new("standard input")).display()));
-            return Exit::NoInput;
-        }
-    };
-    on_a_large_stack(move || if batch { asking.batch(input) } else { asking.one(input, json) })
+/// What was typed
+#[derive(Debug, clap::Args)]
+pub(super) struct Asked {
+    /// The configuration whose [rules] and [limits] count; the defaults where not given
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Read JSON lines, `{"id":1,"sql":"…"}`, and write JSON lines
+    #[arg(long)]
+    batch: bool,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+    /// The file with the statement or the task; standard input where not given
+    file: Option<PathBuf>,
+}
+
+pub(super) fn run(asked: Asked) -> Result<(), Exit> {
+    let config = asked.config.map(|file| load(&file, Tell::Faults)).transpose()?;
+    let asking = config.map_or_else(Asking::default, |config| Asking::of(&config));
+    let input = open(asked.file.as_deref())?;
+    on_a_large_stack(move || if asked.batch { asking.batch(input) } else { asking.one(input, asked.json) })
 }
 
 pub(super) type Input = Box<dyn BufRead + Send>;
 
-pub(super) fn open(file: Option<&Path>) -> io::Result<Input> {
-    Ok(match file {
-        Some(path) => Box::new(BufReader::new(std::fs::File::open(path)?)),
-        None => Box::new(BufReader::new(io::stdin())),
-    })
+pub(super) fn open(file: Option<&Path>) -> Result<Input, Exit> {
+    let Some(path) = file else { return Ok(Box::new(BufReader::new(io::stdin()))) };
+    let opened = std::fs::File::open(path);
+    let opened = opened.map_err(|error| fail(Exit::NoInput, format_args!("{}: {error}", path.display())))?;
+    Ok(Box::new(BufReader::new(opened)))
+}
+
+pub(super) fn read_whole(mut input: Input) -> Result<String, Exit> {
+    let mut text = String::new();
+    input.read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+fn unreadable(error: io::Error) -> Exit {
+    fail(Exit::NoInput, format_args!("the input cannot be read: {error}"))
 }
 
 /// A statement's tree is as deep as its author made it
-pub(super) fn on_a_large_stack(work: impl FnOnce() -> Exit + Send + 'static) -> Exit {
+pub(super) fn on_a_large_stack(work: impl FnOnce() -> Result<(), Exit> + Send + 'static) -> Result<(), Exit> {
     let thread = std::thread::Builder::new().stack_size(JUDGE_STACK_BYTES).spawn(work);
-    match thread.map(std::thread::JoinHandle::join) {
-        Ok(Ok(exit)) => exit,
-        Ok(Err(_)) | Err(_) => {
-            complain("the statement could not be judged");
-            Exit::System
-        }
-    }
+    let done = thread.ok().and_then(|thread| thread.join().ok());
+    done.unwrap_or_else(|| Err(fail(Exit::System, "the statement could not be judged")))
 }
 
 /// Under which rules and limits needs are asked for
@@ -68,119 +84,82 @@ impl Default for Asking {
     }
 }
 
-/// What one request needs, and the text that Druid would get
-pub(super) struct Answer {
-    pub(super) needs: Needed,
-    pub(super) forwarded: Option<String>,
-    pub(super) deed: String,
-    pub(super) why_state: Option<&'static str>,
-}
-
 impl Asking {
-    fn one(&self, mut input: Input, as_json: bool) -> Exit {
-        let mut text = String::new();
-        if let Err(error) = input.read_to_string(&mut text) {
-            complain(format_args!("the input cannot be read: {error}"));
-            return Exit::NoInput;
-        }
-        match self.answer(text) {
-            Ok(answer) if as_json => say(answer.json()),
-            Ok(answer) => answer.print(),
+    pub(super) fn of(config: &Config) -> Self {
+        let (rules, limits) = (config.rules.clone(), config.limits.sql());
+        Self { rules, limits, json_depth: config.limits.json_depth }
+    }
+
+    fn one(&self, input: Input, as_json: bool) -> Result<(), Exit> {
+        match self.answer(&read_whole(input)?) {
+            Ok(needed) if as_json => say(json(&needed)),
+            Ok(needed) => print(&needed),
             Err(refusal) if as_json => {
                 say(refused(&refusal));
-                return Exit::DataError;
+                return Err(Exit::DataError);
             }
             Err(refusal) => {
-                complain(format_args!("refused, {}: {refusal}", refusal.reason().code()));
-                return Exit::DataError;
+                let what = format_args!("refused, {}: {refusal}", refusal.reason().code());
+                return Err(fail(Exit::DataError, what));
             }
         }
-        Exit::Ok
+        Ok(())
     }
 
-    /// A statement's text, or an object
-    pub(super) fn answer(&self, text: String) -> Result<Answer, Refusal> {
-        if text.trim_start().starts_with('{') {
-            self.object(&text)
-        } else {
-            self.statement(text, Value::Null)
+    /// A statement's text; or an object: a task where it has a `type`, else the body of a SQL submit
+    pub(super) fn answer(&self, text: &str) -> Result<explain::Asked, Refusal> {
+        if !text.trim_start().starts_with('{') {
+            return self.submit(json!({"query": text}).to_string().as_bytes());
         }
-    }
-
-    /// An object: a task where it has a `type`, else the body of a SQL submit
-    fn object(&self, text: &str) -> Result<Answer, Refusal> {
-        let value =
-            crate::druid::json::parse(text.as_bytes(), self.json_depth).map_err(AnalysisError::json)?;
+        let value = parse(text.as_bytes(), self.json_depth).map_err(AnalysisError::json)?;
         if value.get("queryType").is_some() {
             return Err(native());
         }
         if value.get("type").is_some() { self.task(text.as_bytes()) } else { self.submit(text.as_bytes()) }
     }
 
-    fn batch(&self, mut input: Input) -> Exit {
+    fn batch(&self, input: Input) -> Result<(), Exit> {
         let mut output = BufWriter::new(io::stdout().lock());
-        let mut line = String::new();
-        loop {
-            line.clear();
-            match input.read_line(&mut line) {
-                Ok(0) => break,
-                Ok(_) if line.trim().is_empty() => {}
-                Ok(_) => {
-                    if writeln!(output, "{}", self.line(&line)).is_err() {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    complain(format_args!("the input cannot be read: {error}"));
-                    return Exit::NoInput;
-                }
+        for line in input.lines() {
+            let line = line.map_err(unreadable)?;
+            if !line.trim().is_empty() && writeln!(output, "{}", self.line(&line)).is_err() {
+                break;
             }
         }
         // Whoever read has gone, or the last of it is out.
         let _gone = output.flush();
-        Exit::Ok
+        Ok(())
     }
 
     fn line(&self, line: &str) -> Value {
         // A task stands one level deeper than a body.
-        let request = match crate::druid::json::parse(line.trim().as_bytes(), self.json_depth + 1) {
+        let request = match parse(line.trim().as_bytes(), self.json_depth + 1) {
             Ok(Value::Object(request)) => request,
             Ok(_) => return no_line(LINE.to_owned()),
             Err(error) => return no_line(format!("{error}; {LINE}")),
         };
-        let answer = self.request(&request);
-        let mut written = Map::new();
-        if let Some(id) = request.get("id") {
-            written.insert("id".to_owned(), id.clone());
-        }
-        match answer.map(|answer| answer.json()).unwrap_or_else(|refusal| refused(&refusal)) {
-            Value::Object(members) => written.extend(members),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {}
-        }
-        Value::Object(written)
+        let answer = self.request(&request).map_or_else(|refusal| refused(&refusal), |needed| json(&needed));
+        let id = request.get("id").map(|id| ("id".to_owned(), id.clone()));
+        let members = answer.as_object().cloned().unwrap_or_default();
+        Value::Object(id.into_iter().chain(members).collect())
     }
 
-    fn request(&self, request: &Map<String, Value>) -> Result<Answer, Refusal> {
-        let is_known = |key: &&String| KNOWN.contains(&key.as_str());
-        let stranger = request.keys().find(|key| !is_known(key)).map(|key| Printable(key).to_string());
-        if let Some(stranger) =
-            stranger.as_ref().filter(|_| request.keys().any(|key| ASKED.contains(&key.as_str())))
+    fn request(&self, request: &Map<String, Value>) -> Result<explain::Asked, Refusal> {
+        let stranger = request.keys().find(|key| !KNOWN.contains(&key.as_str())).map(|key| Printable(key));
+        if let Some(stranger) = &stranger
+            && ASKED.iter().any(|asked| request.contains_key(*asked))
         {
-            return Err(shape(format!(
-                "a line has no member `{stranger}`; its members are {}",
-                KNOWN.join(", ")
-            )));
+            let known = KNOWN.join(", ");
+            return Err(shape(format!("a line has no member `{stranger}`; its members are {known}")));
         }
         if let Some(task) = request.get("task") {
-            let beside = ["sql", "parameters", "context", "native"]
-                .into_iter()
-                .find(|name| request.contains_key(*name));
-            if let Some(beside) = beside {
-                return Err(shape(format!(
-                    "`{beside}` stands beside `task`; a line has a statement or a task"
-                )));
-            }
-            return self.task(task.to_string().as_bytes());
+            let others = ["sql", "parameters", "context", "native"];
+            return match others.iter().find(|name| request.contains_key(**name)) {
+                None => self.task(task.to_string().as_bytes()),
+                Some(beside) => {
+                    Err(shape(format!("`{beside}` stands beside `task`; a line has a statement or a task")))
+                }
+            };
         }
         if request.contains_key("native") {
             return Err(native());
@@ -200,54 +179,33 @@ impl Asking {
         self.submit(Value::Object(body).to_string().as_bytes())
     }
 
-    fn statement(&self, text: String, parameters: Value) -> Result<Answer, Refusal> {
-        self.submit(json!({"query": text, "parameters": parameters}).to_string().as_bytes())
-    }
-
-    fn submit(&self, body: &[u8]) -> Result<Answer, Refusal> {
-        let submit = Submit::read(body, self.json_depth)?;
-        let Submit { query, parameters, context_keys, .. } = submit;
+    fn submit(&self, body: &[u8]) -> Result<explain::Asked, Refusal> {
+        let Submit { query, parameters, context_keys, .. } = Submit::read(body, self.json_depth)?;
         let judged = JudgedStatement::judge(query, parameters, &self.rules, &self.limits);
-        let judged = judged.map_err(crate::evidence::judge::JudgeError::Refused)?;
-        let judgement = judged.judgement();
-        let keys = query_context::resource_actions(&context_keys, &self.rules);
-        let deed = format!("run this {}", judgement.kind);
-        Ok(Answer {
-            needs: judgement.needs.clone().and(keys),
-            forwarded: Some(judgement.forwarded.clone()),
-            deed,
-            why_state: judgement.needs.why_state(&self.rules),
-        })
+        let judged = judged.map_err(JudgeError::Refused)?;
+        Ok(explain::Asked::statement(&judged, &context_keys, &self.rules))
     }
 
-    fn task(&self, body: &[u8]) -> Result<Answer, Refusal> {
-        let judged = ingestion::judge(body, self.json_depth, &self.rules).map_err(AnalysisError::from)?;
-        let deed = format!("post this task of type {}", judged.kind);
-        Ok(Answer { needs: judged.needs, forwarded: None, deed, why_state: None })
+    fn task(&self, body: &[u8]) -> Result<explain::Asked, Refusal> {
+        Ok(explain::Asked::task(body, self.json_depth, &self.rules)?)
     }
 }
 
-impl Answer {
-    fn sentences(&self) -> Vec<String> {
-        self.needs.resource_actions().into_iter().map(ResourceAction::sentence).collect()
+fn json(asked: &explain::Asked) -> Value {
+    let needed = asked.needs.resource_actions().into_iter().map(ResourceAction::sentence);
+    let needed = needed.collect::<Vec<_>>();
+    match &asked.forwarded {
+        Some(forwarded) => json!({"needs": needed, "forwarded": forwarded}),
+        None => json!({"needs": needed}),
     }
+}
 
-    fn json(&self) -> Value {
-        match &self.forwarded {
-            Some(forwarded) => json!({"needs": self.sentences(), "forwarded": forwarded}),
-            None => json!({"needs": self.sentences()}),
-        }
+fn print(asked: &explain::Asked) {
+    let needed = asked.needs.resource_actions();
+    if needed.is_empty() {
+        say("any authenticated caller may");
     }
-
-    fn print(&self) {
-        let needed = self.needs.resource_actions();
-        if needed.is_empty() {
-            say("any authenticated caller may");
-        }
-        for action in needed {
-            say(action);
-        }
-    }
+    needed.into_iter().for_each(say);
 }
 
 /// The members of a line of `--batch`
@@ -269,9 +227,7 @@ fn shape(what: String) -> Refusal {
 
 /// Native queries are not judged yet, and none is let through
 fn native() -> Refusal {
-    Refusal::Route(crate::request::route::RouteError::UnknownEndpoint(
-        crate::request::route::closed::Closed::NativeQuery,
-    ))
+    Refusal::Route(RouteError::UnknownEndpoint(Closed::NativeQuery))
 }
 
 fn refused(refusal: &Refusal) -> Value {

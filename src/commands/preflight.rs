@@ -1,6 +1,5 @@
 //! `msq-gate preflight`: what has to work before a long query needs it, tried now
 
-use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Exit, complain, say};
+use super::{Exit, complain, fail, say};
 use crate::base::small_file;
 use crate::base::tls;
 use crate::config::{Config, DurableStorage, Located, Severity};
@@ -29,14 +28,36 @@ use crate::preflight::{self, Means};
 const OTHER_RUN: Duration = Duration::from_secs(60);
 
 /// What was typed
-#[derive(Debug)]
+#[derive(Debug, clap::Args)]
 pub(super) struct Asked {
-    pub(super) config: Option<PathBuf>,
-    pub(super) druid_properties: Option<PathBuf>,
-    pub(super) json: bool,
-    pub(super) report: Option<PathBuf>,
-    pub(super) state: Option<PathBuf>,
-    pub(super) principal: Option<String>,
+    /// What to prove
+    #[arg(value_enum, required = true)]
+    what: Vec<What>,
+    /// The configuration whose [durable_storage] says where; proxy.toml where neither file is named
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Druid's own common.runtime.properties, which say where and with which credentials
+    #[arg(long, value_name = "FILE")]
+    druid_properties: Option<PathBuf>,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+    /// Also write the JSON to this file, replacing it whole
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Where the ids of open uploads are kept from one run to the next
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// The user or role that the bucket policy names
+    #[arg(long, value_name = "ARN")]
+    principal: Option<String>,
+}
+
+/// What a preflight proves
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum What {
+    /// The four S3 actions of durable storage
+    S3,
 }
 
 /// The storage to probe, which file says where it is, and whom to trust there
@@ -46,17 +67,8 @@ struct Storage {
     ca_file: Option<PathBuf>,
 }
 
-pub(super) fn s3(asked: &Asked) -> Exit {
-    match probe(asked) {
-        Ok(report) => tell(&report, asked),
-        Err(exit) => exit,
-    }
-}
-
-/// Says what is wrong; how the command ends for it
-fn fail(exit: Exit, what: impl Display) -> Exit {
-    complain(what);
-    exit
+pub(super) fn s3(asked: &Asked) -> Result<(), Exit> {
+    tell(&probe(asked)?, asked)
 }
 
 fn probe(asked: &Asked) -> Result<Report, Exit> {
@@ -214,20 +226,20 @@ fn usual_state(environment: &Environment) -> Option<PathBuf> {
     Some(own.or_else(|| Some(users?.join("msq-gate")))?.join("preflight-s3.json"))
 }
 
-fn tell(report: &Report, asked: &Asked) -> Exit {
+fn tell(report: &Report, asked: &Asked) -> Result<(), Exit> {
     let json = serde_json::to_string_pretty(report).unwrap_or_default();
     if asked.json {
         say(&json);
     } else {
         tell_people(report);
     }
-    if let Some(file) = &asked.report
-        && let Err(error) = replace(file, &json)
-    {
-        let what = format_args!("{}: the report cannot be written: {error}", file.display());
-        return fail(Exit::CannotCreate, what);
+    if let Some(file) = &asked.report {
+        replace(file, &json).map_err(|error| {
+            let what = format_args!("{}: the report cannot be written: {error}", file.display());
+            fail(Exit::CannotCreate, what)
+        })?;
     }
-    if report.problem.is_none() && report.is_proven() { Exit::Ok } else { Exit::Unavailable }
+    if report.problem.is_none() && report.is_proven() { Ok(()) } else { Err(Exit::Unavailable) }
 }
 
 /// A device or a pipe would be replaced by a file

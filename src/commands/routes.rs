@@ -5,13 +5,13 @@ use serde_json::json;
 use super::{Exit, Format, say};
 use crate::request::route::table::{self, ROUTES, Route};
 
-pub(super) fn run(format: Format) -> Exit {
+pub(super) fn run(format: Format) -> Result<(), Exit> {
     match format {
         Format::Text => ROUTES.iter().for_each(|route| say(text(route))),
         Format::Markdown => say(table::markdown().trim_end()),
         Format::Json => say(json()),
     }
-    Exit::Ok
+    Ok(())
 }
 
 fn text(route: &Route) -> String {

@@ -5,43 +5,23 @@ use std::path::Path;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::load::{Tell, load};
-use super::{Exit, complain, say};
+use super::{Exit, fail, say};
 use crate::server::{Server, StartError};
 
-pub(super) fn run(file: &Path) -> Exit {
-    let config = match load(file, Tell::Everything) {
-        Ok(config) => config,
-        Err(exit) => return exit,
-    };
+pub(super) fn run(file: &Path) -> Result<(), Exit> {
+    let config = load(file, Tell::Everything)?;
     let faults = super::check::of_files(file, &config);
     if let Some(fault) = faults.first() {
-        complain(format_args!("{}: {fault}", file.display()));
-        return Exit::Configuration;
+        return Err(fail(Exit::Configuration, format_args!("{}: {fault}", file.display())));
     }
     super::log_as_json();
-    match super::run_to_its_end(serve(config, file)) {
-        Ok(Ok(())) => Exit::Ok,
-        Ok(Err(error)) => {
-            complain(format_args!("{}: {error}", file.display()));
-            exit(&error)
-        }
-        Err(error) => {
-            complain(format_args!("there is no runtime: {error}"));
-            Exit::System
-        }
-    }
+    let served = super::run_to_its_end(serve(config, file))?;
+    served.map_err(|error| fail(exit(&error), format_args!("{}: {error}", file.display())))
 }
 
 fn exit(error: &StartError) -> Exit {
-    match error {
-        StartError::Bind { .. } | StartError::System(_) => Exit::System,
-        StartError::Tls(_)
-        | StartError::Issuers(_)
-        | StartError::Password(_)
-        | StartError::Roots { .. }
-        | StartError::Audit(_)
-        | StartError::Faults => Exit::Configuration,
-    }
+    let is_the_systems = matches!(error, StartError::Bind { .. } | StartError::System(_));
+    if is_the_systems { Exit::System } else { Exit::Configuration }
 }
 
 async fn serve(config: crate::config::Config, file: &Path) -> Result<(), StartError> {

@@ -1,12 +1,12 @@
 //! `msq-gate token`: a token signed with the development keys of `certs`, in the shape that proxy.toml expects
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use super::load::{Tell, load};
-use super::{Exit, complain, say};
+use super::{Exit, fail, say};
 use crate::authenticate::Algorithm;
 use crate::authenticate::key_keeper::KeyPlace;
 use crate::base::pem::{self, PemError};
@@ -15,14 +15,21 @@ use crate::config::{Config, IssuerConfig};
 use crate::development::ThrowAwayIssuer;
 use crate::development::issuer::DEVELOPMENT_KEY;
 
-/// Who a token is for
-pub(super) struct Asked<'a> {
+/// What was typed
+#[derive(Debug, clap::Args)]
+pub(super) struct Asked {
+    /// The configuration, which says what a token has to look like
+    #[arg(long, default_value = "proxy.toml", value_name = "FILE")]
+    config: PathBuf,
     /// The caller's name
-    pub(super) subject: &'a str,
-    /// His roles, comma-separated
-    pub(super) roles: &'a str,
-    /// How long it is good
-    pub(super) life: Duration,
+    #[arg(long, value_name = "NAME")]
+    sub: String,
+    /// His roles
+    #[arg(long, value_name = "A,B", default_value = "")]
+    roles: String,
+    /// How many hours it is good
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=720))]
+    hours: u32,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,24 +47,15 @@ enum TokenError {
     Randomness(#[from] aws_lc_rs::error::Unspecified),
 }
 
-pub(super) fn run(file: &Path, asked: &Asked<'_>) -> Exit {
-    let config = match load(file, Tell::Faults) {
-        Ok(config) => config,
-        Err(exit) => return exit,
-    };
-    match token(&config, asked) {
-        Ok(token) => {
-            say(token);
-            Exit::Ok
-        }
-        Err(error) => {
-            complain(format_args!("{}: {error}", file.display()));
-            Exit::NoInput
-        }
-    }
+pub(super) fn run(asked: &Asked) -> Result<(), Exit> {
+    let config = load(&asked.config, Tell::Faults)?;
+    let token = token(&config, asked);
+    let file = asked.config.display();
+    say(token.map_err(|error| fail(Exit::NoInput, format_args!("{file}: {error}")))?);
+    Ok(())
 }
 
-fn token(config: &Config, asked: &Asked<'_>) -> Result<String, TokenError> {
+fn token(config: &Config, asked: &Asked) -> Result<String, TokenError> {
     let (issuer, set) =
         config.issuers.iter().find_map(development_set).ok_or(TokenError::NoDevelopmentKeys)?;
     let file = set.with_file_name("issuer.key");
@@ -66,10 +64,10 @@ fn token(config: &Config, asked: &Asked<'_>) -> Result<String, TokenError> {
     let signer = signer.ok_or_else(|| TokenError::OtherKey(Shown(&file).to_string()))?;
     let roles: Vec<_> =
         asked.roles.split(',').map(str::trim).filter(|role| !role.is_empty()).map(str::to_owned).collect();
-    let mut claims = issuer.issuer.claims_of(asked.subject, &roles);
+    let mut claims = issuer.issuer.claims_of(&asked.sub, &roles);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     claims.insert("iat".to_owned(), json!(now.as_secs()));
-    claims.insert("exp".to_owned(), json!((now + asked.life).as_secs()));
+    claims.insert("exp".to_owned(), json!((now + Duration::from_secs(3_600) * asked.hours).as_secs()));
     Ok(signer.token(&Value::Object(claims))?)
 }
 

@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use aws_lc_rs::hmac;
-use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::answer::refusal::{Reason, Refusal};
@@ -26,10 +25,8 @@ use crate::base::metrics::Metrics;
 use crate::config::{AuditFile, Statements};
 use crate::druid::Owner;
 use crate::druid::resource::Printable;
-use crate::durable_storage::Status;
 use crate::evidence::verify::VerifyError;
 use crate::forward::UpstreamError;
-use crate::forward::account::Account;
 
 /// Where the lines go
 pub struct Audit {
@@ -139,7 +136,6 @@ pub struct Record {
     endpoint: &'static str,
     fields: Map<String, Value>,
     pub(super) caller: Option<Owner>,
-    subject: Option<String>,
     state: State,
 }
 
@@ -159,8 +155,7 @@ const NO_ENDPOINT: &str = "none";
 impl Record {
     /// Begins the record of a request whose head is read
     pub fn begin(audit: Arc<Audit>, decision: String, client: SocketAddr, method: &str) -> Self {
-        let mut fields = Map::new();
-        fields.insert("client".to_owned(), json!(client.ip().to_string()));
+        let fields = Map::from_iter([("client".to_owned(), json!(client.ip().to_string()))]);
         // A method is a token of up to any length; the record is not the place to find out.
         let method = method.chars().take(32).collect();
         Self {
@@ -171,7 +166,6 @@ impl Record {
             endpoint: NO_ENDPOINT,
             fields,
             caller: None,
-            subject: None,
             state: State::Undecided,
         }
     }
@@ -187,7 +181,7 @@ impl Record {
 
     /// Who asks, where that is known
     pub fn subject(&self) -> Option<&str> {
-        self.subject.as_deref()
+        self.fields.get("subject").and_then(Value::as_str)
     }
 
     /// Who asks, and which roles he has by this policy
@@ -198,7 +192,7 @@ impl Record {
         self.set("subject", json!(identity.subject()));
         self.set("issuer", json!(identity.issuer()));
         self.set("roles", json!(roles));
-        (self.caller, self.subject) = (Some(identity.owner()), Some(identity.subject().to_owned()));
+        self.caller = Some(identity.owner());
         identity
     }
 
@@ -245,23 +239,12 @@ impl Record {
         self.set("path", json!(Printable(&path).to_string()));
     }
 
-    /// Why durable storage cannot be used
-    fn durable_storage(&mut self, status: &Status) {
-        self.set("durableStorage", durable_storage(status));
-    }
-
     /// What can be put on record of this request later, beside it
     pub fn aside(&self) -> Aside {
         let fields = ["subject", "issuer", "statement", "needed"];
         let fields =
             fields.iter().filter_map(|name| Some(((*name).to_owned(), self.fields.get(*name)?.clone())));
         Aside { audit: Arc::clone(&self.audit), decision: self.decision.clone(), fields: fields.collect() }
-    }
-
-    /// Both of two values that do not match; the token itself never stands here
-    fn mismatch(&mut self, mismatch: &Mismatch) {
-        let Mismatch { claim, wanted, found } = mismatch;
-        self.set("mismatch", json!({"claim": claim, "wanted": wanted, "found": found.for_operators()}));
     }
 
     /// Counts that the request met a limit, by its key
@@ -280,16 +263,12 @@ impl Record {
         self.set("status", json!(status));
     }
 
-    /// That Druid refused the gate's own account with this status; `null` where the gate signs in with none
-    fn refused_account(&mut self, status: StatusCode, account: &Account) {
-        self.upstream_status(status.as_u16());
-        self.set("refusedAccount", json!(account.0));
-    }
-
     /// Why a request is not forwarded, as far as there is more to say than a reason
     pub fn refusal(&mut self, refusal: &Refusal) {
         if let Some(mismatch) = refusal.authentication().and_then(AuthenticationError::mismatch) {
-            self.mismatch(&mismatch);
+            let Mismatch { claim, wanted, found } = mismatch;
+            // Both of two values that do not match; the token itself never stands here.
+            self.set("mismatch", json!({"claim": claim, "wanted": wanted, "found": found.for_operators()}));
         }
         if let Refusal::Denied(denied) = refusal {
             self.receipt(&denied.receipt);
@@ -298,10 +277,14 @@ impl Record {
             self.set("beyond", json!(beyond));
         }
         if let Refusal::Storage(unusable) = refusal {
-            self.durable_storage(&unusable.status);
+            self.set("durableStorage", durable_storage(&unusable.status));
         }
         match refusal.upstream() {
-            Some(UpstreamError::Account { status, account }) => self.refused_account(*status, account),
+            // `null` where the gate signs in with no account.
+            Some(UpstreamError::Account { status, account }) => {
+                self.upstream_status(status.as_u16());
+                self.set("refusedAccount", json!(account.0));
+            }
             Some(UpstreamError::Stranger { status, .. }) => self.upstream_status(status.as_u16()),
             _ => {}
         }
@@ -355,11 +338,7 @@ impl Record {
     }
 
     fn line(&self, event: &str, verdict: &str, reason: Option<&str>) -> Value {
-        let mut line = Map::new();
-        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-        line.insert("event".to_owned(), json!(event));
-        line.insert("time".to_owned(), json!(time));
-        line.insert("decision".to_owned(), json!(self.decision));
+        let mut line = begin_line(event, &self.decision);
         line.insert("method".to_owned(), json!(self.method));
         line.insert("endpoint".to_owned(), json!(self.endpoint));
         line.extend(self.fields.clone());
@@ -369,6 +348,15 @@ impl Record {
         line.insert("durationMicros".to_owned(), json!(micros));
         Value::Object(line)
     }
+}
+
+/// What every line begins with
+fn begin_line(event: &str, decision: &str) -> Map<String, Value> {
+    let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    [("event", event), ("time", &time), ("decision", decision)]
+        .map(|(name, value)| (name.to_owned(), json!(value)))
+        .into_iter()
+        .collect()
 }
 
 /// What is found out of a request beside it, perhaps after its end
@@ -382,13 +370,7 @@ pub struct Aside {
 impl Aside {
     /// Puts on record that Druid's planner needs more than was judged: `"event":"verification"`
     pub fn differs(self, beyond: &BTreeSet<String>) {
-        let mut line = Map::new();
-        line.insert("event".to_owned(), json!("verification"));
-        line.insert(
-            "time".to_owned(),
-            json!(humantime::format_rfc3339_millis(SystemTime::now()).to_string()),
-        );
-        line.insert("decision".to_owned(), json!(self.decision));
+        let mut line = begin_line("verification", &self.decision);
         line.extend(self.fields);
         line.insert("beyond".to_owned(), json!(beyond));
         // It is counted, and the difference is in the log too.
