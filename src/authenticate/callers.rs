@@ -20,9 +20,7 @@ pub struct Callers {
 }
 
 impl Callers {
-    /// Who sent a request with these headers; where his key is not known, it is looked for
-    ///
-    /// Twice at most: a fetch that was under way when he came may have begun before his key was there.
+    /// Who sent a request with these headers; where no key that is known fits his token, a new one is looked for
     ///
     /// # Errors
     ///
@@ -33,18 +31,18 @@ impl Callers {
         client: IpAddr,
     ) -> Result<Identity, AuthenticationError> {
         let known = || self.authenticator.authenticate(headers, SystemTime::now());
-        let mut verified = known();
-        for _ in 0..2 {
-            let Err(AuthenticationError::UnknownKey { issuer, .. }) = &verified else { break };
-            let Some(keeper) = self.keeper_of(issuer) else { break };
-            match keeper.search(client).await {
-                Search::Fetched => return known(),
-                Search::Joined => verified = known(),
-                Search::Enough => break,
-                Search::Later(retry) => return Err(AuthenticationError::unavailable(issuer, retry)),
+        let verified = known();
+        let Err(error) = &verified else { return verified };
+        let Some(keeper) = error.issuer_of_old_keys().and_then(|issuer| self.keeper_of(issuer)) else {
+            return verified;
+        };
+        match (keeper.search(client).await, error) {
+            (Search::Fetched, _) => known(),
+            (Search::Later(retry), AuthenticationError::UnknownKey { issuer, .. }) => {
+                Err(AuthenticationError::unavailable(issuer, retry))
             }
+            (Search::Later(_) | Search::Enough, _) => verified,
         }
-        verified
     }
 
     /// The keeper of this issuer's keys

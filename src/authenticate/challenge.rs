@@ -16,7 +16,7 @@ pub(super) fn challenges(error: &AuthenticationError, basic: BasicToken) -> Vec<
         | AuthenticationError::Algorithm { .. }
         | AuthenticationError::UnknownKey { .. }
         | AuthenticationError::AmbiguousKey { .. }
-        | AuthenticationError::Signature
+        | AuthenticationError::Signature { .. }
         | AuthenticationError::Expired
         | AuthenticationError::NotYetValid
         | AuthenticationError::UnknownIssuer { .. }

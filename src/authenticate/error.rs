@@ -48,7 +48,10 @@ pub enum AuthenticationError {
     },
     /// The signature is not that of the key
     #[error("the token's signature does not verify; get a new token")]
-    Signature,
+    Signature {
+        /// The configured issuer
+        issuer: String,
+    },
     /// Its time is over
     #[error("the token has expired; get a new one")]
     Expired,
@@ -97,6 +100,25 @@ impl AuthenticationError {
         Self::KeysUnavailable { issuer: issuer.to_owned(), retry }
     }
 
+    /// The issuer, where a key of its that is newer than those known might change the answer
+    pub fn issuer_of_old_keys(&self) -> Option<&str> {
+        match self {
+            Self::UnknownKey { issuer, .. } | Self::AmbiguousKey { issuer } | Self::Signature { issuer } => {
+                Some(issuer)
+            }
+            Self::NoToken
+            | Self::Credentials(_)
+            | Self::Malformed(_)
+            | Self::Algorithm { .. }
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::UnknownIssuer { .. }
+            | Self::Audience { .. }
+            | Self::Claims(_)
+            | Self::KeysUnavailable { .. } => None,
+        }
+    }
+
     /// What did not match, for the log and the record, never for an answer
     pub fn mismatch(&self) -> Option<Mismatch> {
         let (claim, wanted, found) = match self {
@@ -108,7 +130,7 @@ impl AuthenticationError {
             | Self::Malformed(_)
             | Self::Algorithm { .. }
             | Self::AmbiguousKey { .. }
-            | Self::Signature
+            | Self::Signature { .. }
             | Self::Expired
             | Self::NotYetValid
             | Self::Claims(_)
@@ -124,7 +146,7 @@ impl AuthenticationError {
             Self::Credentials(_) | Self::Malformed(_) => "malformed_token",
             Self::Algorithm { .. } => "token_algorithm",
             Self::UnknownKey { .. } | Self::AmbiguousKey { .. } => "token_key",
-            Self::Signature => "token_signature",
+            Self::Signature { .. } => "token_signature",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
             Self::UnknownIssuer { .. } => "token_issuer",

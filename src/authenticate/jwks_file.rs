@@ -28,7 +28,7 @@ pub fn open(path: &Path) -> SmallFile {
 ///
 /// Where it cannot be read or has no usable key.
 pub fn read(path: &Path) -> Result<KeySet, JwksFileError> {
-    Ok(KeySet::parse(&small_file::read(path, MAX_SET_BYTES)?)?)
+    parse(&small_file::read(path, MAX_SET_BYTES)?)
 }
 
 /// Reads what is in such a file, or gives up after a while
@@ -37,7 +37,15 @@ pub fn read(path: &Path) -> Result<KeySet, JwksFileError> {
 ///
 /// Where it cannot be read in time or has no usable key.
 pub async fn read_again(file: &SmallFile) -> Result<KeySet, JwksFileError> {
-    Ok(KeySet::parse(&file.read().await?)?)
+    parse(&file.read().await?)
+}
+
+/// A set without keys is one, too: whoever empties the file takes back every key
+fn parse(document: &[u8]) -> Result<KeySet, JwksFileError> {
+    match KeySet::parse(document) {
+        Err(KeySetError::NoUsableKey(remarks)) if remarks.is_empty() => Ok(KeySet::without_keys()),
+        parsed => Ok(parsed?),
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +60,10 @@ mod tests {
         let key = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
         std::fs::write(&path, format!(r#"{{"keys":[{key}]}}"#)).unwrap();
         assert_eq!(read(&path).unwrap().usable(), 1);
+        std::fs::write(&path, r#"{"keys":[]}"#).unwrap();
+        assert_eq!(read(&path).unwrap().usable(), 0);
+        std::fs::write(&path, r#"{"keys":[{"kty":"?"}]}"#).unwrap();
+        assert!(matches!(read(&path), Err(JwksFileError::KeySet(KeySetError::NoUsableKey(_)))));
         std::fs::write(&path, " ".repeat(MAX_SET_BYTES + 9)).unwrap();
         assert!(matches!(read(&path), Err(JwksFileError::KeySet(KeySetError::TooLong))));
     }

@@ -135,8 +135,9 @@ impl Way {
 struct State {
     last_success: Option<Instant>,
     searches: Searches,
-    /// Whether a fetch for an unknown key is under way, for all who come meanwhile
+    /// Whether a fetch for an unknown key is to begin, for all who come until then
     is_wanted: bool,
+    is_fetching: bool,
     failures: u32,
     /// Whether another keeper has its place: what it still fetches is dropped
     is_retired: bool,
@@ -191,23 +192,35 @@ impl KeyKeeper {
 
     /// Fetches once now; what came serves from now on
     pub async fn fetch(&self) {
+        self.begin_fetch();
         match self.keys().await {
-            Ok(keys) => {
-                for remark in keys.remarks() {
-                    tracing::warn!(issuer = self.issuer(), remark = %remark, "a key of the issuer's set");
-                }
-                let mut state = self.state();
-                if !state.is_retired {
-                    self.store.put(self.issuer(), Arc::new(keys));
-                }
-                state.last_success = Some(Instant::now());
-                state.failures = 0;
-            }
+            Ok(keys) => self.fetched(keys),
             Err(error) => self.failed(&error),
         }
-        self.state().is_wanted = false;
         self.metrics.keys_age(self.issuer(), self.age());
+        let mut state = self.state();
+        state.is_fetching = false;
         self.fetches.send_modify(|count| *count += 1);
+    }
+
+    fn begin_fetch(&self) {
+        let mut state = self.state();
+        (state.is_wanted, state.is_fetching) = (false, true);
+    }
+
+    fn fetched(&self, keys: KeySet) {
+        for remark in keys.remarks() {
+            tracing::warn!(issuer = self.issuer(), remark = %remark, "a key of the issuer's set");
+        }
+        if keys.usable() == 0 {
+            tracing::warn!(issuer = self.issuer(), "the issuer's file holds no key: its tokens are refused");
+        }
+        let mut state = self.state();
+        if !state.is_retired {
+            self.store.put(self.issuer(), Arc::new(keys));
+        }
+        state.last_success = Some(Instant::now());
+        state.failures = 0;
     }
 
     /// Fetches in rhythm, sooner where asked, until the gate stops or nobody has the keeper any more
@@ -235,30 +248,30 @@ impl KeyKeeper {
         self.source == *source && self.rhythm == rhythm
     }
 
-    /// Somebody came with a key that is not known: waits for one fetch, unless there were enough just now
+    /// Somebody came with a key that is not known: waits for a fetch that begins now, unless there were enough of late
     pub async fn search(&self, client: IpAddr) -> Search {
         let mut fetches = self.fetches.subscribe();
-        let before = *fetches.borrow_and_update();
-        let may = self.may_search(client, Instant::now());
-        if may == Search::Fetched {
-            self.wanted.notify_one();
+        let (search, awaited) = self.begin_search(client, Instant::now());
+        if search == Search::Fetched && fetches.wait_for(|count| *count >= awaited).await.is_err() {
+            return Search::Later(KEYS_RETRY);
         }
-        if let Search::Fetched | Search::Joined = may {
-            let fetched = fetches.wait_for(|count| *count > before).await.is_ok();
-            return if fetched && self.state().failures == 0 { may } else { Search::Later(KEYS_RETRY) };
-        }
-        if self.state().failures > 0 { Search::Later(KEYS_RETRY) } else { may }
+        if self.state().failures > 0 { Search::Later(KEYS_RETRY) } else { search }
     }
 
-    /// Who comes while a fetch is under way waits for that one
-    fn may_search(&self, client: IpAddr, now: Instant) -> Search {
+    /// What comes of a search, and by the end of which fetch; one that is under way may have begun before the key was
+    /// there
+    fn begin_search(&self, client: IpAddr, now: Instant) -> (Search, u64) {
         let mut state = self.state();
+        let awaited = *self.fetches.borrow() + 1 + u64::from(state.is_fetching);
         if state.is_wanted {
-            return Search::Joined;
+            return (Search::Fetched, awaited);
         }
         let search = state.searches.begin(client, self.way.paces(), now);
-        state.is_wanted = search == Search::Fetched;
-        search
+        if search == Search::Fetched {
+            state.is_wanted = true;
+            self.wanted.notify_one();
+        }
+        (search, awaited)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -369,13 +382,14 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_while_a_fetch_is_under_way_waits_for_it_whatever_he_asked_before() {
+    fn a_thousand_who_look_for_a_key_get_one_fetch_and_none_that_has_begun() {
         let keeper = keeper(PathBuf::from("none"), &Arc::new(KeyStore::new()));
-        let asks = || keeper.may_search("10.0.0.1".parse().unwrap(), Instant::now());
-        assert_eq!(asks(), Search::Fetched);
-        for _ in 0..9 {
-            assert_eq!(asks(), Search::Joined);
+        let begin = || keeper.begin_search("10.0.0.1".parse().unwrap(), Instant::now());
+        for _ in 0..1_000 {
+            assert_eq!(begin(), (Search::Fetched, 1));
         }
+        keeper.begin_fetch();
+        assert_eq!((begin(), begin()), ((Search::Fetched, 2), (Search::Fetched, 2)));
     }
 
     #[tokio::test]

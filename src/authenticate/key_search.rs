@@ -14,8 +14,6 @@ use crate::base::pace::{Pace, Paced};
 pub enum Search {
     /// Keys were fetched for this: it is worth trying again
     Fetched,
-    /// Keys were fetched for somebody else, maybe asked for before this key was there
-    Joined,
     /// So many were fetched for this address just now that no more are
     Enough,
     /// Nobody can say whether the key is one of the issuer's: it gives none, or is asked again only after this time
@@ -121,7 +119,7 @@ mod tests {
         assert_eq!(all.iter().filter(|search| **search == Search::Fetched).count(), 39);
         let is_soon = |search: &Search| match search {
             Search::Later(wait) => wait.as_millis() <= 1_000,
-            Search::Fetched | Search::Joined | Search::Enough => *search == Search::Fetched,
+            Search::Fetched | Search::Enough => *search == Search::Fetched,
         };
         assert!(all.iter().all(is_soon));
     }

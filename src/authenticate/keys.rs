@@ -13,7 +13,7 @@ use super::algorithm::Algorithm;
 use super::jwk::{Jwk, KeyFault, Material};
 use crate::druid::json::{self, JsonError};
 
-/// The public keys of one issuer: at least one that can be used
+/// The public keys of one issuer: at least one that can be used, unless somebody took all of them back
 pub struct KeySet {
     keys: Vec<PublicKey>,
     remarks: Vec<KeyRemark>,
@@ -86,6 +86,11 @@ pub enum KeySetError {
 }
 
 impl KeySet {
+    /// A set of none
+    pub(super) fn without_keys() -> Self {
+        Self { keys: Vec::new(), remarks: Vec::new(), fingerprint: Vec::new() }
+    }
+
     /// Reads a JWK set, key by key
     ///
     /// # Errors

@@ -203,6 +203,6 @@ fn check_signature(
         true => Ok(()),
         // Tried with keys without a `kid` only: the one that the token names may be a new one.
         false if kid.is_some_and(|kid| !keys.has(kid)) => Err(unknown()),
-        false => Err(AuthenticationError::Signature),
+        false => Err(AuthenticationError::Signature { issuer: issuer.to_owned() }),
     }
 }

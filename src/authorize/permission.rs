@@ -171,8 +171,8 @@ const MARKS: [&str; 3] = ["exact:", "glob:", "regex:"];
 /// Characters of Java's regular expressions, of JSON and of SQL, which hardly any name has
 const MEANT_AS_MORE: [char; 13] = ['^', '$', '(', ')', '|', '[', ']', '{', '}', '+', '\\', '"', '\''];
 
-/// Characters of globs, of LIKE and of lists, which some names have
-pub const READS_LIKE_A_PATTERN: [char; 5] = ['*', '?', '%', ',', '`'];
+/// Characters of globs, of LIKE, of lists, of marks and of comparisons, which some names have
+pub const READS_LIKE_A_PATTERN: [char; 12] = ['*', '?', '%', ',', '`', ':', '：', ';', '=', '!', '~', '<'];
 
 /// Characters that nobody sees: none of them is typed on purpose
 pub fn is_invisible(character: char) -> bool {

@@ -21,7 +21,11 @@ impl fmt::Display for Shown<'_> {
         let mut start = 0;
         for part in path.split_inclusive('/') {
             let name = part.trim_end_matches('/');
-            let is_told = if start == last { is_file_name(name) } else { is_folder_name(name) };
+            let is_told = match start {
+                start if start == last => is_file_name(name),
+                0 => is_words(name.trim_end_matches(':')),
+                _ => is_folder_name(name),
+            };
             if !is_told {
                 return write!(formatter, "{}{hidden}", path.get(..start).unwrap_or_default());
             }
@@ -107,7 +111,11 @@ fn parse(text: &str) -> Option<String> {
         None => (String::new(), text),
     };
     let is_scheme = |character: char| character.is_ascii_alphanumeric() || "+.-:/".contains(character);
-    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("…@", rest));
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((user, _)) if !is_user(user) => return None,
+        Some((_, rest)) => ("…@", rest),
+        None => ("", rest),
+    };
     let end = rest.find(['?', '#', ';']).unwrap_or(rest.len());
     let (place, more) = rest.split_at(end);
     let more: String = more.chars().next().map(|sign| format!("{sign}…")).unwrap_or_default();
@@ -134,22 +142,32 @@ fn is_authority(text: &str) -> bool {
         && port.is_none_or(|port| is_number(port) || port == "port" || port == "PORT")
 }
 
-/// `https://user:password@host` without what stands before the host, however the password is written
+/// `https://user:password@host` without what stands before the host, however the password is written; nothing of it but
+/// the scheme where the `@` stands behind the host
 fn without_user(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
-    let quote = before.find('`').map_or(0, |position| position + 1);
-    let has_port = {
-        let end =
-            host.find(|character: char| !character.is_ascii_alphanumeric() && !"-._".contains(character));
-        let port = end.and_then(|end| host.get(end..)).and_then(|rest| rest.strip_prefix(':'));
-        port.is_some_and(|port| port.starts_with(|digit: char| digit.is_ascii_digit()))
-    };
-    let Some(colon) = before.find(':').or(has_port.then_some(before.len())) else { return text.to_owned() };
-    let (scheme, rest) = before.split_at(colon);
-    if rest.starts_with("://") {
-        return format!("{scheme}://…@{host}");
+    if let Some((scheme, rest)) = before.split_once("://") {
+        if is_user(rest) {
+            return format!("{scheme}://…@{host}");
+        }
+        let end = host.find(['`', ' ']).unwrap_or(host.len());
+        return format!("{scheme}://…{}", host.get(end..).unwrap_or_default());
     }
-    format!("{}…@{host}", before.split_at(quote.min(colon)).0)
+    let quote = before.find('`').map_or(0, |position| position + 1);
+    let (kept, user) = before.split_at(quote);
+    let end = host.find(|character: char| !character.is_ascii_alphanumeric() && !"-._".contains(character));
+    let port = end.and_then(|end| host.get(end..)).and_then(|rest| rest.strip_prefix(':'));
+    let has_port = port.is_some_and(|port| port.starts_with(|digit: char| digit.is_ascii_digit()));
+    let has_password = user.contains(':') && !user.contains(' ') && end != Some(0);
+    let is_marked = ["exact:", "glob:", "regex:"].into_iter().any(|mark| user.starts_with(mark));
+    if has_port || has_password && !is_marked { format!("{kept}…@{host}") } else { text.to_owned() }
+}
+
+/// Whether what stands before an `@` is a user, with a password perhaps, and no host with a path or a query
+fn is_user(text: &str) -> bool {
+    let Some(end) = text.find(['/', '?', '#', ';']) else { return true };
+    let password = text.get(..end).and_then(|first| first.split_once(':')).map(|(_, password)| password);
+    password.is_some_and(|password| !password.chars().all(|digit| digit.is_ascii_digit()))
 }
 
 fn without_tokens(text: &str) -> String {
@@ -235,6 +253,10 @@ mod tests {
             ("-----BEGIN PRIVATE KEY-----\nMII", "(a key, not shown)"),
             ("a eyJhbGciOiJSUzI1NiJ9.e30.AAAA b", "a (a token, not shown) b"),
             ("`bob@corp.test` does not say", "`bob@corp.test` does not say"),
+            ("`http://h:8888?a=b@pass` is none", "`http://…` is none"),
+            ("to `https://id/x?ticket=ab@pass`", "to `https://…`"),
+            ("`glob:^a@b` has a `^` in a glob", "`glob:^a@b` has a `^` in a glob"),
+            ("would never be found: `@this` cannot", "would never be found: `@this` cannot"),
             ("eyJ", "eyJ"),
         ] {
             assert_eq!(presentable(text), shown);
@@ -295,6 +317,7 @@ mod tests {
             assert_eq!(Shown(Path::new(name)).to_string(), name);
         }
         for name in [
+            "Zq7kVw3Xb/tRy5LmH2c/PfG4.key",
             "/etc/gate/hunter2",
             "/etc/gate/Pa55w0rd!",
             "/etc/gate/Zq7kVw3XbN9tRy5LmH2cJd8PfG4sKa6U",

@@ -2,7 +2,7 @@
 
 use super::IssuerConfig;
 use super::fault::Severity;
-use super::marked_name::{Doubt, Kind, doubt, doubt_of};
+use super::marked_name::{Doubt, Kind, SCHEMAS, doubt, doubt_of};
 use super::section::Section;
 use crate::authorize::Policy;
 use crate::authorize::permission::{Permission, READS_LIKE_A_PATTERN};
@@ -82,7 +82,7 @@ fn doubt_of_exact(permission: &Permission) -> Option<Doubt> {
     } else if name.contains(READS_LIKE_A_PATTERN) {
         let instead =
             format!("write `glob:` with `*`, or one sentence for each; `exact:{name}` for the name");
-        ("is one exact name, whatever `%`, `,` and backquotes mean elsewhere", instead)
+        ("is one exact name, whatever its signs mean elsewhere", instead)
     } else {
         let (_, table) = schema.filter(|_| permission.kind() == ResourceType::Datasource)?;
         let instead = format!("write `{table}`, or `exact:{name}` for the name");
@@ -90,9 +90,6 @@ fn doubt_of_exact(permission: &Permission) -> Option<Doubt> {
     };
     doubt(Kind::Miss, what, instead)
 }
-
-/// Druid's own schemas (`DruidSchemaName`, `LookupSchema`, `ViewSchema`, `SystemSchema`, `InformationSchema`)
-const SCHEMAS: [&str; 6] = ["druid", "lookup", "view", "sys", "ext", "INFORMATION_SCHEMA"];
 
 /// What to write in place of a permission that nothing asks for; `None` where something may
 fn why_nothing_asks(permission: &Permission, rules: &Rules) -> Option<&'static str> {

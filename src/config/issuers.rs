@@ -50,6 +50,10 @@ fn read_issuer(section: &Section<'_>, several: bool) -> Option<IssuerConfig> {
     let ca_file = section.file("ca_file");
     let audience_claim = read_claim(section, "audience_claim");
     let identity_claim = read_claim(section, "identity_claim");
+    if section.meant("identity_claim").is_some_and(|claim| NAMES_NOBODY.contains(&claim)) {
+        let what = "names nobody: it is the same for all callers, or another one in each token";
+        section.error("identity_claim", what, "write `sub`, `email`, `preferred_username` or the like");
+    }
     let roles_claim = read_claim(section, "roles_claim");
     let says_required = section.has("roles_claim_required");
     let absent_roles = says_required.then(|| absent_roles(section.switch("roles_claim_required")));
@@ -71,6 +75,10 @@ fn read_issuer(section: &Section<'_>, several: bool) -> Option<IssuerConfig> {
     let issuer = issuer.map_err(|fault| section.fault(section.offset, "", &fault)).ok()?;
     Some(IssuerConfig { issuer, keys: keys?, ca_file, absent_roles })
 }
+
+/// Claims of a token, not of its subject (RFC 7519, section 4.1; RFC 8693; OpenID Connect Core, section 2)
+const NAMES_NOBODY: [&str; 12] =
+    ["iss", "aud", "exp", "nbf", "iat", "jti", "typ", "scope", "nonce", "auth_time", "acr", "at_hash"];
 
 fn texts(list: Vec<At>) -> Vec<String> {
     list.into_iter().map(|item| item.value).collect()

@@ -1,9 +1,9 @@
 //! Names of the policy that have a mark, and do not mean what the mark says
 //!
-//! Three kinds. A **mistake** is what nobody means by this mark: it is a fault wherever it stands. What would
-//! **miss** names that were probably meant is a fault of a deny, which would let them through, and a warning of a
-//! grant. What is only **odd** is a warning. `exact:` is the way out for every name, so nothing but a blank right
-//! behind it is more than odd there; what `glob:` cannot say, `regex:` can, with `[…]` around a character.
+//! What would **miss** names that were probably meant is a fault of a deny, which would let them through, and a warning
+//! of a grant, which gives nobody more. What is only **odd** is a warning. `exact:` is the way out for every name, so
+//! nothing but a blank right behind it is more than odd there; what `glob:` cannot say, `regex:` can, with `[…]` around a
+//! character. What to write instead is said by its form: a pattern made up for somebody would be one more to doubt.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -12,6 +12,7 @@
 
 use regex_syntax::ast::parse::Parser;
 use regex_syntax::ast::{AssertionKind, Ast, LiteralKind, RepetitionKind, RepetitionRange};
+use regex_syntax::hir::literal::Extractor;
 
 use super::fault::Severity;
 use crate::authorize::permission::{is_invisible, is_like_a_mark};
@@ -28,7 +29,7 @@ pub(super) struct Doubt {
 /// How sure it is that something else was meant
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Nobody means this
+    /// Nobody means this, wherever it stands
     Mistake,
     /// It covers less than was probably meant
     Miss,
@@ -78,68 +79,80 @@ pub(super) fn doubt_of(name: &str) -> Option<Doubt> {
     let (mark, text) = name.split_once(':')?;
     match mark {
         "exact" => of_exact(text),
-        "glob" => of_any(mark, text).or_else(|| of_glob(text)),
-        "regex" => of_any(mark, text).or_else(|| of_regex(text)),
+        "glob" => of_any(text).or_else(|| of_glob(text)),
+        "regex" => of_any(text).or_else(|| of_regex(text)),
         _ => None,
     }
 }
 
 fn of_exact(name: &str) -> Option<Doubt> {
-    let plain = name.trim();
-    let (kind, what, instead) = if name.trim_start() != name {
-        let instead = format!("write `exact:{plain}`; `regex:[ ]…` for names that begin with a blank");
-        (Kind::Miss, "has a blank behind its mark, which counts", instead)
-    } else if name.trim_end() != name {
-        (Kind::Odd, "has a blank at its end, which counts", format!("write `exact:{plain}`"))
-    } else if name.chars().any(is_invisible) {
-        (Kind::Odd, "holds a character that nobody sees", "type it anew".to_owned())
-    } else if name.contains(['*', '?']) {
-        let mark = if name.contains(".*") { "regex" } else { "glob" };
-        (Kind::Odd, "is the one name with a `*` or `?` in it", format!("write `{mark}:{name}` for a pattern"))
-    } else {
-        return None;
-    };
-    doubt(kind, what, instead)
+    let plain = format!("write `exact:{}`", name.trim());
+    if name.trim_start() != name {
+        let instead = format!("{plain}; `regex:[ ]…` for names that begin with a blank");
+        return doubt(Kind::Miss, "has a blank behind its mark, which counts", instead);
+    }
+    if name.trim_end() != name {
+        return doubt(Kind::Odd, "has a blank at its end, which counts", plain);
+    }
+    if name.chars().any(is_invisible) {
+        return doubt(Kind::Odd, "holds a character that nobody sees", "type it anew");
+    }
+    let is_pattern = name.contains(['*', '?']);
+    let instead = "write `glob:…` or `regex:…` for a pattern";
+    doubt(Kind::Odd, "is the one name with a `*` or `?` in it", instead).filter(|_| is_pattern)
 }
+
+const BRACKETS: &str = "write `regex:` with `[…]` around it for names that have it, `exact:` for one of them";
 
 /// What neither kind of pattern has
-fn of_any(mark: &str, text: &str) -> Option<Doubt> {
-    let plain = text.trim();
-    if plain != text {
+fn of_any(text: &str) -> Option<Doubt> {
+    let after_schema = |schema: &&str| {
+        let rest = text.strip_prefix(*schema)?;
+        [".", "\\.", "[.]"].into_iter().find_map(|dot| rest.strip_prefix(dot))
+    };
+    if text.trim() != text {
         let what = "has a blank at an edge of its pattern, so every name must have it too";
-        let instead = format!("write `{mark}:{plain}`; `[ ]` in a `regex:` for names that have it");
-        return doubt(Kind::Mistake, what, instead);
+        return doubt(Kind::Miss, what, format!("leave it out; {BRACKETS}"));
     }
     if text.chars().any(is_invisible) {
-        return doubt(Kind::Mistake, "holds a character that nobody sees", "type it anew");
+        return doubt(Kind::Miss, "holds a character that nobody sees", "type it anew");
     }
-    let second = ["exact:", "glob:", "regex:"].into_iter().find(|second| text.starts_with(second))?;
-    let what = format!("has two marks, and `{second}` counts as part of the name");
-    doubt(Kind::Mistake, what, format!("write `{text}`; `exact:{text}` for the name"))
+    if let Some(second) = ["exact:", "glob:", "regex:"].into_iter().find(|second| text.starts_with(second)) {
+        let what = format!("has two marks, and `{second}` counts as part of the name");
+        return doubt(Kind::Miss, what, format!("write one of them; {BRACKETS}"));
+    }
+    if let Some(rest) = SCHEMAS.iter().find_map(after_schema).filter(|rest| !rest.starts_with('*')) {
+        let what = "covers names with a dot in them: no schema stands in a name";
+        return doubt(Kind::Miss, what, format!("leave `{}` out", text.strip_suffix(rest).unwrap_or(text)));
+    }
+    if text.starts_with(['/', '!', '~']) {
+        let what = "has a sign before it that other programs know, and that counts as part of the name here";
+        return doubt(Kind::Miss, what, format!("leave it out; {BRACKETS}"));
+    }
+    None
 }
 
-const QUOTES: [char; 3] = ['\'', '"', '`'];
+/// Druid's own schemas (`DruidSchemaName`, `LookupSchema`, `ViewSchema`, `SystemSchema`, `InformationSchema`)
+pub(super) const SCHEMAS: [&str; 6] = ["druid", "lookup", "view", "sys", "ext", "INFORMATION_SCHEMA"];
 
-/// Regular expressions', quotations', LIKE's and lists' own: of globs none has a meaning, and hardly a name has any
-const NOT_OF_GLOBS: [char; 16] =
-    ['^', '$', '(', ')', '|', '[', ']', '{', '}', '+', '\\', '"', '\'', '`', '%', ','];
+const QUOTES: [char; 3] = ['\'', '"', '`'];
+/// Quotations', LIKE's, lists' and comparisons' own, which hardly a name has
+const NOT_OF_NAMES: [char; 10] = ['\'', '"', '`', '%', ',', ';', '=', '<', '>', '\n'];
+/// Regular expressions' and shells' own, of which globs know none
+const NOT_OF_GLOBS: [char; 10] = ['^', '$', '(', ')', '|', '[', ']', '{', '}', '\\'];
 
 fn of_glob(glob: &str) -> Option<Doubt> {
+    let odd =
+        glob.chars().find(|sign| *sign == '+' || NOT_OF_NAMES.contains(sign) || NOT_OF_GLOBS.contains(sign));
+    let instead =
+        format!("write `*` for any run of characters, or `regex:` where that was meant; {BRACKETS}");
     if glob.contains(".*") {
-        let (starred, dotted) = without_dots(glob);
-        let instead = format!("write `{starred}`, or `{dotted}` for a dot and what follows it");
-        return doubt(Kind::Miss, "has a regex's `.*` in a glob, where the dot is a dot", instead);
+        let what = "has a regex's `.*` in a glob, where the dot is a dot";
+        return doubt(Kind::Miss, what, instead.replacen("write `*`", "write `*` alone", 1));
     }
-    if let Some(odd) = glob.chars().find(|character| NOT_OF_GLOBS.contains(character)) {
-        let instead = match odd {
-            '%' => format!("`glob:{}`", glob.replace('%', "*")),
-            ',' => "one sentence for each name".to_owned(),
-            quote if QUOTES.contains(&quote) => format!("`glob:{}`", glob.replace(QUOTES, "")),
-            _ => regex_meant(glob),
-        };
-        let what = format!("has a `{odd}` in a glob, which knows only `*` and `?`");
-        let instead = format!("write {instead}; `exact:` or `regex:` for names that have it");
-        return doubt(Kind::Mistake, what, instead);
+    if let Some(odd) = odd {
+        let what = format!("has a `{}` in a glob, which knows only `*` and `?`", odd.escape_debug());
+        return doubt(Kind::Miss, what, instead);
     }
     if glob.contains(['*', '?']) {
         return None;
@@ -148,37 +161,15 @@ fn of_glob(glob: &str) -> Option<Doubt> {
     doubt(Kind::Miss, "is a glob without `*` and `?`: it is one name", instead)
 }
 
-/// What to write in place of a glob that was meant as a regex, or as what shells take
-fn regex_meant(glob: &str) -> String {
-    let (begins, ends) = (glob.starts_with('^'), glob.ends_with('$'));
-    let plain = glob.trim_start_matches('^').trim_end_matches('$');
-    let starred = if plain.contains('\\') { plain.to_owned() } else { plain.replace('*', ".*") };
-    let before = if ends && !begins && !starred.starts_with(".*") { ".*" } else { "" };
-    let after = if begins && !ends && !starred.ends_with(".*") { ".*" } else { "" };
-    let pattern = format!("{before}{starred}{after}");
-    if Parser::new().parse(&pattern).is_err() {
-        return "one sentence for each name".to_owned();
-    }
-    let is_name = pattern.chars().all(|character| character.is_alphanumeric() || "_-".contains(character));
-    format!("`{}`", if is_name { format!("exact:{pattern}") } else { plainest(pattern) })
-}
-
-/// A regex with its mark; as a glob where that says the same without a second reading
-fn plainest(pattern: String) -> String {
-    if of_dots(&pattern).is_some() { without_dots(&pattern).0 } else { format!("regex:{pattern}") }
-}
-
-/// What `.*` may be meant as: a glob's star, or a dot and what follows it
-fn without_dots(pattern: &str) -> (String, String) {
-    (format!("glob:{}", pattern.replace(".*", "*")), format!("regex:{}", pattern.replace(".*", "[.].*")))
-}
-
 fn of_regex(pattern: &str) -> Option<Doubt> {
     // What cannot be parsed is a fault already.
     let tree = Parser::new().parse(pattern).ok()?;
     let mut nodes = Vec::new();
     collect(&tree, (true, true), &mut nodes);
-    of_anchors(pattern, &tree, &nodes).or_else(|| of_literals(pattern, &nodes))
+    of_anchors(&tree, &nodes)
+        .or_else(|| of_literals(&nodes))
+        .or_else(|| of_names(pattern))
+        .or_else(|| of_dots(pattern))
 }
 
 /// A part of a pattern, and whether a name begins there, and ends there
@@ -206,34 +197,22 @@ fn collect<'a>(tree: &'a Ast, (first, last): (bool, bool), nodes: &mut Vec<Node<
 }
 
 /// `^` and `$` say nothing where the whole name is matched, unless they were to say that more may follow
-fn of_anchors(pattern: &str, tree: &Ast, nodes: &[Node<'_>]) -> Option<Doubt> {
-    let is_edge = |node: &&Node<'_>| is_start(node.0).is_some();
-    let (edges, others): (Vec<&Node<'_>>, _) =
-        nodes.iter().filter(|(part, _)| matches!(part, Ast::Assertion(_))).partition(is_edge);
-    if edges.is_empty() && others.is_empty() {
-        return None;
-    }
-    let is_cut = |place: usize| {
-        let mut spans = edges.iter().map(|(part, _)| part.span());
-        spans.any(|span| (span.start.offset..span.end.offset).contains(&place))
+fn of_anchors(tree: &Ast, nodes: &[Node<'_>]) -> Option<Doubt> {
+    let mut anchors = nodes.iter().filter(|(part, _)| matches!(part, Ast::Assertion(_))).peekable();
+    anchors.peek()?;
+    let is_astray = |(part, (first, last)): &Node<'_>| match is_start(part) {
+        Some(true) => !first,
+        Some(false) => !last,
+        None => false,
     };
-    let body: String = pattern.char_indices().filter(|(place, _)| !is_cut(*place)).map(|(_, c)| c).collect();
-    let is_astray =
-        |(part, (first, last)): &&Node<'_>| !if is_start(part) == Some(true) { *first } else { *last };
-    if edges.iter().any(is_astray) {
+    if anchors.any(is_astray) {
         let what = "has a `^` or `$` in its midst, so it matches no name";
-        return doubt(Kind::Mistake, what, format!("write `regex:^{body}$`"));
+        return doubt(Kind::Miss, what, "write `^…$` around the whole of it, or neither");
     }
-    let [before, after] = [true, false].map(|start| if is_closed(tree, start) { "" } else { ".*" });
-    if before.is_empty() && after.is_empty() {
-        return None;
-    }
-    let grouped = if body.contains('|') { format!("(?:{body})") } else { body };
-    let exactly = format!(", or `regex:^{grouped}$` for no more than that");
-    let exactly = if others.is_empty() { exactly } else { String::new() };
-    let wanted = plainest(format!("{before}{grouped}{after}"));
+    let is_whole = is_closed(tree, true) && is_closed(tree, false);
     let what = "has to match the whole name: nothing may stand before or behind it";
-    doubt(Kind::Mistake, what, format!("write `{wanted}`{exactly}"))
+    let instead = "write `.*` where more may stand, or `^…$` around the whole of it for no more than that";
+    doubt(Kind::Miss, what, instead).filter(|_| !is_whole)
 }
 
 /// Whether an anchor stands for a name's start, or else its end
@@ -268,43 +247,49 @@ fn is_closed(tree: &Ast, start: bool) -> bool {
 }
 
 /// Characters that stand for themselves and were hardly meant to
-fn of_literals(pattern: &str, nodes: &[Node<'_>]) -> Option<Doubt> {
-    let verbatim = |tree: &Ast| match tree {
-        Ast::Literal(literal) if literal.kind == LiteralKind::Verbatim => Some(literal.c),
-        _ => None,
-    };
-    let literals: Vec<_> = nodes.iter().filter_map(|(part, _)| verbatim(part)).collect();
-    let has = |character: char| literals.contains(&character);
-    let is_starred = |part: &Ast| {
+fn of_literals(nodes: &[Node<'_>]) -> Option<Doubt> {
+    let literal = |tree: &Ast| if let Ast::Literal(literal) = tree { Some(literal.clone()) } else { None };
+    let is_odd = |sign: &char| NOT_OF_NAMES.contains(sign) || "*?^$".contains(*sign);
+    if let Some(odd) = nodes.iter().filter_map(|(part, _)| Some(literal(part)?.c)).find(is_odd) {
+        let what = format!("has a `{}` that stands for itself", odd.escape_debug());
+        let instead =
+            if QUOTES.contains(&odd) { "leave it out" } else { "write `.*` for any run of characters" };
+        return doubt(Kind::Miss, what, format!("{instead}; {BRACKETS}"));
+    }
+    let is_repeated = |part: &Ast| {
         let Ast::Repetition(repetition) = part else { return false };
-        repetition.op.kind == RepetitionKind::ZeroOrMore && verbatim(&repetition.ast).is_some()
+        literal(&repetition.ast).is_some_and(|literal| {
+            let is_plain = literal.kind == LiteralKind::Verbatim;
+            is_plain && repetition.op.kind == RepetitionKind::ZeroOrMore || SEPARATORS.contains(&literal.c)
+        })
     };
-    let is_operator =
-        |part: &Ast| verbatim(part).is_none() && !matches!(part, Ast::Concat(_) | Ast::Empty(_));
-    let (kind, what, instead) = if QUOTES.into_iter().any(has) {
-        let instead = format!("write `regex:{}`; `[']` for names that have it", pattern.replace(QUOTES, ""));
-        (Kind::Mistake, "has a quotation mark, which counts as part of the name", instead)
-    } else if pattern.starts_with('/') {
-        let instead = "leave out the slashes around it; `[/]` for names that have it".to_owned();
-        (Kind::Mistake, "has a `/` before it, which counts as part of the name", instead)
-    } else if has('%') {
-        let wanted = plainest(pattern.replace('%', ".*"));
-        let instead = format!("write `{wanted}`; `[%]` for names that have it");
-        (Kind::Miss, "has a `%`, which is only itself in a regex", instead)
-    } else if has(',') {
-        let instead = "write one sentence for each, or `a|b`; `[,]` for names that have it".to_owned();
-        (Kind::Miss, "has a `,`, which is only itself in a regex", instead)
-    } else if nodes.iter().any(|(part, _)| is_starred(part)) {
-        let instead = format!("write `glob:{pattern}`, or `.*`; `[_]*` to repeat a character");
-        (Kind::Miss, "has a `*` behind a plain character, which repeats just that", instead)
-    } else if !nodes.iter().any(|(part, _)| is_operator(part)) {
-        let wanted = plainest(format!("{pattern}.*"));
-        let instead = format!("write `{wanted}` for all that begin so, `exact:{pattern}` for the name");
-        (Kind::Miss, "is a regex without any operator: it is one name", instead)
-    } else {
-        return of_dots(pattern);
-    };
-    doubt(kind, what, instead)
+    let what = "repeats one character: `*`, `+` and `?` stand for none of their own in a regex";
+    let instead = "write `.*` for any run of characters; `[_]*` to repeat a character";
+    doubt(Kind::Miss, what, instead).filter(|_| nodes.iter().any(|(part, _)| is_repeated(part)))
+}
+
+/// What joins the words of a name: hardly one ends with it
+const SEPARATORS: [char; 3] = ['_', '-', '.'];
+
+/// A pattern of no name, of one, or of some that each end as if more was to follow
+fn of_names(pattern: &str) -> Option<Doubt> {
+    let all = regex_syntax::Parser::new().parse(pattern).ok()?;
+    if all.properties().maximum_len() == Some(0) {
+        return doubt(Kind::Miss, "matches no name", "write `regex:.*` or `*` for every name");
+    }
+    let names = Extractor::new().extract(&all);
+    let names = names.literals().filter(|_| names.is_exact())?;
+    let is_cut =
+        |name: &[u8]| SEPARATORS.iter().any(|separator| name.ends_with(separator.to_string().as_bytes()));
+    if names.len() > 1 && !names.iter().any(|name| is_cut(name.as_bytes())) || pattern.starts_with('^') {
+        return None;
+    }
+    let what = "matches just the names that stand in it";
+    doubt(
+        Kind::Miss,
+        what,
+        "write `.*` behind it for all that begin so; `exact:…`, or `^…$` around it, for no more",
+    )
 }
 
 /// `sales.*`: a word, a dot and a star, as a glob for names with a dot would have them
@@ -315,7 +300,6 @@ fn of_dots(pattern: &str) -> Option<Doubt> {
     if !begins_with_a_word || !has_dots || !pattern.chars().all(plain) {
         return None;
     }
-    let (starred, dotted) = without_dots(pattern);
     let what = "matches more than a dot and what follows it: in a regex `.` is any character";
-    doubt(Kind::Odd, what, format!("write `{starred}` if that is meant, or `{dotted}` for a dot"))
+    doubt(Kind::Odd, what, "write `glob:` with `*` alone if that is meant, or `[.].*` for a dot")
 }

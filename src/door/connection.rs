@@ -142,7 +142,7 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
         .timer(TokioTimer::new())
         // The deadlines are this module's.
         .header_read_timeout(None)
-        .max_headers(limits.head_fields)
+        .max_headers(limits.head_fields * 2)
         .max_buf_size(read_bytes(limits));
     builder
 }

@@ -128,7 +128,7 @@ faults! {
         "proxy.toml:14: warning: roles.viewer.grants: READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks; set rules.select_tasks = \"owner\", or deny it to this role";
     a_regex_that_reads_like_a_glob:
         "READ DATASOURCE wikipedia" => "READ DATASOURCE regex:sales.*",
-        "proxy.toml:14: warning: roles.viewer.grants: `READ DATASOURCE regex:sales.*` matches more than a dot and what follows it: in a regex `.` is any character; write `glob:sales*` if that is meant, or `regex:sales[.].*` for a dot";
+        "proxy.toml:14: warning: roles.viewer.grants: `READ DATASOURCE regex:sales.*` matches more than a dot and what follows it: in a regex `.` is any character; write `glob:` with `*` alone if that is meant, or `[.].*` for a dot";
     an_exact_name_that_reads_like_a_glob:
         "READ DATASOURCE wikipedia" => "READ DATASOURCE sales_*",
         "proxy.toml:14: warning: roles.viewer.grants: `READ DATASOURCE sales_*` is the exact name with a `*` or `?` in it; write `glob:sales_*` for a pattern, `exact:sales_*` for the name";
