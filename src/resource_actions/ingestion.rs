@@ -51,18 +51,18 @@ pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask
 
 /// `IndexTask` and `ParallelIndexSupervisorTask`
 fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
-    task.only(&["type", "id", "resource", "spec", "context"])?;
+    task.only("type id resource spec context")?;
     check_context(task)?;
     check_resource(task)?;
     let spec = task.member("spec")?.object()?;
-    spec.only(&["dataSchema", "ioConfig", "tuningConfig"])?;
+    spec.only("dataSchema ioConfig tuningConfig")?;
     if let Some(tuning) = spec.optional("tuningConfig") {
         tuning.object()?.is_of_type(kind)?;
     }
     let schema = spec.member("dataSchema")?.object()?;
     schema.only(DATA_SCHEMA_MEMBERS)?;
     let io = spec.member("ioConfig")?.object()?;
-    io.only(&["type", "inputSource", "inputFormat", "appendToExisting", "dropExisting"])?;
+    io.only("type inputSource inputFormat appendToExisting dropExisting")?;
     io.is_of_type(kind)?;
     let mut needs = BTreeSet::from([write_datasource(schema.text("dataSource")?)]);
     if let Some(format) = io.optional("inputFormat") {
@@ -73,11 +73,7 @@ fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedT
 }
 
 /// `CompactionTask` and `KillUnusedSegmentsTask`: they touch their own datasource only
-fn own_datasource(
-    task: &Object<'_>,
-    kind: &'static str,
-    members: &[&str],
-) -> Result<JudgedTask, TaskSpecError> {
+fn own_datasource(task: &Object<'_>, kind: &'static str, members: &str) -> Result<JudgedTask, TaskSpecError> {
     task.only(members)?;
     check_context(task)?;
     check_resource(task)?;
@@ -85,7 +81,7 @@ fn own_datasource(
         compaction_input(&io.object()?)?;
     }
     if let Some(runner) = task.optional("compactionRunner") {
-        runner.object()?.only(&["type"])?;
+        runner.object()?.only("type")?;
     }
     for name in ["tuningConfig", "granularitySpec", "dimensionsSpec", "transformSpec", "baseTable"] {
         if let Some(member) = task.optional(name) {
@@ -98,12 +94,12 @@ fn own_datasource(
 
 /// `CompactionIOConfig`: intervals or segments of the task's own datasource
 fn compaction_input(io: &Object<'_>) -> Result<(), TaskSpecError> {
-    io.only(&["type", "inputSpec", "dropExisting", "allowNonAlignedInterval"])?;
+    io.only("type inputSpec dropExisting allowNonAlignedInterval")?;
     io.is_of_type("compact")?;
     let input = io.member("inputSpec")?.object()?;
     match input.text("type")? {
-        "interval" => input.only(&["type", "interval", "sha256OfSortedSegmentIds"]),
-        "segments" => input.only(&["type", "segments"]),
+        "interval" => input.only("type interval sha256OfSortedSegmentIds"),
+        "segments" => input.only("type segments"),
         "minor" => minor_compaction(&input),
         _ => Err(input.shape("type", "`interval`, `segments` or `minor`")),
     }
@@ -111,10 +107,10 @@ fn compaction_input(io: &Object<'_>) -> Result<(), TaskSpecError> {
 
 /// `MinorCompactionInputSpec`: descriptors of segments, which name no datasource (`SegmentDescriptor`)
 fn minor_compaction(input: &Object<'_>) -> Result<(), TaskSpecError> {
-    input.only(&["type", "interval", "segments"])?;
+    input.only("type interval segments")?;
     for (position, segment) in input.list("segments")?.into_iter().enumerate() {
         let path = format!("{}.segments[{position}]", input.path);
-        object_at(&path, segment)?.only(&["itvl", "ver", "part"])?;
+        object_at(&path, segment)?.only("itvl ver part")?;
     }
     Ok(())
 }
@@ -122,7 +118,7 @@ fn minor_compaction(input: &Object<'_>) -> Result<(), TaskSpecError> {
 /// `TaskResource`: how many slots a task takes
 fn check_resource(task: &Object<'_>) -> Result<(), TaskSpecError> {
     let Some(resource) = task.optional("resource") else { return Ok(()) };
-    resource.object()?.only(&["availabilityGroup", "requiredCapacity"])
+    resource.object()?.only("availabilityGroup requiredCapacity")
 }
 
 fn write_datasource(name: &str) -> ResourceAction {
@@ -134,7 +130,7 @@ fn refuse_empty_keys(value: &Value, path: &str) -> Result<(), TaskSpecError> {
     match value {
         Value::Object(members) => members.iter().try_for_each(|(key, member)| {
             if key.is_empty() {
-                return Err(TaskSpecError::UnknownMember { path: format!("{path}.\"\"") });
+                return Err(TaskSpecError::UnknownMember(format!("{path}.\"\"")));
             }
             refuse_empty_keys(member, &format!("{path}.{key}"))
         }),
@@ -154,7 +150,7 @@ fn refuse_lookups(value: &Value, path: &str) -> Result<(), TaskSpecError> {
             .try_for_each(|(key, member)| refuse_lookups(member, &format!("{path}.{key}"))),
         Value::Array(items) => items.iter().try_for_each(|item| refuse_lookups(item, path)),
         Value::String(text) if text == "registeredLookup" || calls_lookup(text) => {
-            Err(TaskSpecError::Lookup { path: path.trim_start_matches('.').to_owned() })
+            Err(TaskSpecError::Lookup(path.trim_start_matches('.').to_owned()))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
     }
@@ -168,7 +164,8 @@ fn calls_lookup(text: &str) -> bool {
 
 fn check_context(task: &Object<'_>) -> Result<(), TaskSpecError> {
     let Some(context) = task.optional("context") else { return Ok(()) };
-    let unknown = context.object()?.members.keys().find(|key| !CONTEXT_KEYS.contains(&key.as_str()));
+    let context = context.object()?;
+    let unknown = context.members.keys().find(|key| !CONTEXT_KEYS.split(' ').any(|name| name == *key));
     unknown.map_or(Ok(()), |key| Err(TaskSpecError::ContextKey { key: key.clone() }))
 }
 

@@ -65,17 +65,14 @@ impl ContextValue {
 /// Keys that Druid never asks for (`AuthConfig.ALLOWED_CONTEXT_KEYS`)
 const UNSECURED_KEYS: [&str; 3] = ["dartQueryId", "sqlQueryId", "sqlStringifyArrays"];
 
-/// What bringing these context keys needs
+/// What bringing these context keys needs, beside the statement or by `SET`
 pub fn resource_actions<Key: AsRef<str>>(keys: &[Key], rules: &Rules) -> BTreeSet<ResourceAction> {
-    match rules.context_keys {
-        ContextKeys::Open => BTreeSet::new(),
-        ContextKeys::Authorized => keys
-            .iter()
-            .map(Key::as_ref)
-            .filter(|key| !UNSECURED_KEYS.contains(key))
-            .map(|key| ResourceAction::write(ResourceType::QueryContext, key))
-            .collect(),
-    }
+    keys.iter().filter_map(|key| of_key(key.as_ref(), rules)).collect()
+}
+
+pub(super) fn of_key(key: &str, rules: &Rules) -> Option<ResourceAction> {
+    let asks = rules.context_keys == ContextKeys::Authorized && !UNSECURED_KEYS.contains(&key);
+    asks.then(|| ResourceAction::write(ResourceType::QueryContext, key))
 }
 
 #[cfg(test)]
@@ -111,6 +108,14 @@ mod tests {
             !ContextValue::Boolean(true).names("TRUE"),
             "no constant that the gate asks for is a boolean's"
         );
+    }
+
+    #[test]
+    fn keys_ask_where_the_rules_say_so_but_for_those_anybody_may_set() {
+        let authorized = Rules { context_keys: ContextKeys::Authorized, ..Rules::default() };
+        assert_eq!(of_key("timeout", &Rules::default()), None);
+        assert_eq!(of_key("timeout", &authorized).unwrap().sentence(), "WRITE QUERY_CONTEXT timeout");
+        assert_eq!(of_key("sqlQueryId", &authorized), None);
     }
 
     #[test]

@@ -17,11 +17,8 @@ pub enum TaskSpecError {
         kind: String,
     },
     /// A member is not on the list
-    #[error("`{path}` is not understood in a task of this type; leave it out")]
-    UnknownMember {
-        /// Where it stands
-        path: String,
-    },
+    #[error("`{0}` is not understood in a task of this type; leave it out")]
+    UnknownMember(String),
     /// A member is missing, or has another type
     #[error("`{path}` must be {expected}")]
     Shape {
@@ -31,23 +28,17 @@ pub enum TaskSpecError {
         expected: &'static str,
     },
     /// A context key is not on the list
-    #[error("the context key `{key}` may not be set on a task; those that may are {}", CONTEXT_KEYS.join(", "))]
+    #[error("the context key `{key}` may not be set on a task; those that may are {}", CONTEXT_KEYS.replace(' ', ", "))]
     ContextKey {
         /// The key
         key: String,
     },
     /// It uses a lookup, and lookups ask a permission
-    #[error("`{path}` uses a lookup, which a task may not where lookups are granted; leave it out")]
-    Lookup {
-        /// Where it stands
-        path: String,
-    },
+    #[error("`{0}` uses a lookup, which a task may not where lookups are granted; leave it out")]
+    Lookup(String),
     /// An input source is not on the list
-    #[error("input sources of type `{kind}` are not understood")]
-    InputSource {
-        /// Its type
-        kind: String,
-    },
+    #[error("input sources of type `{0}` are not understood")]
+    InputSource(String),
 }
 
 fn instead_of(kind: &str) -> &'static str {

@@ -30,9 +30,9 @@ pub(super) fn input_source(
     needs: &mut BTreeSet<ResourceAction>,
 ) -> Result<(), TaskSpecError> {
     let kind = source.text("type")?;
-    let known = INPUT_SOURCES.iter().find(|known| known.kind == kind);
-    let known = known.ok_or_else(|| TaskSpecError::InputSource { kind: kind.to_owned() })?;
-    source.only(known.members)?;
+    let known = INPUT_SOURCES.iter().find(|(known, _)| *known == kind);
+    let (_, members) = known.ok_or_else(|| TaskSpecError::InputSource(kind.to_owned()))?;
+    source.only(members)?;
     for (position, delegate) in source.list("delegates")?.into_iter().enumerate() {
         let path = format!("{}.delegates[{position}]", source.path);
         input_source(&object_at(&path, delegate)?, rules, needs)?;
@@ -63,7 +63,7 @@ fn read_external(kind: &str, rules: &Rules) -> ResourceAction {
 
 /// By what the files of an Iceberg table are read (`InputSourceFactory`); their places come from its catalog
 fn warehouse_of(factory: &Object<'_>, rules: &Rules) -> Result<Option<ResourceAction>, TaskSpecError> {
-    factory.only(&["type", "properties", "proxyConfig", "endpointConfig", "clientConfig"])?;
+    factory.only("type properties proxyConfig endpointConfig clientConfig")?;
     let kind = factory.text("type")?;
     if !WAREHOUSES.contains(&kind) {
         return Err(factory.shape("type", "one of local, hdfs, s3, google, azure and azureStorage"));

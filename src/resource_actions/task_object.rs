@@ -42,10 +42,10 @@ impl<'a> Object<'a> {
         TaskSpecError::Shape { path: self.path_of(name), expected }
     }
 
-    /// Refuses members that are not on the list
-    pub(super) fn only(&self, names: &[&str]) -> Result<(), TaskSpecError> {
-        let unknown = self.members.keys().find(|key| !names.contains(&key.as_str()));
-        unknown.map_or(Ok(()), |key| Err(TaskSpecError::UnknownMember { path: self.path_of(key) }))
+    /// Refuses members that are not among these words
+    pub(super) fn only(&self, names: &str) -> Result<(), TaskSpecError> {
+        let unknown = self.members.keys().find(|key| !names.split(' ').any(|name| name == *key));
+        unknown.map_or(Ok(()), |key| Err(TaskSpecError::UnknownMember(self.path_of(key))))
     }
 
     pub(super) fn optional(&self, name: &str) -> Option<Member<'a>> {

@@ -224,9 +224,6 @@ impl<'t, 'a, 'x> Cursor<'t, 'a, 'x> {
     /// The refusal of what can be read here and is not let through
     pub(super) fn unsupported(&self, what: String) -> SqlRefusal {
         let start = self.peek().or_else(|| self.last()).map_or(0, |token| token.start);
-        SqlRefusal::Unsupported {
-            what: format!("{what} is not supported"),
-            at: Position::of(self.text, start),
-        }
+        SqlRefusal::Unsupported(format!("{what} is not supported"), Position::of(self.text, start))
     }
 }

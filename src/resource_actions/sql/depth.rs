@@ -117,6 +117,6 @@ mod tests {
         assert_eq!(refused, Some(SqlRefusal::TooManyTokens { limit: limits.statement_tokens }));
         assert_eq!(refusal(&" ".repeat(limits.statement_bytes)), None);
         let refused = refusal(&" ".repeat(limits.statement_bytes + 1));
-        assert_eq!(refused, Some(SqlRefusal::TooManyBytes { limit: limits.statement_bytes }));
+        assert_eq!(refused, Some(SqlRefusal::TooManyBytes(limits.statement_bytes)));
     }
 }

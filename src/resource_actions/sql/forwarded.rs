@@ -118,9 +118,11 @@ fn spelling(text: &str, token: &Token<'_>) -> Result<String, SqlRefusal> {
 }
 
 fn quoted(text: &str, token: &Token<'_>, name: &str) -> Result<String, SqlRefusal> {
-    literal::quote_name(name).ok_or_else(|| SqlRefusal::Lexical {
-        what: "an identifier that cannot be written without escapes",
-        at: Position::of(text, token.start),
+    literal::quote_name(name).ok_or_else(|| {
+        SqlRefusal::Lexical(
+            "an identifier that cannot be written without escapes",
+            Position::of(text, token.start),
+        )
     })
 }
 

@@ -16,7 +16,7 @@ use super::walk::Findings;
 use super::{census, dialect, forwarded, lexer, needs, rewrite, statement, token, walk};
 use crate::druid::ResourceAction;
 use crate::druid::owner::is_reserved_context_key;
-use crate::resource_actions::query_context::Setting;
+use crate::resource_actions::query_context::{Setting, of_key};
 use crate::resource_actions::{Needed, Rules};
 
 /// The stack of the thread on which [`judge`] is called
@@ -118,7 +118,7 @@ pub fn judge(sql: &SqlStatement<'_>, rules: &Rules, limits: &SqlLimits) -> Resul
 
 fn refuse_reserved_keys(settings: &[Setting]) -> Result<(), SqlRefusal> {
     let reserved = settings.iter().find(|setting| is_reserved_context_key(&setting.key));
-    reserved.map_or(Ok(()), |setting| Err(SqlRefusal::ReservedContextKey { key: setting.key.clone() }))
+    reserved.map_or(Ok(()), |setting| Err(SqlRefusal::ReservedContextKey(setting.key.clone())))
 }
 
 fn all_needs(
@@ -127,7 +127,7 @@ fn all_needs(
     rules: &Rules,
 ) -> Option<BTreeSet<ResourceAction>> {
     let mut all: BTreeSet<_> = needs::of_target(&request.target).into_iter().collect();
-    all.extend(request.settings.iter().filter_map(|setting| needs::of_key(&setting.key, rules)));
+    all.extend(request.settings.iter().filter_map(|setting| of_key(&setting.key, rules)));
     for mention in &findings.mentions {
         all.extend(needs::of_mention(mention, rules)?);
     }
@@ -188,7 +188,7 @@ impl Query<'_, '_> {
             dialect::read(rewritten, self.limits.statement_nesting).map_err(|place| self.syntax(place))?;
         let findings = walk::walk(&query).map_err(|objection| self.objection(&objection))?;
         let difference = census::count(&self.tokens).difference(&findings.census);
-        difference.map_or(Ok(findings), |what| Err(SqlRefusal::TwoReadings { what }))
+        difference.map_or(Ok(findings), |what| Err(SqlRefusal::TwoReadings(what)))
     }
 
     fn syntax(&self, place: Option<usize>) -> SqlRefusal {
@@ -214,23 +214,23 @@ impl Query<'_, '_> {
 
     fn undecided(&self) -> SqlRefusal {
         let what = "LOOKUP without a name that can be told, or EXTERN without a type that can be told,";
-        SqlRefusal::Unsupported { what: format!("{what} in the query"), at: self.start() }
+        SqlRefusal::Unsupported(format!("{what} in the query"), self.start())
     }
 
     fn objection(&self, objection: &Objection) -> SqlRefusal {
         match objection {
-            Objection::Node(what) => SqlRefusal::NotUnderstood { what, at: self.start() },
+            Objection::Node(what) => SqlRefusal::NotUnderstood(what, self.start()),
             Objection::UnknownTable(name) => {
                 self.unknown(name, "table; the schemas are druid, view, lookup, sys and INFORMATION_SCHEMA,")
             }
             Objection::UnknownTableFunction(name) => self.unknown(name, "function to select from,"),
-            Objection::Undecided(what) => SqlRefusal::Unsupported { what: printable(what), at: self.start() },
+            Objection::Undecided(what) => SqlRefusal::Unsupported(printable(what), self.start()),
         }
     }
 
     fn unknown(&self, name: &str, what: &str) -> SqlRefusal {
         let what = format!("`{}`, which Druid does not know as a {what}", printable(name));
-        SqlRefusal::Unsupported { what, at: self.place_of(name) }
+        SqlRefusal::Unsupported(what, self.place_of(name))
     }
 }
 

@@ -18,7 +18,7 @@ use super::refusal::{Position, SqlRefusal};
 /// What Calcite's token manager refuses, and what is beyond the limits.
 pub(super) fn read<'a>(text: &'a str, limits: &SqlLimits) -> Result<Vec<Lexeme<'a>>, SqlRefusal> {
     if text.len() > limits.statement_bytes {
-        return Err(SqlRefusal::TooManyBytes { limit: limits.statement_bytes });
+        return Err(SqlRefusal::TooManyBytes(limits.statement_bytes));
     }
     let mut lexer = Lexer { text, at: 0, no_collation_before: 0 };
     let mut depth = Depth::new(text, limits);
@@ -81,7 +81,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn refuse(&self, what: &'static str) -> SqlRefusal {
-        SqlRefusal::Lexical { what, at: Position::of(self.text, self.at) }
+        SqlRefusal::Lexical(what, Position::of(self.text, self.at))
     }
 
     fn measure(&mut self, first: char) -> Result<(LexemeKind, usize), SqlRefusal> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::mention::Mention;
 use super::statement::Target;
 use crate::druid::{ResourceAction, ResourceType};
-use crate::resource_actions::rules::{ContextKeys, InputSources, Lookups, Metadata, Rules, SystemTables};
+use crate::resource_actions::rules::{InputSources, Lookups, Metadata, Rules, SystemTables};
 
 /// The name under which all external input goes where it is not told apart by type
 const EXTERNAL: &str = "EXTERNAL";
@@ -17,9 +17,6 @@ const HARMLESS: [&str; 2] = ["ROUTINES", "SCHEMATA"];
 /// (`SystemSchema.checkStateReadAccessForServers`), and the one where it asks that for everybody else's rows:
 /// to Druid every query behind the gate is the gate's own
 const OF_THE_STATE: [&str; 4] = ["servers", "server_segments", "server_properties", "queries"];
-
-/// Keys that Druid lets anybody set (`QueryContexts`, `DruidSqlConfig`: the built-in unsecured ones)
-const UNSECURED_KEYS: [&str; 3] = ["sqlQueryId", "sqlStringifyArrays", "dartQueryId"];
 
 /// What a mention needs; `None` where it cannot be told and the rules ask for it
 pub(super) fn of_mention(mention: &Mention, rules: &Rules) -> Option<BTreeSet<ResourceAction>> {
@@ -100,16 +97,6 @@ pub(super) fn of_target(target: &Target) -> Option<ResourceAction> {
     }
 }
 
-/// What a key of `SET` needs
-pub(super) fn of_key(key: &str, rules: &Rules) -> Option<ResourceAction> {
-    match rules.context_keys {
-        ContextKeys::Authorized if !UNSECURED_KEYS.contains(&key) => {
-            Some(ResourceAction::write(ResourceType::QueryContext, key))
-        }
-        ContextKeys::Authorized | ContextKeys::Open => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,13 +139,5 @@ mod tests {
             ["READ EXTERNAL EXTERNAL"]
         );
         assert_eq!(sentences(&Mention::UndecidedExternal, &exact), None);
-    }
-
-    #[test]
-    fn keys_ask_where_the_rules_say_so_but_for_those_anybody_may_set() {
-        let authorized = Rules { context_keys: ContextKeys::Authorized, ..Rules::default() };
-        assert_eq!(of_key("timeout", &Rules::default()), None);
-        assert_eq!(of_key("timeout", &authorized).unwrap().sentence(), "WRITE QUERY_CONTEXT timeout");
-        assert_eq!(of_key("sqlQueryId", &authorized), None);
     }
 }

@@ -33,11 +33,8 @@ impl fmt::Display for Position {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SqlRefusal {
     /// The text is too long
-    #[error("the statement is longer than {limit} bytes")]
-    TooManyBytes {
-        /// How many are allowed
-        limit: usize,
-    },
+    #[error("the statement is longer than {0} bytes")]
+    TooManyBytes(usize),
     /// It has too many tokens
     #[error("the statement has more than {limit} tokens")]
     TooManyTokens {
@@ -53,13 +50,8 @@ pub enum SqlRefusal {
         at: Position,
     },
     /// Characters that are no token of Druid SQL
-    #[error("{what} at {at}")]
-    Lexical {
-        /// What is there instead
-        what: &'static str,
-        /// Where
-        at: Position,
-    },
+    #[error("{0} at {1}")]
+    Lexical(&'static str, Position),
     /// Tokens that are no statement of Druid SQL
     #[error("syntax error near `{}` at {at}", Printable(.near))]
     Syntax {
@@ -72,33 +64,17 @@ pub enum SqlRefusal {
     #[error("the statement ends where more is expected")]
     EndsEarly,
     /// A part of the query that parses and has no meaning in Druid SQL
-    #[error("the query at {at} has {what} that is not understood")]
-    NotUnderstood {
-        /// What it is
-        what: &'static str,
-        /// Where the query begins
-        at: Position,
-    },
+    #[error("the query at {1} has {0} that is not understood")]
+    NotUnderstood(&'static str, Position),
     /// A kind of statement, or a part of one, that Druid or this gate refuses
-    #[error("{what} at {at}")]
-    Unsupported {
-        /// What it is, and what to write instead where there is such a thing
-        what: String,
-        /// Where
-        at: Position,
-    },
+    #[error("{0} at {1}")]
+    Unsupported(String, Position),
     /// The tables found by walking the statement are not those found by counting in its tokens
-    #[error("the statement cannot be read in one way only: {what}")]
-    TwoReadings {
-        /// On what the two readers differ
-        what: &'static str,
-    },
+    #[error("the statement cannot be read in one way only: {0}")]
+    TwoReadings(&'static str),
     /// `SET` of a context key that only the gate or Druid may set
-    #[error("the context key `{}` may not be set", Printable(.key))]
-    ReservedContextKey {
-        /// The key, decoded
-        key: String,
-    },
+    #[error("the context key `{}` may not be set", Printable(.0))]
+    ReservedContextKey(String),
 }
 
 /// What kind of answer a refusal deserves

@@ -183,7 +183,7 @@ impl<'a> Decoder<'_, 'a> {
     }
 
     fn refuse(&self, lexeme: &Lexeme<'_>, what: &'static str) -> SqlRefusal {
-        SqlRefusal::Lexical { what, at: Position::of(self.text, lexeme.start) }
+        SqlRefusal::Lexical(what, Position::of(self.text, lexeme.start))
     }
 
     fn c_style(&self, lexeme: &Lexeme<'_>) -> Result<String, SqlRefusal> {
