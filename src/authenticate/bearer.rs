@@ -83,28 +83,13 @@ fn token(value: &HeaderValue, basic: BasicToken) -> Result<String, CredentialsFa
     let text = value.to_str().map_err(|_| CredentialsFault::NotText)?;
     let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
     let rest = rest.trim_start_matches(' ');
-    match Scheme::named(scheme, basic)? {
-        Scheme::Bearer if is_token68(rest) => Ok(rest.to_owned()),
-        Scheme::Bearer => Err(CredentialsFault::NotOneToken),
-        Scheme::Basic => password(rest),
-    }
-}
-
-enum Scheme {
-    Bearer,
-    Basic,
-}
-
-impl Scheme {
-    fn named(name: &str, basic: BasicToken) -> Result<Self, CredentialsFault> {
-        if name.eq_ignore_ascii_case("bearer") {
-            return Ok(Self::Bearer);
+    match basic {
+        _ if scheme.eq_ignore_ascii_case("bearer") => {
+            is_token68(rest).then(|| rest.to_owned()).ok_or(CredentialsFault::NotOneToken)
         }
-        match basic {
-            BasicToken::Accepted if name.eq_ignore_ascii_case("basic") => Ok(Self::Basic),
-            BasicToken::Accepted => Err(CredentialsFault::SchemeWithBasic),
-            BasicToken::Refused => Err(CredentialsFault::Scheme),
-        }
+        BasicToken::Accepted if scheme.eq_ignore_ascii_case("basic") => password(rest),
+        BasicToken::Accepted => Err(CredentialsFault::SchemeWithBasic),
+        BasicToken::Refused => Err(CredentialsFault::Scheme),
     }
 }
 

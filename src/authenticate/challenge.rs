@@ -8,21 +8,11 @@ use super::error::AuthenticationError;
 /// Without a token there is no error attribute, as RFC 6750 asks. Where the issuer's keys are missing there
 /// is no challenge at all: another token would not help.
 pub(super) fn challenges(error: &AuthenticationError, basic: BasicToken) -> Vec<String> {
-    let bearer = match error {
-        AuthenticationError::KeysUnavailable { .. } => return Vec::new(),
-        AuthenticationError::NoToken => r#"Bearer realm="msq-gate""#.to_owned(),
-        AuthenticationError::Credentials(_)
-        | AuthenticationError::Malformed(_)
-        | AuthenticationError::Algorithm { .. }
-        | AuthenticationError::UnknownKey { .. }
-        | AuthenticationError::AmbiguousKey { .. }
-        | AuthenticationError::Signature { .. }
-        | AuthenticationError::Expired
-        | AuthenticationError::NotYetValid
-        | AuthenticationError::UnknownIssuer { .. }
-        | AuthenticationError::Audience { .. }
-        | AuthenticationError::Claims(_) => invalid_token(error),
-    };
+    if matches!(error, AuthenticationError::KeysUnavailable { .. }) {
+        return Vec::new();
+    }
+    let is_silent = *error == AuthenticationError::NoToken;
+    let bearer = if is_silent { r#"Bearer realm="msq-gate""#.to_owned() } else { invalid_token(error) };
     match basic {
         BasicToken::Accepted => vec![bearer, r#"Basic realm="msq-gate", charset="UTF-8""#.to_owned()],
         BasicToken::Refused => vec![bearer],

@@ -201,27 +201,6 @@ pub enum CredentialsFault {
     PasswordNone,
 }
 
-/// Which of a token's parts
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenPart {
-    /// The first part
-    Header,
-    /// The second part
-    Claims,
-    /// The third part
-    Signature,
-}
-
-impl std::fmt::Display for TokenPart {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Header => "header",
-            Self::Claims => "claims",
-            Self::Signature => "signature",
-        })
-    }
-}
-
 /// Why a token is no JWS that reads in one way only
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedToken {
@@ -230,19 +209,19 @@ pub enum MalformedToken {
     Parts,
     /// A part is not base64url, or is one with a second spelling
     #[error("the token's {0} is not base64url without padding")]
-    Encoding(TokenPart),
+    Encoding(&'static str),
     /// A part is not JSON
     #[error("the token's {part} cannot be read in one way only: {fault}")]
     Json {
         /// Which part
-        part: TokenPart,
+        part: &'static str,
         /// What is wrong with it
         #[source]
         fault: JsonError,
     },
     /// A part is JSON, but no object
     #[error("the token's {0} is not a JSON object")]
-    NotAnObject(TokenPart),
+    NotAnObject(&'static str),
     /// A header parameter is missing or of another type
     #[error("the token's header parameter `{0}` is missing or not a string")]
     NotAString(&'static str),

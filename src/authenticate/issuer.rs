@@ -32,18 +32,9 @@ pub struct IssuerSettings {
     pub confers: Option<Vec<String>>,
 }
 
-/// An issuer whose tokens count
+/// An issuer whose tokens count: settings that were checked
 #[derive(Clone, Debug)]
-pub struct Issuer {
-    name: String,
-    audiences: Vec<String>,
-    audience_claim: ClaimPath,
-    algorithms: Vec<Algorithm>,
-    identity_claim: ClaimPath,
-    roles_claim: ClaimPath,
-    absent_roles: AbsentRoles,
-    confers: Option<Vec<String>>,
-}
+pub struct Issuer(IssuerSettings);
 
 /// Why an issuer cannot be
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,67 +78,58 @@ impl Issuer {
         if settings.algorithms.is_empty() {
             return Err(IssuerFault::NoAlgorithm);
         }
-        Ok(Self {
-            name: settings.issuer,
-            audiences: settings.audiences,
-            audience_claim: settings.audience_claim,
-            algorithms: settings.algorithms,
-            identity_claim: settings.identity_claim,
-            roles_claim: settings.roles_claim,
-            absent_roles: settings.absent_roles,
-            confers: settings.confers,
-        })
+        Ok(Self(settings))
     }
 
     /// From now on, what it means that its tokens have no roles claim
     pub fn set_absent_roles(&mut self, absent: AbsentRoles) {
-        self.absent_roles = absent;
+        self.0.absent_roles = absent;
     }
 
     /// Its name, the exact `iss` of its tokens
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.issuer
     }
 
     /// What its tokens may be signed with
     pub fn algorithms(&self) -> &[Algorithm] {
-        &self.algorithms
+        &self.0.algorithms
     }
 
     /// The claims that it reads as this person with these roles, for tokens of development
     pub fn claims_of(&self, identity: &str, roles: &[String]) -> Map<String, Value> {
-        let mut claims = Map::from_iter([("iss".to_owned(), Value::from(self.name.as_str()))]);
-        let audience = self.audiences.first().map(String::as_str);
-        self.roles_claim.put(&mut claims, roles.to_vec().into());
-        self.audience_claim.put(&mut claims, audience.into());
-        self.identity_claim.put(&mut claims, identity.into());
+        let mut claims = Map::from_iter([("iss".to_owned(), Value::from(self.0.issuer.as_str()))]);
+        let audience = self.0.audiences.first().map(String::as_str);
+        self.0.roles_claim.put(&mut claims, roles.to_vec().into());
+        self.0.audience_claim.put(&mut claims, audience.into());
+        self.0.identity_claim.put(&mut claims, identity.into());
         claims
     }
 
     /// Whether it is limited in what it may confer
     pub fn confers(&self) -> Option<&[String]> {
-        self.confers.as_deref()
+        self.0.confers.as_deref()
     }
 
     /// The algorithm of this name, if its tokens may use it
     pub(super) fn algorithm(&self, name: &str) -> Result<Algorithm, AuthenticationError> {
-        let named = Algorithm::from_name(name).filter(|algorithm| self.algorithms.contains(algorithm));
-        named.ok_or_else(|| AuthenticationError::Algorithm { allowed: comma_separated(&self.algorithms) })
+        let named = Algorithm::from_name(name).filter(|algorithm| self.0.algorithms.contains(algorithm));
+        named.ok_or_else(|| AuthenticationError::Algorithm { allowed: comma_separated(&self.0.algorithms) })
     }
 
     /// That the claims are meant for this service
     pub(super) fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), AuthenticationError> {
-        let found = match self.audience_claim.find(claims) {
+        let found = match self.0.audience_claim.find(claims) {
             Found::Value(value) => Some(value),
             Found::Nothing | Found::Barred => None,
         };
         let named = found.and_then(strings).unwrap_or_default();
-        if named.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience)) {
+        if named.iter().any(|audience| self.0.audiences.iter().any(|ours| ours == audience)) {
             return Ok(());
         }
         Err(AuthenticationError::Audience {
-            claim: self.audience_claim.to_string(),
-            audiences: self.audiences.join(", "),
+            claim: self.0.audience_claim.to_string(),
+            audiences: self.0.audiences.join(", "),
             found: Unverified::of(found),
         })
     }
@@ -161,24 +143,24 @@ impl Issuer {
     /// Where the caller has no name, or the roles are neither a string nor a list of strings, or not there though
     /// they should be.
     pub fn person(&self, claims: &Map<String, Value>) -> Result<Person, ClaimFault> {
-        let listed = ListedRoles::read(&self.roles_claim, self.absent_roles, claims)?;
+        let listed = ListedRoles::read(&self.0.roles_claim, self.0.absent_roles, claims)?;
         let conferred = listed.listed.iter().flatten().filter(|role| self.may_confer(role));
         let roles = conferred.cloned().collect();
         Ok(Person { identity: self.identity(claims)?, roles, listed })
     }
 
     fn identity(&self, claims: &Map<String, Value>) -> Result<String, ClaimFault> {
-        let missing = || ClaimFault::NoIdentity(self.identity_claim.to_string());
-        let Found::Value(value) = self.identity_claim.find(claims) else { return Err(missing()) };
+        let missing = || ClaimFault::NoIdentity(self.0.identity_claim.to_string());
+        let Found::Value(value) = self.0.identity_claim.find(claims) else { return Err(missing()) };
         let identity = value.as_str().filter(|identity| !identity.is_empty()).ok_or_else(missing)?;
         if identity.chars().any(char::is_control) {
-            return Err(ClaimFault::IdentityControl(self.identity_claim.to_string()));
+            return Err(ClaimFault::IdentityControl(self.0.identity_claim.to_string()));
         }
         Ok(identity.to_owned())
     }
 
     fn may_confer(&self, role: &str) -> bool {
-        self.confers.as_ref().is_none_or(|roles| roles.iter().any(|conferred| conferred == role))
+        self.0.confers.as_ref().is_none_or(|roles| roles.iter().any(|conferred| conferred == role))
     }
 }
 

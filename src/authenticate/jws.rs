@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::error::{MalformedToken, TokenPart};
+use super::error::MalformedToken;
 use crate::druid::json;
 
 /// The three parts of a JWS in compact form (RFC 7515 section 7.1)
@@ -27,8 +27,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The JSON object that a part holds
-pub(super) fn object(encoded: &str, part: TokenPart) -> Result<Map<String, Value>, MalformedToken> {
+/// The JSON object that a part of this name holds
+pub(super) fn object(encoded: &str, part: &'static str) -> Result<Map<String, Value>, MalformedToken> {
     let bytes = decode(encoded, part)?;
     let value = json::parse(&bytes, TOKEN_DEPTH).map_err(|fault| MalformedToken::Json { part, fault })?;
     match value {
@@ -40,7 +40,7 @@ pub(super) fn object(encoded: &str, part: TokenPart) -> Result<Map<String, Value
 }
 
 /// base64url in its one spelling: no padding, no white space, no bits left over
-pub(super) fn decode(encoded: &str, part: TokenPart) -> Result<Vec<u8>, MalformedToken> {
+pub(super) fn decode(encoded: &str, part: &'static str) -> Result<Vec<u8>, MalformedToken> {
     URL_SAFE_NO_PAD.decode(encoded).map_err(|_| MalformedToken::Encoding(part))
 }
 

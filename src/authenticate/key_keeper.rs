@@ -95,7 +95,8 @@ pub enum KeysError {
 #[derive(Debug)]
 pub struct KeyKeeper {
     source: Source,
-    way: Way,
+    /// The source's file, where it is one
+    file: Option<SmallFile>,
     fetcher: Fetcher,
     store: Arc<KeyStore>,
     rhythm: Rhythm,
@@ -103,32 +104,6 @@ pub struct KeyKeeper {
     wanted: Arc<Notify>,
     state: Mutex<State>,
     fetches: watch::Sender<u64>,
-}
-
-/// How a keeper comes by keys
-#[derive(Debug)]
-enum Way {
-    File(SmallFile),
-    Address(String),
-    Discovery,
-}
-
-impl Way {
-    fn to(place: &KeyPlace) -> Self {
-        match place {
-            KeyPlace::File(path) => Self::File(jwks_file::open(path)),
-            KeyPlace::Address(address) => Self::Address(address.clone()),
-            KeyPlace::Discovery => Self::Discovery,
-        }
-    }
-
-    /// How often it is gone for an unknown key
-    fn paces(&self) -> Paces {
-        match self {
-            Self::File(_) => Paces::OF_A_FILE,
-            Self::Address(_) | Self::Discovery => Paces::OF_AN_ISSUER,
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -153,8 +128,9 @@ impl KeyKeeper {
         metrics: Arc<Metrics>,
     ) -> Self {
         let (wanted, state) = (Arc::new(Notify::new()), Mutex::default());
-        let (way, fetches) = (Way::to(&source.place), watch::Sender::new(0));
-        Self { source, way, fetcher, store, rhythm, metrics, wanted, state, fetches }
+        let file = if let KeyPlace::File(path) = &source.place { Some(jwks_file::open(path)) } else { None };
+        let fetches = watch::Sender::new(0);
+        Self { source, file, fetcher, store, rhythm, metrics, wanted, state, fetches }
     }
 
     /// Whose keys these are
@@ -266,7 +242,8 @@ impl KeyKeeper {
         if state.is_wanted {
             return (Search::Fetched, awaited);
         }
-        let search = state.searches.begin(client, self.way.paces(), now);
+        let paces = if self.file.is_some() { Paces::OF_A_FILE } else { Paces::OF_AN_ISSUER };
+        let search = state.searches.begin(client, paces, now);
         if search == Search::Fetched {
             state.is_wanted = true;
             self.wanted.notify_one();
@@ -304,10 +281,7 @@ impl KeyKeeper {
 
     /// Until the next fetch: in rhythm, a tenth more or less so that gates do not all come at once; soon after a failure
     fn pause(&self) -> Duration {
-        let refresh = match self.way {
-            Way::File(_) => FILE_REFRESH.min(self.rhythm.refresh),
-            Way::Address(_) | Way::Discovery => self.rhythm.refresh,
-        };
+        let refresh = self.rhythm.refresh.min(if self.file.is_some() { FILE_REFRESH } else { Duration::MAX });
         let failures = self.state().failures;
         let pause = match failures {
             0 => refresh,
@@ -318,18 +292,14 @@ impl KeyKeeper {
     }
 
     async fn keys(&self) -> Result<KeySet, KeysError> {
-        match &self.way {
-            Way::File(file) => Ok(jwks_file::read_again(file).await?),
-            Way::Address(address) => self.keys_at(address).await,
-            Way::Discovery => {
-                let address = self.discover().await?;
-                self.keys_at(&address).await
-            }
+        if let Some(file) = &self.file {
+            return Ok(jwks_file::read_again(file).await?);
         }
-    }
-
-    async fn keys_at(&self, address: &str) -> Result<KeySet, KeysError> {
-        let document = self.fetcher.document(address, MAX_SET_BYTES).await?;
+        let address = match &self.source.place {
+            KeyPlace::Address(address) => address.clone(),
+            KeyPlace::File(_) | KeyPlace::Discovery => self.discover().await?,
+        };
+        let document = self.fetcher.document(&address, MAX_SET_BYTES).await?;
         Ok(KeySet::parse(&document)?)
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::algorithm::{Algorithm, comma_separated};
 use super::bearer::BearerToken;
-use super::error::{AuthenticationError, KEYS_RETRY, MalformedToken, TokenPart};
+use super::error::{AuthenticationError, KEYS_RETRY, MalformedToken};
 use super::issuer::Issuer;
 use super::jws::{Parts, decode, object};
 use super::key_store::KeyStore;
@@ -121,7 +121,7 @@ pub(super) fn verify(
 ) -> Result<Verified, AuthenticationError> {
     let parts = Parts::split(token.as_str())?;
     let header = TokenHeader::read(parts.header)?;
-    let claims = object(parts.claims, TokenPart::Claims)?;
+    let claims = object(parts.claims, "claims")?;
     if let Some(kind) = OtherKind::of(&claims) {
         return Err(MalformedToken::OtherKind(kind).into());
     }
@@ -158,7 +158,7 @@ pub fn verify_signature(
 ) -> Result<(), AuthenticationError> {
     let parts = Parts::split(token)?;
     let header = TokenHeader::read(parts.header)?;
-    decode(parts.claims, TokenPart::Claims)?;
+    decode(parts.claims, "claims")?;
     let algorithm = Algorithm::from_name(&header.algorithm)
         .filter(|algorithm| algorithms.contains(algorithm))
         .ok_or_else(|| AuthenticationError::Algorithm { allowed: comma_separated(algorithms) })?;
@@ -184,7 +184,7 @@ fn check_signature(
     keys: &KeySet,
     issuer: &str,
 ) -> Result<(), AuthenticationError> {
-    decode(parts.signature, TokenPart::Signature)?;
+    decode(parts.signature, "signature")?;
     let kid = header.kid.as_deref();
     let unknown = || AuthenticationError::UnknownKey {
         issuer: issuer.to_owned(),

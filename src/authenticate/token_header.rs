@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::error::{MalformedToken, TokenPart};
+use super::error::MalformedToken;
 use super::jws::object;
 
 /// What is used of a header
@@ -16,7 +16,7 @@ pub(super) struct TokenHeader {
 
 impl TokenHeader {
     pub(super) fn read(encoded: &str) -> Result<Self, MalformedToken> {
-        let header = object(encoded, TokenPart::Header)?;
+        let header = object(encoded, "header")?;
         if let Some(name) = UNSUPPORTED.into_iter().find(|name| header.contains_key(*name)) {
             return Err(MalformedToken::Unsupported(name));
         }

@@ -8,5 +8,5 @@ pub mod receipt;
 
 pub use caller::Caller;
 pub use decision::{Denied, PermittedRequest, Verdict, decide, verdict};
-pub use policy::{Policy, Standing};
+pub use policy::Policy;
 pub use receipt::{DeniedReason, Receipt};

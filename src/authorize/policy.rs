@@ -40,20 +40,23 @@ pub struct Holder<'policy> {
     roles: Vec<&'policy Role>,
 }
 
-/// How a resource action stands with a caller
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing<'policy> {
-    /// A role of his grants it and none denies it
+/// Whether a permission is held, and by what
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// A role of the caller's grants it
     Held {
         /// The role
-        by: &'policy str,
+        by: String,
     },
-    /// No role of his grants it
-    Missing,
+    /// No role of his does
+    Missing {
+        /// The roles that would
+        held_by: Vec<String>,
+    },
     /// A role of his denies it
     Denied {
         /// The role
-        by: &'policy str,
+        by: String,
     },
 }
 
@@ -126,14 +129,16 @@ impl<'policy> Holder<'policy> {
         &self.roles
     }
 
-    /// Held if, and only if, some role grants it and no role denies it
-    pub fn standing(&self, needed: &ResourceAction) -> Standing<'policy> {
+    /// Held if, and only if, some role grants it and no role denies it; who would hold it is of all roles
+    pub(super) fn holding(&self, needed: &ResourceAction, policy: &Policy) -> Holding {
         if let Some(role) = self.roles.iter().find(|role| role.denies(needed)) {
-            return Standing::Denied { by: &role.name };
+            return Holding::Denied { by: role.name.clone() };
         }
         match self.roles.iter().find(|role| role.grants(needed)) {
-            Some(role) => Standing::Held { by: &role.name },
-            None => Standing::Missing,
+            Some(role) => Holding::Held { by: role.name.clone() },
+            None => Holding::Missing {
+                held_by: policy.roles_that_hold(needed).into_iter().map(str::to_owned).collect(),
+            },
         }
     }
 }

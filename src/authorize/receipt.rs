@@ -1,6 +1,7 @@
 //! What a decision rested on: each needed permission, and by which role it was held
 
-use super::policy::{Holder, Policy, Standing};
+pub use super::policy::Holding;
+use super::policy::{Holder, Policy};
 use crate::druid::{Action, ResourceAction};
 use crate::resource_actions::Needed;
 
@@ -33,38 +34,12 @@ pub struct NeededPermission {
     pub holding: Holding,
 }
 
-/// Whether a permission is held, and by what
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holding {
-    /// A role of the caller's grants it
-    Held {
-        /// The role
-        by: String,
-    },
-    /// No role of his does
-    Missing {
-        /// The roles that would
-        held_by: Vec<String>,
-    },
-    /// A role of his denies it
-    Denied {
-        /// The role
-        by: String,
-    },
-}
-
 impl Receipt {
     /// How what is needed stands with this caller
     pub(super) fn new(needs: &Needed, holder: &Holder<'_>, policy: &Policy) -> Self {
         let stands = |permission: &ResourceAction| NeededPermission {
             permission: permission.clone(),
-            holding: match holder.standing(permission) {
-                Standing::Held { by } => Holding::Held { by: by.to_owned() },
-                Standing::Denied { by } => Holding::Denied { by: by.to_owned() },
-                Standing::Missing => Holding::Missing {
-                    held_by: policy.roles_that_hold(permission).into_iter().map(str::to_owned).collect(),
-                },
-            },
+            holding: holder.holding(permission, policy),
         };
         Self { needed: needs.resource_actions().into_iter().map(stands).collect(), is_submitters: false }
     }

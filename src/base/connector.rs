@@ -69,54 +69,33 @@ fn tls_hint(error: &rustls::Error) -> Option<&'static str> {
         return Some("it speaks no TLS there: write `http://`, or the port that does");
     }
     let rustls::Error::AlertReceived(alert) = error else { return None };
-    let wants_a_certificate = matches!(
-        alert,
-        AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::CertificateUnknown
-    );
-    let is_old = matches!(alert, AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion);
-    first_of(&[
-        (wants_a_certificate, "it asks for a client's certificate, and none is sent"),
-        (is_old, "it takes neither TLS 1.2 nor 1.3 with any cipher of today"),
-    ])
+    use AlertDescription as Alert;
+    if matches!(alert, Alert::HandshakeFailure | Alert::ProtocolVersion) {
+        return Some("it takes neither TLS 1.2 nor 1.3 with any cipher of today");
+    }
+    let asks =
+        [Alert::CertificateRequired, Alert::BadCertificate, Alert::UnknownCA, Alert::CertificateUnknown];
+    asks.contains(alert).then_some("it asks for a client's certificate, and none is sent")
 }
 
 fn certificate_hint(fault: &CertificateError) -> Option<&'static str> {
     use CertificateError as Fault;
+    Some(if matches!(fault, Fault::UnknownIssuer) {
+        "nobody who is trusted has signed its certificate: give its CA's certificate as `ca_file`"
+    } else if matches!(fault, Fault::BadSignature) {
+        "another CA of the same name has signed its certificate: is `ca_file` an older one?"
+    } else if matches!(fault, Fault::Expired | Fault::ExpiredContext { .. }) {
+        "its certificate has expired: renew it there, or look at the clock here"
+    } else if matches!(fault, Fault::NotValidYet | Fault::NotValidYetContext { .. }) {
+        "its certificate is not valid yet: look at the clocks"
+    } else if matches!(fault, Fault::NotValidForName | Fault::NotValidForNameContext { .. }) {
+        "its certificate is for other names: write the URL with one of them"
     // rustls has no variant of its own for it.
-    let is_ca = matches!(fault, Fault::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"));
-    first_of(&[
-        (
-            matches!(fault, Fault::UnknownIssuer),
-            "nobody who is trusted has signed its certificate: give its CA's certificate as `ca_file`",
-        ),
-        (
-            matches!(fault, Fault::BadSignature),
-            "another CA of the same name has signed its certificate: is `ca_file` an older one?",
-        ),
-        (
-            matches!(fault, Fault::Expired | Fault::ExpiredContext { .. }),
-            "its certificate has expired: renew it there, or look at the clock here",
-        ),
-        (
-            matches!(fault, Fault::NotValidYet | Fault::NotValidYetContext { .. }),
-            "its certificate is not valid yet: look at the clocks",
-        ),
-        (
-            matches!(fault, Fault::NotValidForName | Fault::NotValidForNameContext { .. }),
-            "its certificate is for other names: write the URL with one of them",
-        ),
-        (
-            is_ca,
-            "it serves with a CA's own certificate: sign one for the server with it (basicConstraints=CA:FALSE)",
-        ),
-    ])
-}
-
-fn first_of(hints: &[(bool, &'static str)]) -> Option<&'static str> {
-    hints.iter().find_map(|(holds, hint)| holds.then_some(*hint))
+    } else if matches!(fault, Fault::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity")) {
+        "it serves with a CA's own certificate: sign one for the server with it (basicConstraints=CA:FALSE)"
+    } else {
+        return None;
+    })
 }
 
 #[cfg(test)]

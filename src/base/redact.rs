@@ -5,6 +5,9 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 
 /// A file's name as messages show it: what is hardly one is left out, from there on
 #[derive(Clone, Copy, Debug)]
@@ -171,60 +174,32 @@ fn is_user(text: &str) -> bool {
 }
 
 fn without_tokens(text: &str) -> String {
-    let is_token = |character: char| character.is_ascii_alphanumeric() || "-_.=".contains(character);
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some((before, from)) = rest.find("eyJ").map(|position| rest.split_at(position)) {
-        let (token, after) = from.split_at(from.find(|character| !is_token(character)).unwrap_or(from.len()));
-        shown.push_str(before);
-        shown.push_str(if token.len() > 20 { "(a token, not shown)" } else { token });
-        rest = after;
-    }
-    shown + rest
+    static TOKEN: Pattern = LazyLock::new(|| Regex::new(r"eyJ[A-Za-z0-9\-_.=]{18,}"));
+    replaced(&TOKEN, text, |_| "(a token, not shown)".to_owned())
 }
 
 /// Each URL in a text as far as [`parse`] shows it
 fn with_parsed_urls(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some(middle) = rest.find("://") {
-        let is_scheme = |character: char| character.is_ascii_alphanumeric() || "+.-".contains(character);
-        let before = rest.get(..middle).unwrap_or_default();
-        let start = before.trim_end_matches(is_scheme).len();
-        let end = rest
-            .get(middle..)
-            .and_then(|url| url.find(['`', ' ', '"', '|', '\n']))
-            .map_or(rest.len(), |end| middle + end);
-        let (before, url) = rest.get(..end).unwrap_or_default().split_at(start);
-        shown.push_str(before);
-        shown.push_str(&parse(url).unwrap_or_else(|| "(an address, not shown)".to_owned()));
-        rest = rest.get(end..).unwrap_or_default();
-    }
-    shown + rest
+    static URL: Pattern = LazyLock::new(|| Regex::new("[A-Za-z0-9+.-]*://[^` \"|\n]*"));
+    replaced(&URL, text, |url| parse(&url[0]).unwrap_or_else(|| "(an address, not shown)".to_owned()))
 }
 
 /// What stands behind `password=` and the like
 fn without_assigned(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some((before, value)) = rest.split_once('=') {
-        shown.push_str(before);
-        shown.push('=');
-        let name = before.to_ascii_lowercase();
-        let is_secret = SECRET_WORDS.iter().any(|word| name.ends_with(word));
-        let end = value.find(['`', ' ', '&', ';', ',']).unwrap_or(value.len());
-        rest = if is_secret && end > 0 {
-            shown.push('…');
-            value.get(end..).unwrap_or_default()
-        } else {
-            value
-        };
-    }
-    shown + rest
+    static ASSIGNED: Pattern =
+        LazyLock::new(|| Regex::new("((?i:password|passwd|pwd|token|secret|key|credential)=)[^` &;,]+"));
+    replaced(&ASSIGNED, text, |assigned| format!("{}…", &assigned[1]))
 }
 
-/// What the name of a credential ends with
-const SECRET_WORDS: [&str; 7] = ["password", "passwd", "pwd", "token", "secret", "key", "credential"];
+type Pattern = LazyLock<Result<Regex, regex::Error>>;
+
+/// A text with each match replaced; nothing of it where the pattern is none, which the tests would tell
+fn replaced(pattern: &Pattern, text: &str, by: impl Fn(&Captures<'_>) -> String) -> String {
+    match pattern.as_ref() {
+        Ok(pattern) => pattern.replace_all(text, by).into_owned(),
+        Err(_) => "(not shown)".to_owned(),
+    }
+}
 
 #[cfg(test)]
 mod tests {

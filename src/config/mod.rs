@@ -236,15 +236,3 @@ pub struct Reading {
     /// The configuration, where nothing is wrong
     pub config: Option<Config>,
 }
-
-impl Config {
-    /// Reads the text of a proxy.toml; paths in it are relative to `folder`
-    pub fn read(text: &str, folder: &std::path::Path) -> Reading {
-        read::read(text, folder)
-    }
-
-    /// Reads `[durable_storage]` alone, for a preflight where Druid runs: the rest of the file need not be there
-    pub fn read_durable_storage(text: &str, folder: &std::path::Path) -> (Vec<Fault>, DurableStorage) {
-        read::read_durable_storage(text, folder)
-    }
-}

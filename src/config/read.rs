@@ -24,21 +24,26 @@ use crate::authorize::policy::{Member, Role};
 use crate::resource_actions::Rules;
 use crate::resource_actions::rules::{ContextKeys, InputSources, SystemTables};
 
-pub(super) fn read(text: &str, folder: &Path) -> Reading {
-    let findings = Findings::new(text, folder);
-    let root = parse(text, &findings);
-    let config = root.as_ref().and_then(|root| read_root(root.get_ref(), text, &findings));
-    let findings = findings.into_faults();
-    let faulty = findings.iter().any(|fault| fault.severity == Severity::Error);
-    Reading { config: config.filter(|_| !faulty), findings }
-}
+impl Config {
+    /// Reads the text of a proxy.toml; paths in it are relative to `folder`
+    pub fn read(text: &str, folder: &Path) -> Reading {
+        let findings = Findings::new(text, folder);
+        let root = parse(text, &findings);
+        let config = root.as_ref().and_then(|root| read_root(root.get_ref(), text, &findings));
+        let findings = findings.into_faults();
+        let faulty = findings.iter().any(|fault| fault.severity == Severity::Error);
+        Reading { config: config.filter(|_| !faulty), findings }
+    }
 
-pub(super) fn read_durable_storage(text: &str, folder: &Path) -> (Vec<Fault>, DurableStorage) {
-    let findings = Findings::new(text, folder);
-    let root = parse(text, &findings);
-    let section = root.as_ref().map(|root| Section::of_root(root.get_ref(), "durable_storage", &findings));
-    let storage = section.map(|section| durable_storage::read(&section)).unwrap_or_default();
-    (findings.into_faults(), storage)
+    /// Reads `[durable_storage]` alone, for a preflight where Druid runs: the rest of the file need not be there
+    pub fn read_durable_storage(text: &str, folder: &Path) -> (Vec<Fault>, DurableStorage) {
+        let findings = Findings::new(text, folder);
+        let root = parse(text, &findings);
+        let section =
+            root.as_ref().map(|root| Section::of_root(root.get_ref(), "durable_storage", &findings));
+        let storage = section.map(|section| durable_storage::read(&section)).unwrap_or_default();
+        (findings.into_faults(), storage)
+    }
 }
 
 fn parse<'text>(text: &'text str, findings: &Findings<'_>) -> Option<Spanned<DeTable<'text>>> {

@@ -13,17 +13,13 @@ use crate::druid::json;
 use crate::druid::owner::{OWNER_CONTEXT_KEY, is_reserved_context_key};
 
 /// A member of Druid's `SqlQuery` that crosses as it is, if it has this type
-struct PlainMember {
-    name: &'static str,
-    is_right: fn(&Value) -> bool,
-    expected: &'static str,
-}
+type PlainMember = (&'static str, fn(&Value) -> bool, &'static str);
 
 const PLAIN_MEMBERS: [PlainMember; 4] = [
-    PlainMember { name: "resultFormat", is_right: Value::is_string, expected: "a string" },
-    PlainMember { name: "header", is_right: Value::is_boolean, expected: "true or false" },
-    PlainMember { name: "typesHeader", is_right: Value::is_boolean, expected: "true or false" },
-    PlainMember { name: "sqlTypesHeader", is_right: Value::is_boolean, expected: "true or false" },
+    ("resultFormat", Value::is_string, "a string"),
+    ("header", Value::is_boolean, "true or false"),
+    ("typesHeader", Value::is_boolean, "true or false"),
+    ("sqlTypesHeader", Value::is_boolean, "true or false"),
 ];
 
 /// Keys of the query context that name a query
@@ -185,7 +181,7 @@ type Plain = Vec<(&'static str, Box<RawValue>)>;
 
 fn read_plain(members: &Map<String, Value>, raw: &RawMembers<'_>) -> Result<Plain, SubmitError> {
     let mut plain = Vec::new();
-    for PlainMember { name, is_right, expected } in PLAIN_MEMBERS {
+    for (name, is_right, expected) in PLAIN_MEMBERS {
         let Some(value) = present(members, name) else { continue };
         if !is_right(value) {
             return Err(shape(format!("the member `{name}` must be {expected}")));

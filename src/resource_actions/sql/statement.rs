@@ -65,14 +65,16 @@ pub(super) fn parse<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Result<Reque
         Some(keyword) if is_refused_statement(keyword) => {
             return Err(main.unsupported(format!("{} {} statement", article(keyword), keyword.word())));
         }
-        Some(_) | None => Parts { target: Target::Caller, query: main.rest(), clustered_by: &[] },
+        Some(_) | None => {
+            Parts { target: Target::Caller, query: main.rest(), clustered_by: &[], has_partitions: false }
+        }
     };
     if request.target != Target::Caller && semicolons_at_end > 0 {
         return Err(
             main.unsupported("a semicolon after an INSERT or REPLACE, which Druid refuses".to_owned())
         );
     }
-    let Parts { target, query, clustered_by } = request;
+    let Parts { target, query, clustered_by, .. } = request;
     Ok(Request { settings, start, is_explained, target, query, clustered_by })
 }
 
@@ -96,6 +98,7 @@ struct Parts<'t, 'a> {
     target: Target,
     query: &'t [Token<'a>],
     clustered_by: &'t [Token<'a>],
+    has_partitions: bool,
 }
 
 /// `PLAN [detail] [depth] [AS XML|AS JSON] FOR` (`explain.ftl`)
@@ -131,7 +134,7 @@ fn insert<'t, 'a>(main: &mut Cursor<'t, 'a, '_>) -> Result<Parts<'t, 'a>, SqlRef
     if is_export && parts.has_partitions {
         return Err(main.unsupported("PARTITIONED BY or CLUSTERED BY in an export".to_owned()));
     }
-    Ok(parts.parts)
+    Ok(parts)
 }
 
 /// `REPLACE INTO target [columns] OVERWRITE (ALL | WHERE condition) query …`
@@ -147,7 +150,7 @@ fn replace<'t, 'a>(main: &mut Cursor<'t, 'a, '_>) -> Result<Parts<'t, 'a>, SqlRe
         main.expect(Keyword::Where)?;
         overwrite_condition(main)?;
     }
-    Ok(source(main, target)?.parts)
+    source(main, target)
 }
 
 /// The condition of `OVERWRITE WHERE`, up to the query; Druid lets no subquery stand in it
@@ -242,13 +245,8 @@ fn typed_columns(main: &mut Cursor<'_, '_, '_>) -> Result<(), SqlRefusal> {
     Ok(())
 }
 
-struct Source<'t, 'a> {
-    parts: Parts<'t, 'a>,
-    has_partitions: bool,
-}
-
 /// `query [PARTITIONED BY g] [CLUSTERED BY items]`, to the end
-fn source<'t, 'a>(main: &mut Cursor<'t, 'a, '_>, target: Target) -> Result<Source<'t, 'a>, SqlRefusal> {
+fn source<'t, 'a>(main: &mut Cursor<'t, 'a, '_>, target: Target) -> Result<Parts<'t, 'a>, SqlRefusal> {
     let query = main.take_until(&[Keyword::Partitioned, Keyword::Clustered]);
     let mut has_partitions = false;
     if main.eat(Keyword::Partitioned) {
@@ -263,7 +261,7 @@ fn source<'t, 'a>(main: &mut Cursor<'t, 'a, '_>, target: Target) -> Result<Sourc
         has_partitions = true;
     }
     main.expect_end()?;
-    Ok(Source { parts: Parts { target, query, clustered_by }, has_partitions })
+    Ok(Parts { target, query, clustered_by, has_partitions })
 }
 
 /// What stands after `PARTITIONED BY`: never a query
