@@ -56,24 +56,19 @@ impl OwnAnswers<'_> {
 
     fn who_am_i(&self, identity: &Identity) -> Value {
         let caller = Caller::verified(identity);
+        let holder = caller.holder(self.policy);
         let sentences =
             |permissions: &[_]| permissions.iter().map(ToString::to_string).collect::<Vec<String>>();
-        let roles: Vec<_> = caller
-            .holder(self.policy)
-            .roles()
-            .iter()
-            .map(|role| {
-                json!({"role": role.name, "grants": sentences(&role.grants), "denies": sentences(&role.denies)})
-            })
-            .collect();
+        let grants = holder.roles().iter().map(|role| {
+            json!({"role": role.name, "grants": sentences(&role.grants), "denies": sentences(&role.denies)})
+        });
         let listed = identity.listed_roles();
-        let names: Vec<_> = roles.iter().filter_map(|role| role.get("role")).collect();
         json!({
             "identity": identity.subject(),
             "issuer": identity.issuer(),
-            "roles": names,
+            "roles": holder.roles().iter().map(|role| &role.name).collect::<Vec<_>>(),
             "rolesClaim": {"claim": listed.claim, "found": listed.listed},
-            "grants": roles,
+            "grants": grants.collect::<Value>(),
             "expires": humantime::format_rfc3339_seconds(identity.expires_at()).to_string(),
         })
     }

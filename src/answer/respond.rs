@@ -8,7 +8,7 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::refusal::{Reason, Refusal};
 use crate::authorize::receipt::{Holding, NeededPermission};
@@ -153,14 +153,12 @@ pub fn json_response(status: StatusCode, body: &Value) -> Response<OwnBody> {
 
 fn body(refusal: &Refusal, reason: Reason, status: StatusCode, circumstances: &Circumstances<'_>) -> Value {
     let (error_code, persona, category) = druid_words(reason, status);
-    let mut receipt = json!({
-        "decision": circumstances.decision,
-        "subject": circumstances.subject,
-        "reason": reason.code(),
-    });
-    if let (Some(receipt), true) = (receipt.as_object_mut(), circumstances.detail != RefusalDetail::Code) {
-        receipt.extend(details(refusal, circumstances.detail));
-    }
+    let receipt = [
+        ("decision", json!(circumstances.decision)),
+        ("subject", json!(circumstances.subject)),
+        ("reason", json!(reason.code())),
+    ];
+    let receipt: Value = receipt.into_iter().chain(details(refusal, circumstances.detail)).collect();
     json!({
         "error": "druidException",
         "errorCode": error_code,
@@ -173,16 +171,15 @@ fn body(refusal: &Refusal, reason: Reason, status: StatusCode, circumstances: &C
 }
 
 /// What a receipt says besides, where more than the code is told
-fn details(refusal: &Refusal, detail: RefusalDetail) -> Map<String, Value> {
-    let mut details = Map::new();
-    if let Refusal::Denied(denied) = refusal {
-        details.insert("needed".to_owned(), needed(&denied.receipt, detail));
-        details.insert("missing".to_owned(), missing(&denied.receipt));
+fn details(refusal: &Refusal, detail: RefusalDetail) -> Vec<(&'static str, Value)> {
+    match (refusal, detail) {
+        (_, RefusalDetail::Code) => Vec::new(),
+        (Refusal::Denied(denied), _) => {
+            vec![("needed", needed(&denied.receipt, detail)), ("missing", missing(&denied.receipt))]
+        }
+        (Refusal::Storage(unusable), _) => vec![("durableStorage", durable_storage(&unusable.status))],
+        _ => Vec::new(),
     }
-    if let Refusal::Storage(unusable) = refusal {
-        details.insert("durableStorage".to_owned(), durable_storage(&unusable.status));
-    }
-    details
 }
 
 /// How durable storage stands, in a receipt and on record
@@ -196,21 +193,14 @@ pub fn needed(receipt: &Receipt, detail: RefusalDetail) -> Value {
 }
 
 fn needed_permission(needed: &NeededPermission, detail: RefusalDetail) -> Value {
-    let permission = needed.permission.sentence();
-    match (&needed.holding, detail) {
-        (Holding::Held { by }, RefusalDetail::Full) => {
-            json!({"permission": permission, "held": true, "by": by})
-        }
-        (Holding::Missing { held_by }, RefusalDetail::Full) => {
-            json!({"permission": permission, "held": false, "heldBy": held_by})
-        }
-        (Holding::Denied { by }, RefusalDetail::Full) => {
-            json!({"permission": permission, "held": false, "deniedBy": by})
-        }
-        (_, RefusalDetail::Missing | RefusalDetail::Code) => {
-            json!({"permission": permission, "held": needed.is_held()})
-        }
-    }
+    let by = match &needed.holding {
+        Holding::Held { by } => ("by", json!(by)),
+        Holding::Missing { held_by } => ("heldBy", json!(held_by)),
+        Holding::Denied { by } => ("deniedBy", json!(by)),
+    };
+    let by = Some(by).filter(|_| detail == RefusalDetail::Full);
+    let told = [("permission", json!(needed.permission.sentence())), ("held", json!(needed.is_held()))];
+    told.into_iter().chain(by).collect()
 }
 
 /// The sentences of what is missing

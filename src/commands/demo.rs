@@ -36,33 +36,6 @@ struct Names {
 }
 
 impl Names {
-    /// Those of the stand-in
-    fn of_stand_in() -> Self {
-        Self { wikipedia: "wikipedia".to_owned(), sales: "sales".to_owned() }
-    }
-
-    /// At a real Druid: nobody else's
-    fn of_their_own(run: &str) -> Self {
-        Self { wikipedia: format!("msq_gate_demo_{run}"), sales: format!("msq_gate_demo_{run}_sales") }
-    }
-
-    /// The policy
-    fn roles(&self) -> String {
-        let Self { wikipedia, sales } = self;
-        format!(
-            r#"
-[roles.viewer]
-grants = ["READ DATASOURCE {wikipedia}"]
-
-[roles.analyst]
-grants = ["READ DATASOURCE {wikipedia}", "READ DATASOURCE {sales}", "READ DATASOURCE __query_select"]
-
-[roles.ingester]
-grants = ["READ WRITE DATASOURCE {wikipedia}", "READ EXTERNAL EXTERNAL"]
-"#
-        )
-    }
-
     /// One row from outside
     fn insert(&self) -> String {
         format!(
@@ -102,11 +75,13 @@ async fn demonstrate(druid: Option<&str>) -> Result<(), DemoError> {
     let Some(url) = druid else {
         let stand_in = StandIn::start(small_druid()).await?;
         let url = format!("http://{}", stand_in.address());
-        let stage =
-            Stage::new(&url, "a stand-in for Druid, in memory".to_owned(), Names::of_stand_in(), run)?;
+        let names = Names { wikipedia: "wikipedia".to_owned(), sales: "sales".to_owned() };
+        let stage = Stage::new(&url, "a stand-in for Druid, in memory".to_owned(), names, run)?;
         return stage.show(&mut signals).await;
     };
-    let names = Names::of_their_own(&run);
+    // Nobody else's.
+    let wikipedia = format!("msq_gate_demo_{run}");
+    let names = Names { sales: format!("{wikipedia}_sales"), wikipedia };
     let stage = Stage::new(url, format!("Druid at {url}"), names, run)?;
     let borrowed = stage.borrowed()?;
     borrowed.greet().await?;
@@ -138,8 +113,9 @@ impl Stage {
         Ok(Self { folder, config, issuer, names, druid, run })
     }
 
+    /// The id of a query of this run
     fn query_id(&self, id: &str) -> String {
-        query_id(&self.run, id)
+        format!("demo-{}-{id}", self.run)
     }
 
     fn borrowed(&self) -> Result<Borrowed, DemoError> {
@@ -162,17 +138,8 @@ impl Stage {
     /// Starts the gate, prints the guide, and waits for a signal
     async fn show(&self, signals: &mut Signals) -> Result<(), DemoError> {
         let server = Server::start(self.config.clone()).await?;
-        let path = |name: &str| self.folder.path().join(name).display().to_string();
-        let guide = Guide {
-            gate: server.addresses.first().map(|address| format!("https://{address}")).unwrap_or_default(),
-            ca: path("ca.pem"),
-            people: People::new(&self.issuer)?,
-            names: self.names.clone(),
-            run: self.run.clone(),
-            druid: self.druid.clone(),
-            policy: path("proxy.toml"),
-        };
-        say(guide.text());
+        let gate = server.addresses.first().map(|address| format!("https://{address}")).unwrap_or_default();
+        say(self.guide(&gate, &self.tokens()?));
         signals.next().await;
         server.drain().await;
         Ok(())
@@ -183,11 +150,6 @@ impl Stage {
 const FIRST: &str = "first";
 /// The queries of the lines to copy
 const SUBMITTED: [&str; 3] = ["vera", "ingo", "ingo-2"];
-
-/// The id of a query of this run
-fn query_id(run: &str, id: &str) -> String {
-    format!("demo-{run}-{id}")
-}
 
 /// A Druid in memory, with a few rows in two datasources
 fn small_druid() -> StandInSettings {
@@ -217,12 +179,12 @@ fn write_files(
     std::fs::write(folder.join("server.pem"), certificates.certificate)?;
     std::fs::write(folder.join("server.key"), certificates.key)?;
     std::fs::write(folder.join("jwks.json"), issuer.jwks().to_string())?;
-    let text = proxy_toml(druid, &names.roles());
+    let text = proxy_toml(druid, names);
     std::fs::write(folder.join("proxy.toml"), &text)?;
     Config::read(&text, folder).config.ok_or_else(|| DemoError::Druid(druid.to_owned()))
 }
 
-fn proxy_toml(druid: &str, roles: &str) -> String {
+fn proxy_toml(druid: &str, Names { wikipedia, sales }: &Names) -> String {
     format!(
         r#"[listen]
 address = "127.0.0.1:0"
@@ -240,7 +202,16 @@ issuer = "{ISSUER}"
 audiences = ["{AUDIENCE}"]
 jwks_file = "jwks.json"
 algorithms = ["ES256"]
-{roles}
+
+[roles.viewer]
+grants = ["READ DATASOURCE {wikipedia}"]
+
+[roles.analyst]
+grants = ["READ DATASOURCE {wikipedia}", "READ DATASOURCE {sales}", "READ DATASOURCE __query_select"]
+
+[roles.ingester]
+grants = ["READ WRITE DATASOURCE {wikipedia}", "READ EXTERNAL EXTERNAL"]
+
 [rules]
 refusal_detail = "full"
 
@@ -256,74 +227,47 @@ fn run_id() -> Result<String, DemoError> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Three people and their tokens
-struct People {
-    viewer: String,
-    analyst: String,
-    ingester: String,
-}
-
-impl People {
-    fn new(issuer: &ThrowAwayIssuer) -> Result<Self, DemoError> {
-        let expires = SystemTime::now() + TOKEN_LIFE;
-        let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let token = |name: &str, role: &str| {
-            issuer
-                .token(&json!({"iss": ISSUER, "aud": AUDIENCE, "sub": name, "roles": [role], "exp": expires}))
-        };
-        Ok(Self {
-            viewer: token("vera", "viewer")?,
-            analyst: token("anna", "analyst")?,
-            ingester: token("ingo", "ingester")?,
-        })
-    }
-}
-
-/// What the demonstration prints
-struct Guide {
-    gate: String,
-    ca: String,
-    people: People,
-    names: Names,
-    run: String,
-    druid: String,
-    policy: String,
-}
-
 /// One line to copy, and what it gives
 struct Step {
     /// What happens
-    story: String,
+    story: &'static str,
     /// The status that the answer has
     status: u16,
     /// The line
     line: String,
 }
 
-impl Guide {
-    fn text(&self) -> String {
-        let Names { wikipedia, sales } = &self.names;
+/// What the demonstration prints
+impl Stage {
+    /// Tokens of three people
+    fn tokens(&self) -> Result<[String; 3], DemoError> {
+        let expires = SystemTime::now() + TOKEN_LIFE;
+        let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let token = |name: &str, role: &str| {
+            let claims =
+                json!({"iss": ISSUER, "aud": AUDIENCE, "sub": name, "roles": [role], "exp": expires});
+            self.issuer.token(&claims)
+        };
+        Ok([token("vera", "viewer")?, token("anna", "analyst")?, token("ingo", "ingester")?])
+    }
+
+    fn guide(&self, gate: &str, [vera, anna, ingo]: &[String; 3]) -> String {
+        let Self { druid, names: Names { wikipedia, sales }, .. } = self;
+        let (policy, ca) = (self.folder.path().join("proxy.toml"), self.folder.path().join("ca.pem"));
         let mut text = format!(
-            "msq-gate {} stands at {}, before {}.\n\
+            "msq-gate {} stands at {gate}, before {druid}.\n\
              Its policy, for as long as this runs: {}\n\n\
              Three people:\n  \
              vera is a viewer:    READ DATASOURCE {wikipedia}\n  \
              anna is an analyst:  READ DATASOURCE {wikipedia}, {sales} and __query_select (everybody's SELECT tasks)\n  \
              ingo is an ingester: READ WRITE DATASOURCE {wikipedia}, READ EXTERNAL EXTERNAL\n\n\
              Copy these into another terminal first:\n\n\
-             VERA={}\nANNA={}\nINGO={}\nGATE={}\nCA={}\n",
+             VERA={vera}\nANNA={anna}\nINGO={ingo}\nGATE={gate}\nCA={}\n",
             env!("CARGO_PKG_VERSION"),
-            self.gate,
-            self.druid,
-            self.policy,
-            self.people.viewer,
-            self.people.analyst,
-            self.people.ingester,
-            self.gate,
-            self.ca,
+            policy.display(),
+            ca.display(),
         );
-        for (position, step) in self.steps().iter().enumerate() {
-            let Step { story, status, line } = step;
+        for (position, Step { story, status, line }) in self.steps().iter().enumerate() {
             text.push_str(&format!("\n# {}. {story}: {status}\n{line}\n", position + 1));
         }
         text.push_str("\nEnd with Ctrl-C; nothing is left behind.");
@@ -334,6 +278,8 @@ impl Guide {
         let Names { wikipedia, sales } = &self.names;
         let (insert, select) = (&self.names.insert(), &format!("SELECT COUNT(*) AS pages FROM {wikipedia}"));
         let extern_ = "SELECT * FROM TABLE(EXTERN('{\"type\":\"http\",\"uris\":[\"http://example.org/a.json\"]}', '{\"type\":\"json\"}')) EXTEND (a VARCHAR)";
+        let cancel =
+            format!("-X POST $GATE/druid/indexer/v1/task/query-{}/shutdown", self.query_id("ingo-2"));
         vec![
             self.submit("vera runs a SELECT as a task, which she may", 202, "VERA", select, Some("vera")),
             self.submit("vera tries to INSERT, and is told what is missing", 403, "VERA", insert, None),
@@ -348,7 +294,7 @@ impl Guide {
             self.submit("ingo INSERTs from EXTERN, which he may", 202, "INGO", insert, Some("ingo")),
             self.look("ingo looks at his task", 200, "INGO", "ingo"),
             self.submit("ingo starts another", 202, "INGO", insert, Some("ingo-2")),
-            self.cancel("ingo cancels it", 200, "INGO", "ingo-2"),
+            Step { story: "ingo cancels it", status: 200, line: curl("INGO", &cancel) },
             self.submit(
                 "nobody reads what the policy does not name",
                 403,
@@ -357,43 +303,30 @@ impl Guide {
                 None,
             ),
             Step {
-                story: "without a token nothing passes".to_owned(),
+                story: "without a token nothing passes",
                 status: 401,
                 line: "curl -s --cacert $CA $GATE/druid/v2/sql/task/enabled".to_owned(),
             },
         ]
     }
 
-    fn submit(&self, story: &str, status: u16, who: &str, statement: &str, id: Option<&str>) -> Step {
+    fn submit(&self, story: &'static str, status: u16, who: &str, statement: &str, id: Option<&str>) -> Step {
         let mut body = json!({"query": statement});
         if let (Some(id), Value::Object(body)) = (id, &mut body) {
             body.insert("context".to_owned(), json!({"sqlQueryId": self.query_id(id)}));
         }
         // In single quotes for the shell; a quote of SQL's own ends and begins them anew.
         let body = body.to_string().replace('\'', r"'\''");
-        let line = format!(
-            "curl -s --cacert $CA -H \"Authorization: Bearer ${who}\" -H 'Content-Type: application/json' $GATE/druid/v2/sql/task -d '{body}'"
-        );
-        Step { story: story.to_owned(), status, line }
+        let rest = format!("-H 'Content-Type: application/json' $GATE/druid/v2/sql/task -d '{body}'");
+        Step { story, status, line: curl(who, &rest) }
     }
 
-    fn look(&self, story: &str, status: u16, who: &str, id: &str) -> Step {
-        let task = format!("query-{}", self.query_id(id));
-        let line = format!(
-            "curl -s --cacert $CA -H \"Authorization: Bearer ${who}\" $GATE/druid/indexer/v1/task/{task}/status"
-        );
-        Step { story: story.to_owned(), status, line }
+    fn look(&self, story: &'static str, status: u16, who: &str, id: &str) -> Step {
+        let rest = format!("$GATE/druid/indexer/v1/task/query-{}/status", self.query_id(id));
+        Step { story, status, line: curl(who, &rest) }
     }
+}
 
-    fn cancel(&self, story: &str, status: u16, who: &str, id: &str) -> Step {
-        let task = format!("query-{}", self.query_id(id));
-        let line = format!(
-            "curl -s --cacert $CA -X POST -H \"Authorization: Bearer ${who}\" $GATE/druid/indexer/v1/task/{task}/shutdown"
-        );
-        Step { story: story.to_owned(), status, line }
-    }
-
-    fn query_id(&self, id: &str) -> String {
-        query_id(&self.run, id)
-    }
+fn curl(who: &str, rest: &str) -> String {
+    format!("curl -s --cacert $CA -H \"Authorization: Bearer ${who}\" {rest}")
 }

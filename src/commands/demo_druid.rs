@@ -24,31 +24,17 @@ const ALL_TIME: &str = "0000-01-01/4000-01-01";
 /// Why Druid does not do what the demonstration needs
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BorrowError {
-    /// It gives no answer
     #[error("Druid: {0}")]
     Upstream(#[from] UpstreamError),
     /// It answers otherwise than a Druid that runs tasks of the multi-stage query engine, and asks nobody who he is
     #[error("Druid answers {status} to {what}: {answer}")]
-    Answer {
-        /// What was asked
-        what: String,
-        /// The status of its answer
-        status: u16,
-        /// What it says
-        answer: String,
-    },
-    /// A task failed
+    Answer { what: String, status: u16, answer: String },
     #[error("Druid's task {0} failed")]
     Failed(String),
-    /// The datasource is there though its segments should be removed
     #[error("Druid has not removed its segments")]
     Left,
-    /// It takes too long
     #[error("Druid's task {task} has not ended within {} seconds", WORK.as_secs())]
-    Slow {
-        /// The task
-        task: String,
-    },
+    Slow { task: String },
 }
 
 /// A datasource at a real Druid, for as long as the demonstration runs

@@ -79,8 +79,7 @@ pub(super) struct Asking {
 
 impl Default for Asking {
     fn default() -> Self {
-        let limits = SqlLimits { statement_bytes: 262_144, statement_tokens: 50_000, statement_nesting: 100 };
-        Self { rules: Rules::default(), limits, json_depth: 64 }
+        Self { rules: Rules::default(), limits: SqlLimits::default(), json_depth: 64 }
     }
 }
 

@@ -169,6 +169,16 @@ struct Watched<Io> {
     activity: Arc<Activity>,
 }
 
+impl<Io> Watched<Io> {
+    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.activity.wrote(written.is_pending());
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.activity.taken();
+        }
+        written
+    }
+}
+
 impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -217,11 +227,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write(context, bytes);
-        self.activity.wrote(polled.is_pending());
-        if matches!(polled, Poll::Ready(Ok(1..))) {
-            self.activity.taken();
-        }
-        polled
+        self.noted(polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -240,11 +246,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write_vectored(context, slices);
-        self.activity.wrote(polled.is_pending());
-        if matches!(polled, Poll::Ready(Ok(1..))) {
-            self.activity.taken();
-        }
-        polled
+        self.noted(polled)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -213,12 +213,3 @@ fn file_limit() -> Option<usize> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }
-
-/// Binds an address of the configuration
-///
-/// # Errors
-///
-/// Where it cannot be bound.
-pub async fn bind(address: &str) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
-}

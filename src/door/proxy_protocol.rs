@@ -26,6 +26,9 @@ pub enum ProxyProtocolError {
     Header,
 }
 
+/// Who the client is, where that is said
+type Read = Result<Option<SocketAddr>, ProxyProtocolError>;
+
 /// Whether a peer is one of these balancers
 pub fn is_from(peer: IpAddr, balancers: &[IpNet]) -> bool {
     let peer = peer.to_canonical();
@@ -37,18 +40,13 @@ pub fn is_from(peer: IpAddr, balancers: &[IpNet]) -> bool {
 /// # Errors
 ///
 /// Where the connection does not begin with a whole header.
-pub async fn read_header<S: AsyncRead + Unpin>(
-    stream: &mut S,
-) -> Result<Option<SocketAddr>, ProxyProtocolError> {
+pub async fn read_header(stream: &mut (impl AsyncRead + Unpin)) -> Read {
     let mut header = vec![0; v2::PROTOCOL_PREFIX.len()];
     stream.read_exact(&mut header).await?;
     if header == v2::PROTOCOL_PREFIX { read_v2(stream, header).await } else { read_v1(stream, header).await }
 }
 
-async fn read_v1<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    mut header: Vec<u8>,
-) -> Result<Option<SocketAddr>, ProxyProtocolError> {
+async fn read_v1(stream: &mut (impl AsyncRead + Unpin), mut header: Vec<u8>) -> Read {
     while !header.ends_with(b"\r\n") {
         if header.len() >= V1_BYTES || !header.starts_with(b"PROXY ") {
             return Err(ProxyProtocolError::Header);
@@ -57,16 +55,13 @@ async fn read_v1<S: AsyncRead + Unpin>(
     }
     let header = v1::Header::try_from(header.as_slice()).map_err(|_| ProxyProtocolError::Header)?;
     Ok(match header.addresses {
-        v1::Addresses::Tcp4(tcp) => Some(SocketAddr::new(tcp.source_address.into(), tcp.source_port)),
-        v1::Addresses::Tcp6(tcp) => Some(SocketAddr::new(tcp.source_address.into(), tcp.source_port)),
+        v1::Addresses::Tcp4(tcp) => Some((tcp.source_address, tcp.source_port).into()),
+        v1::Addresses::Tcp6(tcp) => Some((tcp.source_address, tcp.source_port).into()),
         v1::Addresses::Unknown => None,
     })
 }
 
-async fn read_v2<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    mut header: Vec<u8>,
-) -> Result<Option<SocketAddr>, ProxyProtocolError> {
+async fn read_v2(stream: &mut (impl AsyncRead + Unpin), mut header: Vec<u8>) -> Read {
     header.extend([stream.read_u8().await?, stream.read_u8().await?]);
     let length = stream.read_u16().await?;
     header.extend(length.to_be_bytes());
@@ -81,12 +76,8 @@ async fn read_v2<S: AsyncRead + Unpin>(
     Ok(match (header.command, header.addresses) {
         // A balancer's own look whether the gate lives.
         (v2::Command::Local, _) => None,
-        (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => {
-            Some(SocketAddr::new(ip.source_address.into(), ip.source_port))
-        }
-        (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => {
-            Some(SocketAddr::new(ip.source_address.into(), ip.source_port))
-        }
+        (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => Some((ip.source_address, ip.source_port).into()),
+        (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => Some((ip.source_address, ip.source_port).into()),
         (v2::Command::Proxy, v2::Addresses::Unspecified | v2::Addresses::Unix(_)) => None,
     })
 }

@@ -97,7 +97,7 @@ impl Judge {
 
     /// What is known of the statement in this submit, if it was judged before
     pub fn remembered(&self, submit: &Submit) -> Option<Arc<JudgedStatement>> {
-        self.known.get(&StatementRef { query: &submit.query, parameters: &submit.parameters })
+        self.known.get(&(&*submit.query, &*submit.parameters))
     }
 
     /// Judges the statement in this submit
@@ -172,15 +172,9 @@ struct StatementKey {
     parameters: Vec<Parameter>,
 }
 
-#[derive(Hash)]
-struct StatementRef<'a> {
-    query: &'a str,
-    parameters: &'a [Parameter],
-}
-
-impl Equivalent<StatementKey> for StatementRef<'_> {
+impl Equivalent<StatementKey> for (&str, &[Parameter]) {
     fn equivalent(&self, key: &StatementKey) -> bool {
-        self.query == key.query && self.parameters == key.parameters
+        *self == (&key.query, &key.parameters)
     }
 }
 

@@ -45,7 +45,8 @@ pub enum TaskError {
 pub struct Tasks {
     routers: Arc<Routers>,
     patience: Duration,
-    found: Cache<String, (Kind, Instant)>,
+    /// Without their owners
+    found: Cache<String, (Task, Instant)>,
     owners: Cache<String, (Option<Owner>, Instant)>,
     controllers: Cache<String, (String, Instant)>,
 }
@@ -90,13 +91,6 @@ impl Whose {
     }
 }
 
-/// A task's type and datasource
-#[derive(Clone, Debug)]
-struct Kind {
-    kind: String,
-    datasource: String,
-}
-
 impl Tasks {
     /// Asks these routers
     pub fn new(routers: Arc<Routers>, patience: Duration) -> Self {
@@ -118,13 +112,11 @@ impl Tasks {
     }
 
     async fn task(&self, id: &str, purpose: TaskUse, rules: &Rules) -> Result<Task, TaskError> {
-        let Kind { kind, datasource } = self.kind(id).await?;
-        let owner = if task_access::asks_for_owner(&kind, &datasource, purpose, rules) {
-            self.owner_of_task(id, &kind).await?
-        } else {
-            None
-        };
-        Ok(Task { kind, datasource, owner })
+        let mut task = self.without_owner(id).await?;
+        if task_access::asks_for_owner(&task.kind, &task.datasource, purpose, rules) {
+            task.owner = self.owner_of_task(id, &task.kind).await?;
+        }
+        Ok(task)
     }
 
     /// Whose a task is that somebody may look at or cancel, for the record; nobody's where that cannot be found out
@@ -140,9 +132,9 @@ impl Tasks {
     }
 
     /// Type and datasource, from `/status`
-    async fn kind(&self, id: &str) -> Result<Kind, TaskError> {
-        if let Some(kind) = remembered(&self.found, id) {
-            return Ok(kind);
+    async fn without_owner(&self, id: &str) -> Result<Task, TaskError> {
+        if let Some(task) = remembered(&self.found, id) {
+            return Ok(task);
         }
         let target = format!("/druid/indexer/v1/task/{}/status", Escaped(id));
         let answer = self.ask(&target, STATUS_BYTES).await?;
@@ -154,9 +146,9 @@ impl Tasks {
         let (Some(kind), Some(datasource)) = (text("type"), text("dataSource")) else {
             return Err(broken("a task's status says neither type nor datasource"));
         };
-        let kind = Kind { kind: kind.to_owned(), datasource: datasource.to_owned() };
-        self.found.insert(id.to_owned(), (kind.clone(), Instant::now()));
-        Ok(kind)
+        let task = Task { kind: kind.to_owned(), datasource: datasource.to_owned(), owner: None };
+        self.found.insert(id.to_owned(), (task.clone(), Instant::now()));
+        Ok(task)
     }
 
     /// Whose a task is: of a worker, its controller's owner (`MSQWorkerTask`); of what runs no statement, nobody's

@@ -120,10 +120,9 @@ impl Verifier {
 
     async fn required(&self, doubt: &Doubt) -> Result<(), VerifyError> {
         let turn = tokio::time::timeout(self.patience, self.turns.acquire()).await;
-        let turn = turn.ok().and_then(Result::ok).ok_or(VerifyError::Busy);
-        let outcome = match turn {
-            Ok(turn) => self.verify(doubt, turn).await,
-            Err(busy) => Err(busy),
+        let outcome = match turn.ok().and_then(Result::ok) {
+            Some(turn) => self.verify(doubt, turn).await,
+            None => Err(VerifyError::Busy),
         };
         self.metrics.verified(verdict(&outcome));
         outcome.inspect_err(tell)

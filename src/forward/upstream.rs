@@ -80,15 +80,10 @@ impl UpstreamError {
     /// Whether no connection could be made in `connect_seconds`
     pub fn is_connect_timeout(&self) -> bool {
         let Self::Unreachable(cause) = self else { return false };
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(cause.as_ref());
-        while let Some(error) = cause {
-            let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-            if kind == Some(std::io::ErrorKind::TimedOut) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        let first: &(dyn std::error::Error + 'static) = cause.as_ref();
+        let mut causes = std::iter::successors(Some(first), |error| error.source());
+        causes
+            .any(|error| error.downcast_ref().map(std::io::Error::kind) == Some(std::io::ErrorKind::TimedOut))
     }
 }
 

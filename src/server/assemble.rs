@@ -67,13 +67,13 @@ pub enum StartError {
 /// What could not be used, each with the part of the gate that stays as it was
 pub(crate) type Faults = Vec<(Part, StartError)>;
 
-/// What a gate is put together from, besides its configuration
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Parts<'a> {
-    pub(crate) metrics: &'a Arc<Metrics>,
-    pub(crate) store: &'a Arc<KeyStore>,
-    pub(crate) fingerprint_key: &'a [u8; 32],
-    pub(crate) draining: &'a watch::Receiver<bool>,
+/// What a gate is put together from, besides its configuration; it lives as long as the process
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) store: Arc<KeyStore>,
+    pub(crate) fingerprint_key: [u8; 32],
+    pub(crate) draining: watch::Receiver<bool>,
 }
 
 /// A part as it should be; where that is faulty, as it was before, and the fault is noted
@@ -92,7 +92,11 @@ fn or_before<T>(
     }
 }
 
-impl Parts<'_> {
+impl Parts {
+    pub(crate) fn new(fingerprint_key: [u8; 32], draining: watch::Receiver<bool>) -> Self {
+        Self { metrics: Arc::default(), store: Arc::new(KeyStore::new()), fingerprint_key, draining }
+    }
+
     /// Builds everything that a request meets; what has not changed is taken over from the gate before, and so is a
     /// part whose file is faulty now
     ///
@@ -100,7 +104,7 @@ impl Parts<'_> {
     ///
     /// Where there is no gate before and a part is faulty, or the configuration itself is; then nothing has changed.
     pub(crate) async fn assemble(
-        self,
+        &self,
         config: Config,
         before: Option<&Gate>,
         faults: &mut Faults,
@@ -114,7 +118,7 @@ impl Parts<'_> {
                 Arc::clone(&before.judge)
             }
             _ => {
-                let (settings, metrics) = (judge::Settings::default(), Arc::clone(self.metrics));
+                let (settings, metrics) = (judge::Settings::default(), Arc::clone(&self.metrics));
                 let judge = Judge::start(config.rules.clone(), config.limits.sql(), settings, metrics);
                 Arc::new(judge.map_err(|_| StartError::System("thread"))?)
             }
@@ -135,7 +139,7 @@ impl Parts<'_> {
                 config.door.verify,
                 Arc::clone(&routers),
                 config.limits.control_answer,
-                Arc::clone(self.metrics),
+                Arc::clone(&self.metrics),
             )),
             storage,
             rules: config.rules.clone(),
@@ -143,20 +147,20 @@ impl Parts<'_> {
             limits: config.limits.clone(),
             routers,
             audit,
-            metrics: Arc::clone(self.metrics),
+            metrics: Arc::clone(&self.metrics),
             config,
         })
     }
 
-    fn audit(self, config: &Config, before: Option<Arc<Audit>>) -> Result<Arc<Audit>, StartError> {
+    fn audit(&self, config: &Config, before: Option<Arc<Audit>>) -> Result<Arc<Audit>, StartError> {
         if let Some(same) = before.filter(|before| before.is_of(&config.audit)) {
             return Ok(same);
         }
-        let audit = Audit::open(&config.audit, self.fingerprint_key, Arc::clone(self.metrics));
+        let audit = Audit::open(&config.audit, &self.fingerprint_key, Arc::clone(&self.metrics));
         audit.map(Arc::new).map_err(StartError::Audit)
     }
 
-    fn routers(self, config: &Config) -> Result<Arc<Routers>, StartError> {
+    fn routers(&self, config: &Config) -> Result<Arc<Routers>, StartError> {
         let routers = Arc::new(routers(config)?);
         if routers.count() > 1 {
             tokio::spawn(Routers::watch(Arc::downgrade(&routers), self.draining.clone()));
@@ -164,7 +168,7 @@ impl Parts<'_> {
         Ok(routers)
     }
 
-    pub(crate) fn authenticator(self, config: &Config) -> Result<Authenticator, StartError> {
+    pub(crate) fn authenticator(&self, config: &Config) -> Result<Authenticator, StartError> {
         let settings = Settings {
             token_bytes: config.limits.token_bytes,
             leeway: config.limits.token_leeway,
@@ -172,11 +176,11 @@ impl Parts<'_> {
             ..Settings::default()
         };
         let issuers = config.issuers.iter().map(|issuer| issuer.issuer.clone()).collect();
-        Ok(Authenticator::new(issuers, Arc::clone(self.store), settings)?)
+        Ok(Authenticator::new(issuers, Arc::clone(&self.store), settings)?)
     }
 
     /// Durable storage by its report; of the same file, the last good one counts on
-    async fn storage(self, config: &Config, before: Option<&Gate>) -> Option<StorageWatch> {
+    async fn storage(&self, config: &Config, before: Option<&Gate>) -> Option<StorageWatch> {
         let report = config.durable_storage.report.as_ref()?;
         let known = before.and_then(|before| before.storage.as_ref()).map(StorageWatch::keeper);
         let keeper = match known.filter(|known| known.file() == report.file) {
@@ -197,7 +201,7 @@ impl Parts<'_> {
     /// serve no longer, whether the new place gives any or not. An issuer whose roots are faulty keeps the keeper that
     /// it had, if that is of the same place; else it has no keys.
     async fn keepers(
-        self,
+        &self,
         config: &Config,
         before: Option<&Gate>,
         faults: &mut Faults,
@@ -241,7 +245,7 @@ impl Parts<'_> {
     }
 
     pub(crate) fn new_keeper(
-        self,
+        &self,
         issuer: &IssuerConfig,
         source: Source,
         rhythm: Rhythm,
@@ -250,7 +254,7 @@ impl Parts<'_> {
             (KeyPlace::File(_), _) => tls::client_without_roots(),
             (KeyPlace::Address(_) | KeyPlace::Discovery, ca_file) => tls::client(ca_file.as_deref())?,
         };
-        let (store, metrics) = (Arc::clone(self.store), Arc::clone(self.metrics));
+        let (store, metrics) = (Arc::clone(&self.store), Arc::clone(&self.metrics));
         Ok(KeyKeeper::new(source, Fetcher::new(tls), store, rhythm, metrics))
     }
 }

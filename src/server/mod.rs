@@ -14,11 +14,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::authenticate::KeyStore;
 use crate::authenticate::key_keeper::Rhythm;
 use crate::base::decision_id::random;
 use crate::base::live::Live;
-use crate::base::metrics::Metrics;
 use crate::base::tls::{self, Certificate};
 use crate::config::Config;
 use crate::door::listener;
@@ -63,32 +61,21 @@ impl Server {
         let addresses = doors.iter().map(bound).collect::<Result<_, _>>()?;
         let admin_address = bound(&operators)?;
         let (draining, drained) = watch::channel(false);
-        let (metrics, store) = (Arc::new(Metrics::default()), Arc::new(KeyStore::new()));
         let fingerprint_key = random().map_err(|_| StartError::System("randomness"))?;
-        let parts =
-            Parts { metrics: &metrics, store: &store, fingerprint_key: &fingerprint_key, draining: &drained };
+        let parts = Parts::new(fingerprint_key, drained.clone());
         let written = (config.listen.addresses.clone(), config.admin.address.clone());
         let live = Arc::new(Live::new(parts.assemble(config, None, &mut Faults::new()).await?));
         let faulty = Arc::new(FaultyFiles::default());
-        metrics.certificate_ends(certificate.end());
-        let (serving, keys, faults) = (Arc::clone(&live), Arc::clone(&store), Arc::clone(&faulty));
+        parts.metrics.certificate_ends(certificate.end());
+        let (serving, keys, faults) = (Arc::clone(&live), Arc::clone(&parts.store), Arc::clone(&faulty));
         tokio::spawn(admin::listen(operators, serving, keys, faults, drained.clone()));
         tokio::spawn(storage_report::tell_changes(
             Arc::clone(&live),
             |gate: &Gate| gate.storage.as_ref(),
             drained.clone(),
         ));
-        let listening = tokio::spawn(listener::listen(doors, tls, Arc::clone(&live), drained.clone()));
-        let running = Running {
-            live,
-            metrics,
-            store,
-            certificate,
-            faulty,
-            fingerprint_key,
-            draining: drained,
-            addresses: written,
-        };
+        let listening = tokio::spawn(listener::listen(doors, tls, Arc::clone(&live), drained));
+        let running = Running { live, parts, certificate, faulty, addresses: written };
         let hang_up = Arc::new(Notify::new());
         Ok(Self { addresses, admin_address, running: Arc::new(running), hang_up, draining, listening })
     }
@@ -136,9 +123,7 @@ pub async fn rehearse(config: &Config) -> Vec<(&'static str, StartError)> {
     }
     note("audit.file", audit::try_to_open(&config.audit.file).err().map(StartError::Audit));
     note("upstream", routers(config).err());
-    let (metrics, store) = (Arc::new(Metrics::default()), Arc::new(KeyStore::new()));
-    let (_told, draining) = watch::channel(false);
-    let parts = Parts { metrics: &metrics, store: &store, fingerprint_key: &[0; 32], draining: &draining };
+    let parts = Parts::new([0; 32], watch::channel(false).1);
     note("issuers", parts.authenticator(config).err());
     let rhythm = Rhythm { refresh: config.limits.key_refresh, stale: config.limits.key_stale };
     for issuer in &config.issuers {
@@ -149,5 +134,6 @@ pub async fn rehearse(config: &Config) -> Vec<(&'static str, StartError)> {
 }
 
 async fn bind(address: &str) -> Result<TcpListener, StartError> {
-    listener::bind(address).await.map_err(|source| StartError::Bind { address: address.to_owned(), source })
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| StartError::Bind { address: address.to_owned(), source })
 }

@@ -8,15 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::assemble::{Faults, Parts, StartError};
 use super::faulty_files::{FaultyFiles, Part};
 use super::watch_files::Look;
-use crate::authenticate::KeyStore;
 use crate::base::drain;
 use crate::base::live::Live;
-use crate::base::metrics::{Metrics, Reload};
+use crate::base::metrics::Reload;
 use crate::base::tls::Certificate;
 use crate::base::watcher::Watcher;
 use crate::config::{Config, Located, Severity};
@@ -29,12 +28,9 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) live: Arc<Live<Gate>>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) store: Arc<KeyStore>,
+    pub(crate) parts: Parts,
     pub(crate) certificate: Arc<Certificate>,
     pub(crate) faulty: Arc<FaultyFiles>,
-    pub(crate) fingerprint_key: [u8; 32],
-    pub(crate) draining: watch::Receiver<bool>,
     /// `[listen]` and `[admin]` addresses as they were bound
     pub(crate) addresses: (Vec<String>, String),
 }
@@ -42,7 +38,7 @@ pub(crate) struct Running {
 impl Running {
     /// Looks at the files every second, and when asked, until the gate stops
     pub(crate) async fn keep_watching(self: Arc<Self>, file: PathBuf, hang_up: Arc<Notify>) {
-        let mut draining = self.draining.clone();
+        let mut draining = self.parts.draining.clone();
         let mut read = self.live.now().config.clone();
         let mut held = Look::after(&file, Some(read.text.as_bytes()), &read);
         let mut watcher = Watcher::new(held.clone());
@@ -80,12 +76,12 @@ impl Running {
         let look = Look::after(file, seen.configuration(), last);
         match Certificate::read(&last.listen.certificate, &last.listen.key) {
             Ok(certificate) => {
-                self.metrics.certificate_ends(certificate.end());
+                self.parts.metrics.certificate_ends(certificate.end());
                 self.certificate.replace(certificate);
             }
             Err(fault) => faults.push((Part::Certificate, fault.into())),
         }
-        match self.parts().assemble(last.clone(), Some(&before), faults).await {
+        match self.parts.assemble(last.clone(), Some(&before), faults).await {
             Ok(gate) => self.replace(&before, gate),
             Err(fault) => faults.push((Part::Configuration, fault)),
         }
@@ -99,7 +95,7 @@ impl Running {
             before.callers.keepers.iter().filter(|keeper| now.callers.keeper_of(keeper.issuer()).is_none())
         {
             gone.retire();
-            self.store.remove(gone.issuer());
+            self.parts.store.remove(gone.issuer());
         }
     }
 
@@ -120,20 +116,11 @@ impl Running {
         let faulty: BTreeSet<_> = faults.iter().map(|(part, _)| *part).collect();
         let new = self.faulty.note(&faulty, SystemTime::now());
         if touched.union(&new).any(|part| faulty.contains(part)) {
-            self.metrics.reload(Reload::Refused);
+            self.parts.metrics.reload(Reload::Refused);
         }
         if touched.iter().any(|part| !faulty.contains(part)) {
             tracing::info!(%file, "the changed files are applied");
-            self.metrics.reload(Reload::Applied);
-        }
-    }
-
-    fn parts(&self) -> Parts<'_> {
-        Parts {
-            metrics: &self.metrics,
-            store: &self.store,
-            fingerprint_key: &self.fingerprint_key,
-            draining: &self.draining,
+            self.parts.metrics.reload(Reload::Applied);
         }
     }
 }
