@@ -70,6 +70,7 @@ const RULES: &[Rule] = &[
             "server/admin.rs",
             "evidence/tasks.rs",
             "evidence/verify.rs",
+            "forward/routers.rs",
             "forward/upstream.rs",
             "forward/passable.rs",
             "base/fetch.rs",
