@@ -34,6 +34,9 @@ impl SystemRoots {
 
 /// What is wrong with one file or folder; the library's own words may hold bytes of it
 fn fault(variable: &str, path: &Path, found: &CertificateResult) -> Option<String> {
+    if path.as_os_str().is_empty() {
+        return Some(format!("{variable} is set and empty, which names no roots; unset it"));
+    }
     let reason = found.errors.first().map(|error| match &error.kind {
         ErrorKind::Io { inner, .. } => format!(": {}", inner.kind()),
         ErrorKind::Os(_) | ErrorKind::Pem(_) | _ => ": there is what is no PEM".to_owned(),

@@ -36,15 +36,21 @@ fn severity(kind: Kind, key: &str) -> Severity {
 }
 
 fn about_stubs(role: &Role, policy: &Policy, rules: &Rules, section: &Section<'_>) {
-    let holds = |needed: &ResourceAction| policy.roles_that_hold(needed).contains(&role.name.as_str());
-    let (read, write) = (ResourceAction::read, ResourceAction::write);
-    if rules.select_tasks == SelectTasks::Shared && holds(&read(ResourceType::Datasource, SELECT_STUB)) {
-        let what = "READ DATASOURCE __query_select shows the rows of everybody's SELECT tasks";
-        section.warn("grants", what, "set rules.select_tasks = \"owner\", or deny it to this role");
+    let warn = |needed: ResourceAction, what: &str, instead: &str| {
+        let holds = policy.roles_that_hold(&needed).contains(&role.name.as_str());
+        let grant = role.grants.iter().find(|grant| grant.covers(&needed)).map(ToString::to_string);
+        if let Some(grant) = grant.filter(|_| holds) {
+            section.note(Severity::Warning, ("grants", Some(&grant)), format!("{needed} {what}"), instead);
+        }
+    };
+    if rules.select_tasks == SelectTasks::Shared {
+        let what = "shows the rows of everybody's SELECT tasks";
+        let instead = "set rules.select_tasks = \"owner\", or deny it to this role";
+        warn(ResourceAction::read(ResourceType::Datasource, SELECT_STUB), what, instead);
     }
-    if rules.cancel != Cancel::Write && holds(&write(ResourceType::Datasource, SELECT_STUB)) {
-        let what = "WRITE DATASOURCE __query_select is of no use through the gate";
-        section.warn("grants", what, "deny it to this role");
+    if rules.cancel != Cancel::Write {
+        let what = "is of no use through the gate";
+        warn(ResourceAction::write(ResourceType::Datasource, SELECT_STUB), what, "deny it to this role");
     }
 }
 

@@ -118,8 +118,9 @@ impl Running {
         if touched.union(&new).any(|part| faulty.contains(part)) {
             self.parts.metrics.reload(Reload::Refused);
         }
-        if touched.iter().any(|part| !faulty.contains(part)) {
-            tracing::info!(%file, "the changed files are applied");
+        let applied: Vec<_> = touched.difference(&faulty).map(|part| part.name()).collect();
+        if !applied.is_empty() {
+            tracing::info!(%file, parts = applied.join(", "), "the changed files are applied");
             self.parts.metrics.reload(Reload::Applied);
         }
     }
