@@ -211,7 +211,7 @@ impl KeyKeeper {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = wanted.notified() => {}
-                () = drain::told(&mut draining) => return,
+                () = drain::begins(&mut draining) => return,
             }
             if let Some(keeper) = keeper.upgrade() {
                 keeper.fetch().await;

@@ -122,7 +122,7 @@ impl Serving<'_> {
                     }
                 }
                 () = self.activity.changed.notified() => {}
-                () = drain::told(&mut self.draining), if !asked_to_drain => {
+                () = drain::begins(&mut self.draining), if !asked_to_drain => {
                     asked_to_drain = true;
                     drain(connection.as_mut());
                 }

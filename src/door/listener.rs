@@ -94,11 +94,11 @@ impl<Gate: Serves> Door<Gate> {
             let gate = self.live.now();
             let place = tokio::select! {
                 place = take_place(&self.places, gate.metrics()) => place,
-                () = drain::told(&mut draining) => return,
+                () = drain::begins(&mut draining) => return,
             };
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = drain::told(&mut draining) => return,
+                () = drain::begins(&mut draining) => return,
             };
             match accepted {
                 Ok((socket, client)) => {

@@ -147,7 +147,7 @@ impl Routers {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(PROBE_EVERY) => {}
-                () = drain::told(&mut draining) => return,
+                () = drain::begins(&mut draining) => return,
             }
             let Some(routers) = routers.upgrade() else { return };
             missed = if routers.lives().await { 0 } else { missed + 1 };

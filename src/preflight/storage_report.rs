@@ -63,7 +63,7 @@ impl ReportKeeper {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
-                () = drain::told(&mut draining) => return,
+                () = drain::begins(&mut draining) => return,
             }
             // While it looks, which may take a while, this task does not hold the keeper.
             let Some(file) = keeper.upgrade().map(|keeper| Arc::clone(&keeper.file)) else { return };
@@ -207,7 +207,7 @@ pub async fn tell_changes<Gate>(
         drop(gate);
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            () = drain::told(&mut draining) => return,
+            () = drain::begins(&mut draining) => return,
         }
     }
 }

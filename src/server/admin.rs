@@ -41,7 +41,7 @@ pub async fn listen(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = drain::told(&mut draining) => return,
+            () = drain::begins(&mut draining) => return,
         };
         let Ok((socket, _)) = accepted else {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -49,7 +49,7 @@ impl Running {
                     watcher.ask();
                     continue;
                 }
-                () = drain::told(&mut draining) => return,
+                () = drain::begins(&mut draining) => return,
             }
             let look = Look::at(&file, &read);
             if watcher.is_due(look.clone()) {
