@@ -77,13 +77,7 @@ fn of_certificate(der: &CertificateDer<'_>, now: SystemTime) -> Vec<Advice> {
 
 /// Whether the first certificate in a file is past its end, or cannot be read; not where there is no file
 pub fn is_over(path: &Path, now: SystemTime) -> bool {
-    let is_good = |der: &CertificateDer<'_>| {
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let parsed = X509Certificate::from_der(der).ok();
-        parsed.is_some_and(|(_, parsed)| {
-            u64::try_from(parsed.validity().not_after.timestamp()).is_ok_and(|end| end > now)
-        })
-    };
+    let is_good = |der: &CertificateDer<'_>| end(der).is_some_and(|end| end > now);
     path.exists() && !pem::certificates(path).ok().as_deref().and_then(<[_]>::first).is_some_and(is_good)
 }
 

@@ -30,10 +30,7 @@ impl OwnEndpoint {
 
     /// Its path
     pub fn path(self) -> &'static str {
-        match self {
-            Self::WhoAmI => "/_gate/whoami",
-            Self::Explain => "/_gate/explain",
-        }
+        OWN.into_iter().find(|(.., own)| *own == self).map_or("/", |(_, path, _)| path)
     }
 }
 

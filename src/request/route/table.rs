@@ -1,6 +1,11 @@
 //! Every endpoint the gate knows, one row each; what is not here is refused
 
-use crate::druid::{Endpoint, Method};
+use crate::druid::endpoint::Endpoint::{
+    self, Health, Sql, SqlStatements, SqlStatementsEnabled, SqlTask, SqlTaskEnabled, StatementCancel,
+    StatementResults, StatementStatus, TaskLog, TaskPayload, TaskReports, TaskShutdown, TaskStatus,
+    TaskSubmit,
+};
+use crate::druid::endpoint::Method::{self, Delete, Get, Post};
 
 /// One row: which requests it takes, and what they need
 #[derive(Debug)]
@@ -63,111 +68,72 @@ const RESULTS: &[Parameter] = &[
     parameter("filename", Values::FileName),
 ];
 
+const READ_TASK: &str = "READ on the task's datasource (`select_tasks`)";
+const SUBMITTER: &str = "to be its submitter, or READ STATE STATE";
+const ANYBODY: &str = "any authenticated caller";
+const STATEMENT: &str = "what the statement reads and writes";
+
+const fn route(
+    endpoint: Endpoint,
+    method: Method,
+    path: &'static str,
+    parameters: &'static [Parameter],
+    needs: &'static str,
+) -> Route {
+    Route { endpoint, method, path, parameters, needs }
+}
+
 /// The table
 pub const ROUTES: &[Route] = &[
-    Route {
-        endpoint: Endpoint::SqlTask,
-        method: Method::Post,
-        path: "/druid/v2/sql/task",
-        parameters: NONE,
-        needs: "what the statement reads and writes",
-    },
-    Route {
-        endpoint: Endpoint::Sql,
-        method: Method::Post,
-        path: "/druid/v2/sql",
-        parameters: PROBE,
-        needs: "what the statement reads",
-    },
-    Route {
-        endpoint: Endpoint::SqlStatements,
-        method: Method::Post,
-        path: "/druid/v2/sql/statements",
-        parameters: NONE,
-        needs: "what the statement reads and writes",
-    },
-    Route {
-        endpoint: Endpoint::StatementStatus,
-        method: Method::Get,
-        path: "/druid/v2/sql/statements/{id}",
-        parameters: &[parameter("detail", Values::Boolean)],
-        needs: "to be its submitter, or READ STATE STATE",
-    },
-    Route {
-        endpoint: Endpoint::StatementCancel,
-        method: Method::Delete,
-        path: "/druid/v2/sql/statements/{id}",
-        parameters: NONE,
-        needs: "to be its submitter, or WRITE STATE STATE",
-    },
-    Route {
-        endpoint: Endpoint::StatementResults,
-        method: Method::Get,
-        path: "/druid/v2/sql/statements/{id}/results",
-        parameters: RESULTS,
-        needs: "to be its submitter, or READ STATE STATE",
-    },
-    Route {
-        endpoint: Endpoint::SqlTaskEnabled,
-        method: Method::Get,
-        path: "/druid/v2/sql/task/enabled",
-        parameters: PROBE,
-        needs: "any authenticated caller",
-    },
-    Route {
-        endpoint: Endpoint::SqlStatementsEnabled,
-        method: Method::Get,
-        path: "/druid/v2/sql/statements/enabled",
-        parameters: PROBE,
-        needs: "any authenticated caller",
-    },
-    Route {
-        endpoint: Endpoint::Health,
-        method: Method::Get,
-        path: "/status/health",
-        parameters: NONE,
-        needs: "any authenticated caller; no token with `public_health = true`",
-    },
-    Route {
-        endpoint: Endpoint::TaskSubmit,
-        method: Method::Post,
-        path: "/druid/indexer/v1/task",
-        parameters: NONE,
-        needs: "WRITE on the task's datasource, and what its input source asks (`task_inputs`)",
-    },
-    Route {
-        endpoint: Endpoint::TaskPayload,
-        method: Method::Get,
-        path: "/druid/indexer/v1/task/{id}",
-        parameters: NONE,
-        needs: "READ on the task's datasource (`select_tasks`)",
-    },
-    Route {
-        endpoint: Endpoint::TaskStatus,
-        method: Method::Get,
-        path: "/druid/indexer/v1/task/{id}/status",
-        parameters: NONE,
-        needs: "READ on the task's datasource (`select_tasks`)",
-    },
-    Route {
-        endpoint: Endpoint::TaskReports,
-        method: Method::Get,
-        path: "/druid/indexer/v1/task/{id}/reports",
-        parameters: NONE,
-        needs: "READ on the task's datasource (`select_tasks`)",
-    },
-    Route {
-        endpoint: Endpoint::TaskLog,
-        method: Method::Get,
-        path: "/druid/indexer/v1/task/{id}/log",
-        parameters: &[parameter("offset", Values::Integer)],
-        needs: "READ on the task's datasource (`select_tasks`)",
-    },
-    Route {
-        endpoint: Endpoint::TaskShutdown,
-        method: Method::Post,
-        path: "/druid/indexer/v1/task/{id}/shutdown",
-        parameters: NONE,
-        needs: "of a query task what `cancel` says, of any other WRITE on its datasource",
-    },
+    route(SqlTask, Post, "/druid/v2/sql/task", NONE, STATEMENT),
+    route(Sql, Post, "/druid/v2/sql", PROBE, "what the statement reads"),
+    route(SqlStatements, Post, "/druid/v2/sql/statements", NONE, STATEMENT),
+    route(
+        StatementStatus,
+        Get,
+        "/druid/v2/sql/statements/{id}",
+        &[parameter("detail", Values::Boolean)],
+        SUBMITTER,
+    ),
+    route(
+        StatementCancel,
+        Delete,
+        "/druid/v2/sql/statements/{id}",
+        NONE,
+        "to be its submitter, or WRITE STATE STATE",
+    ),
+    route(StatementResults, Get, "/druid/v2/sql/statements/{id}/results", RESULTS, SUBMITTER),
+    route(SqlTaskEnabled, Get, "/druid/v2/sql/task/enabled", PROBE, ANYBODY),
+    route(SqlStatementsEnabled, Get, "/druid/v2/sql/statements/enabled", PROBE, ANYBODY),
+    route(
+        Health,
+        Get,
+        "/status/health",
+        NONE,
+        "any authenticated caller; no token with `public_health = true`",
+    ),
+    route(
+        TaskSubmit,
+        Post,
+        "/druid/indexer/v1/task",
+        NONE,
+        "WRITE on the task's datasource, and what its input source asks (`task_inputs`)",
+    ),
+    route(TaskPayload, Get, "/druid/indexer/v1/task/{id}", NONE, READ_TASK),
+    route(TaskStatus, Get, "/druid/indexer/v1/task/{id}/status", NONE, READ_TASK),
+    route(TaskReports, Get, "/druid/indexer/v1/task/{id}/reports", NONE, READ_TASK),
+    route(
+        TaskLog,
+        Get,
+        "/druid/indexer/v1/task/{id}/log",
+        &[parameter("offset", Values::Integer)],
+        READ_TASK,
+    ),
+    route(
+        TaskShutdown,
+        Post,
+        "/druid/indexer/v1/task/{id}/shutdown",
+        NONE,
+        "of a query task what `cancel` says, of any other WRITE on its datasource",
+    ),
 ];

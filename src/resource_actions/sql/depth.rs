@@ -52,42 +52,28 @@ enum Step {
 }
 
 fn step(lexeme: &Lexeme<'_>) -> Step {
-    let is = |word: &str| lexeme.text.eq_ignore_ascii_case(word);
-    match lexeme.kind {
-        LexemeKind::Symbol(symbol) => step_of_symbol(symbol),
-        LexemeKind::Word if is("CASE") => Step::Down,
-        LexemeKind::Word if is("END") => Step::Up,
-        LexemeKind::Word if is("NOT") => Step::Prefix,
-        LexemeKind::Word
-        | LexemeKind::White
-        | LexemeKind::Comment
-        | LexemeKind::Hint
-        | LexemeKind::Quoted
-        | LexemeKind::UnicodeQuoted
-        | LexemeKind::Number
-        | LexemeKind::Text
-        | LexemeKind::PrefixedText
-        | LexemeKind::UnicodeText
-        | LexemeKind::EscapedText
-        | LexemeKind::Bytes => Step::Level,
+    let is = |word: &str| lexeme.kind == LexemeKind::Word && lexeme.text.eq_ignore_ascii_case(word);
+    if let LexemeKind::Symbol(symbol) = lexeme.kind {
+        step_of_symbol(symbol)
+    } else if is("CASE") {
+        Step::Down
+    } else if is("END") {
+        Step::Up
+    } else if is("NOT") {
+        Step::Prefix
+    } else {
+        Step::Level
     }
 }
 
 fn step_of_symbol(symbol: Symbol) -> Step {
+    use Symbol as S;
     match symbol {
-        Symbol::LeftParen | Symbol::LeftBracket | Symbol::FunctionBrace | Symbol::LiteralBrace => Step::Down,
-        Symbol::RightParen | Symbol::RightBracket | Symbol::RightBrace => Step::Up,
-        Symbol::Sign => Step::Prefix,
-        Symbol::Comma
-        | Symbol::Dot
-        | Symbol::Semicolon
-        | Symbol::Colon
-        | Symbol::Question
-        | Symbol::NamedArgument
-        | Symbol::Star
-        | Symbol::Equals
-        | Symbol::Operator
-        | Symbol::Useless => Step::Level,
+        S::LeftParen | S::LeftBracket | S::FunctionBrace | S::LiteralBrace => Step::Down,
+        S::RightParen | S::RightBracket | S::RightBrace => Step::Up,
+        S::Sign => Step::Prefix,
+        S::Comma | S::Dot | S::Semicolon | S::Colon | S::Question => Step::Level,
+        S::NamedArgument | S::Star | S::Equals | S::Operator | S::Useless => Step::Level,
     }
 }
 

@@ -112,15 +112,8 @@ fn literal(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
 
 /// Whether this token surely belongs to something else than a literal or a name before it
 fn may_follow_operand(token: &KernelToken) -> bool {
-    matches!(
-        token,
-        KernelToken::Comma
-            | KernelToken::RParen
-            | KernelToken::Plus
-            | KernelToken::Period
-            | KernelToken::EOF
-            | KernelToken::Word(_)
-    )
+    use KernelToken::{Comma, EOF, Period, Plus, RParen, Word};
+    matches!(token, Comma | RParen | Plus | Period | EOF | Word(_))
 }
 
 impl Kernel {

@@ -85,35 +85,24 @@ fn has_controls(text: &str) -> bool {
 }
 
 fn is_plain_lexeme(lexeme: &Lexeme<'_>) -> bool {
+    use LexemeKind as K;
     match lexeme.kind {
-        LexemeKind::White
-        | LexemeKind::Hint
-        | LexemeKind::Quoted
-        | LexemeKind::Number
-        | LexemeKind::Text
-        | LexemeKind::Symbol(_) => true,
-        LexemeKind::Word => lexeme.text.is_ascii(),
-        LexemeKind::Comment
-        | LexemeKind::UnicodeQuoted
-        | LexemeKind::PrefixedText
-        | LexemeKind::UnicodeText
-        | LexemeKind::EscapedText
-        | LexemeKind::Bytes => false,
+        K::White | K::Hint | K::Quoted | K::Number | K::Text | K::Symbol(_) => true,
+        K::Word => lexeme.text.is_ascii(),
+        K::Comment | K::UnicodeQuoted | K::PrefixedText | K::UnicodeText | K::EscapedText | K::Bytes => false,
     }
 }
 
 /// A token in its plain form
 fn spelling(text: &str, token: &Token<'_>) -> Result<String, SqlRefusal> {
+    use TokenKind as K;
     match &token.kind {
-        TokenKind::Name(name) => quoted(text, token, name),
-        TokenKind::Word(word) if !word.is_ascii() => quoted(text, token, word),
-        TokenKind::Text(value) => Ok(literal::quote_text(&value.value)),
-        TokenKind::Keyword(_)
-        | TokenKind::Word(_)
-        | TokenKind::Number(_)
-        | TokenKind::Bytes
-        | TokenKind::Parameter(_)
-        | TokenKind::Symbol(_) => Ok(token.text.to_owned()),
+        K::Name(name) => quoted(text, token, name),
+        K::Word(word) if !word.is_ascii() => quoted(text, token, word),
+        K::Text(value) => Ok(literal::quote_text(&value.value)),
+        K::Keyword(_) | K::Word(_) | K::Number(_) | K::Bytes | K::Parameter(_) | K::Symbol(_) => {
+            Ok(token.text.to_owned())
+        }
     }
 }
 

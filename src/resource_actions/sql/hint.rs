@@ -80,15 +80,8 @@ fn is_name(kind: LexemeKind, text: &str) -> bool {
 }
 
 fn is_literal(kind: LexemeKind) -> bool {
-    matches!(
-        kind,
-        LexemeKind::Number
-            | LexemeKind::Text
-            | LexemeKind::PrefixedText
-            | LexemeKind::UnicodeText
-            | LexemeKind::EscapedText
-            | LexemeKind::Bytes
-    )
+    use LexemeKind::{Bytes, EscapedText, Number, PrefixedText, Text, UnicodeText};
+    matches!(kind, Number | Text | PrefixedText | UnicodeText | EscapedText | Bytes)
 }
 
 #[cfg(test)]

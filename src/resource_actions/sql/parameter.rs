@@ -39,14 +39,11 @@ impl Parameter {
     /// Druid's `SqlParameterizerShuttle` makes a literal of the given type; only for the types of
     /// characters is that the string itself.
     pub(super) fn text(&self) -> Option<&str> {
+        use ParameterValue::{Boolean, Null, Number, Other};
         let is_characters = ["VARCHAR", "CHAR"].iter().any(|kind| self.kind.eq_ignore_ascii_case(kind));
         match &self.value {
-            ParameterValue::Text(text) if is_characters => Some(text),
-            ParameterValue::Text(_)
-            | ParameterValue::Null
-            | ParameterValue::Boolean(_)
-            | ParameterValue::Number(_)
-            | ParameterValue::Other => None,
+            ParameterValue::Text(text) => is_characters.then_some(text),
+            Null | Boolean(_) | Number(_) | Other => None,
         }
     }
 }

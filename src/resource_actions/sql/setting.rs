@@ -32,20 +32,12 @@ fn literal(setting: &mut Cursor<'_, '_, '_>) -> Result<ContextValue, SqlRefusal>
     let has_type = !has_sign
         && [Keyword::Date, Keyword::Time, Keyword::Timestamp].into_iter().any(|keyword| setting.eat(keyword));
     let value = setting.next().ok_or(SqlRefusal::EndsEarly)?;
-    let read = match &value.kind {
-        TokenKind::Number(_) if !has_type => Some(ContextValue::Other),
-        TokenKind::Text(_) if has_type => Some(ContextValue::Other),
-        TokenKind::Text(text) if !has_sign => Some(ContextValue::Text(text.value.clone().into_owned())),
-        TokenKind::Bytes if !has_sign => Some(ContextValue::Other),
-        TokenKind::Keyword(keyword) if !has_sign && !has_type => constant(*keyword),
-        TokenKind::Number(_)
-        | TokenKind::Text(_)
-        | TokenKind::Bytes
-        | TokenKind::Keyword(_)
-        | TokenKind::Word(_)
-        | TokenKind::Name(_)
-        | TokenKind::Parameter(_)
-        | TokenKind::Symbol(_) => None,
+    let read = match (&value.kind, has_sign, has_type) {
+        (TokenKind::Number(_), _, false) | (TokenKind::Text(_), _, true) => Some(ContextValue::Other),
+        (TokenKind::Text(text), false, _) => Some(ContextValue::Text(text.value.clone().into_owned())),
+        (TokenKind::Bytes, false, _) => Some(ContextValue::Other),
+        (TokenKind::Keyword(keyword), false, false) => constant(*keyword),
+        _ => None,
     };
     read.ok_or_else(|| setting.unexpected(value))
 }

@@ -172,17 +172,11 @@ fn overwrite_condition(main: &mut Cursor<'_, '_, '_>) -> Result<(), SqlRefusal> 
 
 /// Whether an operand may end with this token
 fn ends_operand(token: &Token<'_>) -> bool {
+    use TokenKind::{Name, Number, Parameter, Text, Word};
     let by_symbol = [Symbol::RightParen, Symbol::RightBracket, Symbol::RightBrace]
         .into_iter()
         .any(|symbol| token.is_symbol(symbol));
-    let by_value = matches!(
-        token.kind,
-        TokenKind::Word(_)
-            | TokenKind::Name(_)
-            | TokenKind::Text(_)
-            | TokenKind::Number(_)
-            | TokenKind::Parameter(_)
-    );
+    let by_value = matches!(token.kind, Word(_) | Name(_) | Text(_) | Number(_) | Parameter(_));
     let by_word = [Keyword::Null, Keyword::True, Keyword::False, Keyword::Unknown, Keyword::End]
         .into_iter()
         .any(|keyword| token.is(keyword));

@@ -69,15 +69,12 @@ impl<'a> Token<'a> {
 
     /// The name it is where a name stands; any unquoted word is one
     pub(super) fn name(&self) -> Option<&str> {
+        use TokenKind as K;
         match &self.kind {
-            TokenKind::Keyword(_) => Some(self.text),
-            TokenKind::Word(word) => Some(word),
-            TokenKind::Name(name) => Some(name),
-            TokenKind::Text(_)
-            | TokenKind::Number(_)
-            | TokenKind::Bytes
-            | TokenKind::Parameter(_)
-            | TokenKind::Symbol(_) => None,
+            K::Keyword(_) => Some(self.text),
+            K::Word(word) => Some(word),
+            K::Name(name) => Some(name),
+            K::Text(_) | K::Number(_) | K::Bytes | K::Parameter(_) | K::Symbol(_) => None,
         }
     }
 
@@ -98,13 +95,8 @@ pub(super) fn decode<'a>(text: &str, lexemes: &[Lexeme<'a>]) -> Result<Vec<Token
     let mut tokens = Vec::with_capacity(lexemes.len());
     while let Some((at, lexeme)) = decoder.next() {
         let kind = decoder.kind(&lexeme)?;
-        tokens.push(Token {
-            kind,
-            text: lexeme.text,
-            start: lexeme.start,
-            lexemes: at..decoder.at,
-            inside: 0,
-        });
+        let Lexeme { text, start, .. } = lexeme;
+        tokens.push(Token { kind, text, start, lexemes: at..decoder.at, inside: 0 });
     }
     if pair(&mut tokens) { Ok(tokens) } else { Err(SqlRefusal::EndsEarly) }
 }

@@ -63,17 +63,10 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// Whether `KEY` is a word before a key rather than the key itself
     fn key_follows(&self) -> bool {
-        self.cursor.next_is(Keyword::Case)
-            || self.cursor.peek().is_some_and(|token| {
-                matches!(
-                    token.kind,
-                    TokenKind::Word(_)
-                        | TokenKind::Name(_)
-                        | TokenKind::Text(_)
-                        | TokenKind::Number(_)
-                        | TokenKind::Parameter(_)
-                )
-            })
+        use TokenKind::{Name, Number, Parameter, Text, Word};
+        let Some(token) = self.cursor.peek() else { return false };
+        let is_value = matches!(token.kind, Word(_) | Name(_) | Text(_) | Number(_) | Parameter(_));
+        is_value || token.is(Keyword::Case)
     }
 
     /// `ANY` and `SOME` before a compared query go away; else they are functions
@@ -169,11 +162,11 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// Goes on behind `DAY`, `DAY(2) TO SECOND(3)` and their like
     pub(super) fn skip_unit(&mut self) {
-        if !UNITS.iter().any(|unit| self.cursor.eat_word(unit)) {
+        if !UNITS.split(' ').any(|unit| self.cursor.eat_word(unit)) {
             return;
         }
         self.skip_precision();
-        if self.cursor.eat(Keyword::To) && UNITS.iter().any(|unit| self.cursor.eat_word(unit)) {
+        if self.cursor.eat(Keyword::To) && UNITS.split(' ').any(|unit| self.cursor.eat_word(unit)) {
             self.skip_precision();
         }
     }
@@ -219,25 +212,5 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 }
 
 /// The units of time of `IntervalQualifier()`
-const UNITS: [&str; 20] = [
-    "YEAR",
-    "YEARS",
-    "QUARTER",
-    "QUARTERS",
-    "MONTH",
-    "MONTHS",
-    "WEEK",
-    "WEEKS",
-    "DAY",
-    "DAYS",
-    "HOUR",
-    "HOURS",
-    "MINUTE",
-    "MINUTES",
-    "SECOND",
-    "SECONDS",
-    "MILLISECOND",
-    "MICROSECOND",
-    "NANOSECOND",
-    "DECADE",
-];
+const UNITS: &str = "YEAR YEARS QUARTER QUARTERS MONTH MONTHS WEEK WEEKS DAY DAYS HOUR HOURS MINUTE MINUTES SECOND \
+                     SECONDS MILLISECOND MICROSECOND NANOSECOND DECADE";

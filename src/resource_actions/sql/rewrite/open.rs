@@ -4,7 +4,7 @@ use crate::resource_actions::sql::form::Form;
 use crate::resource_actions::sql::lexeme::Symbol;
 
 /// Something that was opened and is to be closed
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Open {
     pub(super) group: Group,
     /// What closes it; `None` for the query as a whole
@@ -26,16 +26,7 @@ pub(super) struct Open {
 impl Open {
     pub(super) fn new(group: Group, closer: Option<Closer>) -> Self {
         let is_written = !matches!(group, Group::TableFunction | Group::Braces);
-        Self {
-            group,
-            closer,
-            is_written,
-            is_wrapped: false,
-            has_unit: false,
-            in_windows: false,
-            is_ordered: false,
-            is_matching: false,
-        }
+        Self { group, closer, is_written, ..Self::default() }
     }
 }
 
@@ -45,9 +36,10 @@ pub(super) enum Closer {
     End,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Group {
     /// An expression, a query, a join or a list of names
+    #[default]
     Plain,
     /// The arguments of a function
     Call(Form),

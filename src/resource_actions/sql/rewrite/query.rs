@@ -173,13 +173,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `DISTINCT` and `ALL` go away where they may stand; so does `ALL` before a compared query
     pub(super) fn quantifier(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
-        let after_word = self.kernel.ends_with_any_keyword(&[
-            Word::SELECT,
-            Word::UNION,
-            Word::EXCEPT,
-            Word::INTERSECT,
-            Word::BY,
-        ]);
+        let words = [Word::SELECT, Word::UNION, Word::EXCEPT, Word::INTERSECT, Word::BY];
+        let after_word = self.kernel.ends_with_any_keyword(&words);
         let after_symbol =
             [KernelToken::LParen, KernelToken::Plus].iter().any(|token| self.kernel.ends_with(token));
         if after_word || after_symbol { Ok(()) } else { self.unexpected(token) }

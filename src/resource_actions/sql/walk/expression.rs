@@ -70,9 +70,8 @@ impl Walker {
     fn lookup(&mut self, args: &[FunctionArg]) {
         self.findings.census.lookups += 1;
         let name = args.get(1).and_then(value::text);
-        self.findings
-            .mentions
-            .push(name.map_or(Mention::UndecidedLookup, |name| Mention::Lookup(name.to_owned())));
+        let mention = name.map_or(Mention::UndecidedLookup, |name| Mention::Lookup(name.to_owned()));
+        self.findings.mentions.push(mention);
     }
 
     pub(super) fn argument(&mut self, argument: &FunctionArg) -> Walked {
