@@ -25,11 +25,8 @@ pub enum AuthenticationError {
     #[error(transparent)]
     Malformed(#[from] MalformedToken),
     /// The algorithm is not one that its issuer may use
-    #[error("the token's algorithm is not one that is accepted from its issuer; sign it with {allowed}")]
-    Algorithm {
-        /// What the issuer may use, comma-separated
-        allowed: String,
-    },
+    #[error("the token's algorithm is not one that is accepted from its issuer; sign it with {0}")]
+    Algorithm(String),
     /// None of the issuer's keys is the one that the token names
     #[error("none of the issuer's keys fits the token's key id and algorithm; get a new token")]
     UnknownKey {
@@ -109,7 +106,7 @@ impl AuthenticationError {
             Self::NoToken
             | Self::Credentials(_)
             | Self::Malformed(_)
-            | Self::Algorithm { .. }
+            | Self::Algorithm(_)
             | Self::Expired
             | Self::NotYetValid
             | Self::UnknownIssuer { .. }
@@ -128,7 +125,7 @@ impl AuthenticationError {
             Self::NoToken
             | Self::Credentials(_)
             | Self::Malformed(_)
-            | Self::Algorithm { .. }
+            | Self::Algorithm(_)
             | Self::AmbiguousKey { .. }
             | Self::Signature { .. }
             | Self::Expired
@@ -144,7 +141,7 @@ impl AuthenticationError {
         match self {
             Self::NoToken => "no_token",
             Self::Credentials(_) | Self::Malformed(_) => "malformed_token",
-            Self::Algorithm { .. } => "token_algorithm",
+            Self::Algorithm(_) => "token_algorithm",
             Self::UnknownKey { .. } | Self::AmbiguousKey { .. } => "token_key",
             Self::Signature { .. } => "token_signature",
             Self::Expired => "token_expired",

@@ -114,7 +114,7 @@ impl Issuer {
     /// The algorithm of this name, if its tokens may use it
     pub(super) fn algorithm(&self, name: &str) -> Result<Algorithm, AuthenticationError> {
         let named = Algorithm::from_name(name).filter(|algorithm| self.0.algorithms.contains(algorithm));
-        named.ok_or_else(|| AuthenticationError::Algorithm { allowed: comma_separated(&self.0.algorithms) })
+        named.ok_or_else(|| AuthenticationError::Algorithm(comma_separated(&self.0.algorithms)))
     }
 
     /// That the claims are meant for this service

@@ -98,10 +98,8 @@ impl fmt::Debug for Jwk {
 }
 
 fn kid(jwk: &Map<String, Value>) -> Result<Option<String>, KeyFault> {
-    match jwk.get("kid") {
-        None => Ok(None),
-        Some(kid) => kid.as_str().map(|kid| Some(kid.to_owned())).ok_or(KeyFault::BadKeyId),
-    }
+    let kid = jwk.get("kid").map(|kid| kid.as_str().map(str::to_owned));
+    kid.map(|kid| kid.ok_or(KeyFault::BadKeyId)).transpose()
 }
 
 fn check_use(jwk: &Map<String, Value>) -> Result<(), KeyFault> {
@@ -165,8 +163,7 @@ fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, KeyFault> {
 }
 
 fn bytes_of_length(jwk: &Map<String, Value>, name: &str, length: usize) -> Result<Vec<u8>, KeyFault> {
-    bytes(jwk, name)
-        .and_then(|bytes| if bytes.len() == length { Ok(bytes) } else { Err(KeyFault::BadParameter) })
+    Some(bytes(jwk, name)?).filter(|bytes| bytes.len() == length).ok_or(KeyFault::BadParameter)
 }
 
 /// Java's `BigInteger` writes a sign byte that some issuers leave in

@@ -161,7 +161,7 @@ pub fn verify_signature(
     decode(parts.claims, "claims")?;
     let algorithm = Algorithm::from_name(&header.algorithm)
         .filter(|algorithm| algorithms.contains(algorithm))
-        .ok_or_else(|| AuthenticationError::Algorithm { allowed: comma_separated(algorithms) })?;
+        .ok_or_else(|| AuthenticationError::Algorithm(comma_separated(algorithms)))?;
     check_signature(&parts, &header, algorithm, keys, "")
 }
 

@@ -29,19 +29,13 @@ impl TokenHeader {
 /// RFC 8725 section 3.11: one kind of token is not taken for another
 fn check_type(header: &Map<String, Value>) -> Result<(), MalformedToken> {
     let is_access_token = |named: String| TYPES.iter().any(|name| named.eq_ignore_ascii_case(name));
-    match text(header, "typ")?.is_none_or(is_access_token) {
-        true => Ok(()),
-        false => Err(MalformedToken::OtherType),
-    }
+    let is_fine = text(header, "typ")?.is_none_or(is_access_token);
+    if is_fine { Ok(()) } else { Err(MalformedToken::OtherType) }
 }
 
 fn text(header: &Map<String, Value>, name: &'static str) -> Result<Option<String>, MalformedToken> {
-    match header.get(name) {
-        None => Ok(None),
-        Some(value) => {
-            value.as_str().map(|text| Some(text.to_owned())).ok_or(MalformedToken::NotAString(name))
-        }
-    }
+    let text = header.get(name).map(|value| value.as_str().map(str::to_owned));
+    text.map(|text| text.ok_or(MalformedToken::NotAString(name))).transpose()
 }
 
 /// Extensions one must understand, unencoded payloads, and compression

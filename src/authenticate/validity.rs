@@ -34,19 +34,13 @@ impl Validity {
         if self.expires_at.checked_add(leeway).is_none_or(|end| end <= now) {
             return Err(AuthenticationError::Expired);
         }
-        let Some(not_before) = self.not_before else { return Ok(()) };
-        match not_before.checked_sub(leeway).is_some_and(|start| start <= now) {
-            true => Ok(()),
-            false => Err(AuthenticationError::NotYetValid),
-        }
+        let has_begun = |start: SystemTime| start.checked_sub(leeway).is_some_and(|start| start <= now);
+        if self.not_before.is_none_or(has_begun) { Ok(()) } else { Err(AuthenticationError::NotYetValid) }
     }
 }
 
 fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<SystemTime>, ClaimFault> {
-    match claims.get(name) {
-        None => Ok(None),
-        Some(value) => numeric_date(value).map(Some).ok_or(ClaimFault::NotATime(name)),
-    }
+    claims.get(name).map(|value| numeric_date(value).ok_or(ClaimFault::NotATime(name))).transpose()
 }
 
 fn numeric_date(value: &Value) -> Option<SystemTime> {

@@ -117,9 +117,7 @@ impl Permission {
             && self.kind == needed.resource.kind
             && self.pattern.covers(&needed.resource.name)
     }
-}
 
-impl Permission {
     /// The name as it is written, the mark of a pattern included
     pub fn written_name(&self) -> &str {
         let mut words = self.written.splitn(self.actions.len() + 2, ' ');

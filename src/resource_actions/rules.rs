@@ -4,6 +4,8 @@
 
 use serde::Deserialize;
 
+use crate::druid::{ResourceAction, ResourceType};
+
 /// Everything under `[rules]`
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Rules {
@@ -23,6 +25,17 @@ pub struct Rules {
     pub system_tables: SystemTables,
     /// `lookups`
     pub lookups: Lookups,
+}
+
+/// The name under which all external input goes where it is not told apart by type
+pub(super) const EXTERNAL: &str = "EXTERNAL";
+
+impl Rules {
+    /// What reading external input of this type asks
+    pub(super) fn read_external(&self, kind: &str) -> ResourceAction {
+        let name = if self.input_sources == InputSources::Together { EXTERNAL } else { kind };
+        ResourceAction::read(ResourceType::External, name)
+    }
 }
 
 /// What shutdown of a `query_controller` task asks

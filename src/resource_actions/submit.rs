@@ -194,6 +194,8 @@ fn read_plain(members: &Map<String, Value>, raw: &RawMembers<'_>) -> Result<Plai
 /// An object written in this order
 struct Members<'a>(Vec<(&'a str, Member<'a>)>);
 
+#[derive(Serialize)]
+#[serde(untagged)]
 enum Member<'a> {
     Text(&'a str),
     Raw(&'a RawValue),
@@ -203,16 +205,6 @@ enum Member<'a> {
 impl Serialize for Members<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, member)| (name, member)))
-    }
-}
-
-impl Serialize for Member<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Raw(raw) => raw.serialize(serializer),
-            Self::Object(members) => members.serialize(serializer),
-        }
     }
 }
 

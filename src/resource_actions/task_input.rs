@@ -2,14 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::rules::{InputSources, Rules, TaskInputs};
+use super::rules::{EXTERNAL, Rules, TaskInputs};
 use super::task_error::TaskSpecError;
 use super::task_members::{INPUT_SOURCES, PLAIN_FORMATS, WAREHOUSES};
 use super::task_object::{Object, object_at};
 use crate::druid::{ResourceAction, ResourceType};
-
-/// The name under which all external input goes where it is not told apart by type
-const EXTERNAL: &str = "EXTERNAL";
 
 /// What a format reads besides what its source gives: descriptor files and schema registries, at any address
 pub(super) fn input_format(
@@ -47,18 +44,10 @@ pub(super) fn input_source(
             needs.insert(ResourceAction::read(ResourceType::Datasource, source.text("dataSource")?));
         }
         (TaskInputs::External, _) => {
-            needs.insert(read_external(kind, rules));
+            needs.insert(rules.read_external(kind));
         }
     }
     Ok(())
-}
-
-fn read_external(kind: &str, rules: &Rules) -> ResourceAction {
-    let name = match rules.input_sources {
-        InputSources::Together => EXTERNAL,
-        InputSources::ByType => kind,
-    };
-    ResourceAction::read(ResourceType::External, name)
 }
 
 /// By what the files of an Iceberg table are read (`InputSourceFactory`); their places come from its catalog
@@ -69,7 +58,7 @@ fn warehouse_of(factory: &Object<'_>, rules: &Rules) -> Result<Option<ResourceAc
         return Err(factory.shape("type", "one of local, hdfs, s3, google, azure and azureStorage"));
     }
     Ok(match rules.task_inputs {
-        TaskInputs::External => Some(read_external(kind, rules)),
+        TaskInputs::External => Some(rules.read_external(kind)),
         TaskInputs::Druid => None,
     })
 }

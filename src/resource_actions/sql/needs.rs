@@ -4,11 +4,8 @@ use std::collections::BTreeSet;
 
 use super::mention::Mention;
 use super::statement::Target;
-use crate::druid::{ResourceAction, ResourceType};
-use crate::resource_actions::rules::{InputSources, Lookups, Metadata, Rules, SystemTables};
-
-/// The name under which all external input goes where it is not told apart by type
-const EXTERNAL: &str = "EXTERNAL";
+use crate::druid::{Action, ResourceAction, ResourceType};
+use crate::resource_actions::rules::{EXTERNAL, InputSources, Lookups, Metadata, Rules, SystemTables};
 
 /// Tables of `INFORMATION_SCHEMA` that tell of nothing but Druid itself
 const HARMLESS: [&str; 2] = ["ROUTINES", "SCHEMATA"];
@@ -32,21 +29,20 @@ pub(super) fn of_mention(mention: &Mention, rules: &Rules) -> Option<BTreeSet<Re
             Lookups::Granted => None,
             Lookups::Open => Some(BTreeSet::new()),
         },
-        Mention::External(kind) => match rules.input_sources {
-            InputSources::Together => read(ResourceType::External, EXTERNAL),
-            InputSources::ByType => read(ResourceType::External, kind),
-        },
+        Mention::External(kind) => Some(BTreeSet::from([rules.read_external(kind)])),
         Mention::UndecidedExternal => match rules.input_sources {
             InputSources::Together => read(ResourceType::External, EXTERNAL),
             InputSources::ByType => None,
         },
         Mention::SystemTable(name) => Some(of_system_table(name, rules)),
-        Mention::InformationSchema(name) => Some(of_metadata(What::columns_of(name), rules)),
+        Mention::InformationSchema(name) => {
+            Some(state_if(rules.metadata == Metadata::State && !HARMLESS.contains(&name.as_str())))
+        }
     }
 }
 
 fn of_system_table(name: &str, rules: &Rules) -> BTreeSet<ResourceAction> {
-    let mut needs = of_metadata(What::rows_of(name), rules);
+    let mut needs = state_if(rules.metadata == Metadata::State || OF_THE_STATE.contains(&name));
     match rules.system_tables {
         SystemTables::Authorized => needs.extend([ResourceAction::read(ResourceType::SystemTable, name)]),
         SystemTables::Open => {}
@@ -54,36 +50,8 @@ fn of_system_table(name: &str, rules: &Rules) -> BTreeSet<ResourceAction> {
     needs
 }
 
-/// What a table of metadata tells
-#[derive(Clone, Copy)]
-enum What {
-    /// Nothing but Druid itself
-    Harmless,
-    /// What there is, each caller's own where Druid knew the caller
-    Data,
-    /// How the cluster stands
-    State,
-}
-
-impl What {
-    /// Of a table of `sys`
-    fn rows_of(name: &str) -> Self {
-        if OF_THE_STATE.contains(&name) { Self::State } else { Self::Data }
-    }
-
-    /// Of a table of `INFORMATION_SCHEMA`
-    fn columns_of(name: &str) -> Self {
-        if HARMLESS.contains(&name) { Self::Harmless } else { Self::Data }
-    }
-}
-
-fn of_metadata(what: What, rules: &Rules) -> BTreeSet<ResourceAction> {
-    match (what, rules.metadata) {
-        (What::State, Metadata::State | Metadata::Open) | (What::Data, Metadata::State) => {
-            BTreeSet::from([ResourceAction::state(crate::druid::Action::Read)])
-        }
-        (What::Data, Metadata::Open) | (What::Harmless, Metadata::State | Metadata::Open) => BTreeSet::new(),
-    }
+fn state_if(is_asked: bool) -> BTreeSet<ResourceAction> {
+    is_asked.then(|| ResourceAction::state(Action::Read)).into_iter().collect()
 }
 
 /// What a target needs; an export goes by its type whatever the rules say
