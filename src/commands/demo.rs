@@ -27,7 +27,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(12 * 3_600);
 const TASK_TIME: Duration = Duration::from_secs(20);
 
 /// The datasources of the demonstration
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Names {
     /// What all three people may read
     wikipedia: String,
@@ -277,6 +277,8 @@ impl Stage {
     fn steps(&self) -> Vec<Step> {
         let Names { wikipedia, sales } = &self.names;
         let (insert, select) = (&self.names.insert(), &format!("SELECT COUNT(*) AS pages FROM {wikipedia}"));
+        let unnamed = &format!("SELECT * FROM {sales}");
+        let own_task = "vera asks how her own task stands, and needs READ DATASOURCE __query_select for that";
         let extern_ = "SELECT * FROM TABLE(EXTERN('{\"type\":\"http\",\"uris\":[\"http://example.org/a.json\"]}', '{\"type\":\"json\"}')) EXTEND (a VARCHAR)";
         let cancel =
             format!("-X POST $GATE/druid/indexer/v1/task/query-{}/shutdown", self.query_id("ingo-2"));
@@ -284,24 +286,13 @@ impl Stage {
             self.submit("vera runs a SELECT as a task, which she may", 202, "VERA", select, Some("vera")),
             self.submit("vera tries to INSERT, and is told what is missing", 403, "VERA", insert, None),
             self.submit("vera tries to read from outside with EXTERN", 403, "VERA", extern_, None),
-            self.look(
-                "vera asks how her own task stands, and needs READ DATASOURCE __query_select for that",
-                403,
-                "VERA",
-                "vera",
-            ),
+            self.look(own_task, 403, "VERA", "vera"),
             self.look("anna holds that", 200, "ANNA", "vera"),
             self.submit("ingo INSERTs from EXTERN, which he may", 202, "INGO", insert, Some("ingo")),
             self.look("ingo looks at his task", 200, "INGO", "ingo"),
             self.submit("ingo starts another", 202, "INGO", insert, Some("ingo-2")),
             Step { story: "ingo cancels it", status: 200, line: curl("INGO", &cancel) },
-            self.submit(
-                "nobody reads what the policy does not name",
-                403,
-                "INGO",
-                &format!("SELECT * FROM {sales}"),
-                None,
-            ),
+            self.submit("nobody reads what the policy does not name", 403, "INGO", unnamed, None),
             Step {
                 story: "without a token nothing passes",
                 status: 401,

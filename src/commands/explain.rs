@@ -79,9 +79,9 @@ fn roles_found(listed: &ListedRoles, policy: &Policy) -> String {
         return format!("roles: there is no claim `{claim}`; only `members` count");
     };
     let known = |role: &&String| policy.roles().iter().any(|known| known.name == **role);
-    let named = |roles: Vec<&String>| match roles.is_empty() {
-        true => "none".to_owned(),
-        false => roles.into_iter().map(|role| Printable(role).to_string()).collect::<Vec<_>>().join(", "),
+    let named = |roles: Vec<&String>| {
+        let roles: Vec<_> = roles.into_iter().map(|role| Printable(role).to_string()).collect();
+        if roles.is_empty() { "none".to_owned() } else { roles.join(", ") }
     };
     let (known, unknown): (Vec<_>, Vec<_>) = roles.iter().partition(known);
     format!("roles: `{claim}` lists {}; not in this file: {}", named(known), named(unknown))
@@ -112,8 +112,8 @@ fn print(explanation: &Explanation, policy: &Policy, file: &Path) {
     }
     for needed in &explanation.receipt.needed {
         say(format_args!("  {}: {}", needed.permission, standing(needed)));
-        if let Holding::Missing { .. } = needed.holding {
-            say(format_args!("    {}", remedy(needed, policy, file)));
+        if let Holding::Missing { held_by } = &needed.holding {
+            say(format_args!("    {}", remedy(needed, held_by, policy, file)));
         }
     }
     if let Some(why) = explanation.why_state {
@@ -136,8 +136,7 @@ fn standing(needed: &NeededPermission) -> String {
 }
 
 /// The line of the file that would grant it
-fn remedy(needed: &NeededPermission, policy: &Policy, file: &Path) -> String {
-    let Holding::Missing { held_by } = &needed.holding else { return String::new() };
+fn remedy(needed: &NeededPermission, held_by: &[String], policy: &Policy, file: &Path) -> String {
     let (file, sentence) = (file.display(), format!("{:?}", exact_sentence(&needed.permission)));
     let holder = held_by.first().and_then(|name| policy.roles().iter().find(|role| role.name == *name));
     match holder {

@@ -1,6 +1,5 @@
 //! The public door: sockets, TLS, one task for each connection, and a drain at the end
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,8 +137,10 @@ async fn serve<Gate: Serves>(
     // Small answers wait for nobody; a socket that cannot promise it serves all the same.
     let _delayed = socket.set_nodelay(true);
     let handshake = async {
-        let client = client_behind(&mut socket, peer, gate.balancers()).await?;
-        Ok::<_, HandshakeError>((client, acceptor.accept(socket).await?))
+        let client = client_behind(&mut socket, peer, gate.balancers()).await;
+        let client = client.map_err(|error| error.to_string())?;
+        let stream = acceptor.accept(socket).await;
+        Ok::<_, String>((client, stream.map_err(|error| format!("TLS: {error}"))?))
     };
     let (client, stream) = match tokio::time::timeout(gate.limits().handshake, handshake).await {
         Ok(Ok(shaken)) => shaken,
@@ -164,14 +165,6 @@ async fn serve<Gate: Serves>(
     };
     let unread = move |unread| refusing.now().unread(client, unread);
     connection::serve(stream, protocol, gate.limits(), gate.metrics(), draining, answer, unread).await;
-}
-
-#[derive(Debug, thiserror::Error)]
-enum HandshakeError {
-    #[error(transparent)]
-    ProxyProtocol(#[from] ProxyProtocolError),
-    #[error("TLS: {0}")]
-    Tls(#[from] io::Error),
 }
 
 /// The peer, or the client whom a balancer names

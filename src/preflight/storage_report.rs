@@ -4,7 +4,7 @@
 //! report counts, and ages on.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -31,8 +31,7 @@ type Seen = Result<Vec<u8>, String>;
 #[derive(Debug)]
 pub struct ReportKeeper {
     file: Arc<SmallFile>,
-    /// Only ever held to put one thing in or to take one out
-    summary: RwLock<Option<Arc<Summary>>>,
+    summary: Live<Option<Summary>>,
     /// For whoever looks; no request comes here
     watcher: Mutex<Watcher<Seen>>,
 }
@@ -42,7 +41,7 @@ impl ReportKeeper {
     pub async fn open(file: &Path) -> Self {
         let file = Arc::new(SmallFile::new(file, MAX_REPORT_BYTES));
         let seen = look(&file).await;
-        let (summary, watcher) = (RwLock::new(None), Mutex::new(Watcher::new(seen.clone())));
+        let (summary, watcher) = (Live::new(None), Mutex::new(Watcher::new(seen.clone())));
         let keeper = Self { file, summary, watcher };
         keeper.put(read(&seen));
         keeper
@@ -54,8 +53,8 @@ impl ReportKeeper {
     }
 
     /// The last good report
-    pub fn summary(&self) -> Option<Arc<Summary>> {
-        self.summary.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn summary(&self) -> Arc<Option<Summary>> {
+        self.summary.now()
     }
 
     /// Looks every second, until the gate stops or nobody has the keeper any more
@@ -86,9 +85,7 @@ impl ReportKeeper {
     fn put(&self, read: Result<Summary, ReportError>) {
         let file = Shown(self.file());
         match read {
-            Ok(summary) => {
-                *self.summary.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(summary));
-            }
+            Ok(summary) => self.summary.replace(Some(summary)),
             Err(error) if self.summary().is_some() => {
                 tracing::warn!(%file, %error, "the report of durable storage cannot be used; the last good one ages on");
             }
@@ -137,7 +134,7 @@ impl StorageWatch {
 
     /// How durable storage stands now
     pub fn status(&self, now: SystemTime) -> Status {
-        Status::of(self.keeper.summary().as_deref(), now, self.stale, &self.address)
+        Status::of(self.keeper.summary().as_ref().as_ref(), now, self.stale, &self.address)
     }
 
     /// Lets through what asks for no durable storage, and all else where that is proven or not required
@@ -224,7 +221,7 @@ mod tests {
     }
 
     fn bucket(keeper: &ReportKeeper) -> Option<String> {
-        keeper.summary().map(|summary| summary.location.bucket.clone())
+        keeper.summary().as_ref().as_ref().map(|summary| summary.location.bucket.clone())
     }
 
     #[tokio::test]

@@ -91,14 +91,10 @@ fn no_answer(error: &hyper_util::client::legacy::Error) -> NoAnswer {
 }
 
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
+    let mut causes = std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
         // An I/O error's source is that of what is in it, which would be passed over.
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        cause = inner.map_or_else(|| error.source(), |inner| Some(inner));
-    }
-    None
+        let inner = (*error).downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inner.map_or_else(|| (*error).source(), |inner| Some(inner))
+    });
+    causes.find_map(|error| error.downcast_ref())
 }

@@ -36,7 +36,6 @@ pub struct Server {
     /// Where operators ask
     pub admin_address: SocketAddr,
     running: Arc<Running>,
-    hang_up: Arc<Notify>,
     draining: watch::Sender<bool>,
     listening: JoinHandle<bool>,
 }
@@ -75,15 +74,14 @@ impl Server {
             drained.clone(),
         ));
         let listening = tokio::spawn(listener::listen(doors, tls, Arc::clone(&live), drained));
-        let running = Running { live, parts, certificate, faulty, addresses: written };
-        let hang_up = Arc::new(Notify::new());
-        Ok(Self { addresses, admin_address, running: Arc::new(running), hang_up, draining, listening })
+        let running =
+            Running { live, parts, certificate, faulty, addresses: written, hang_up: Notify::new() };
+        Ok(Self { addresses, admin_address, running: Arc::new(running), draining, listening })
     }
 
     /// Looks at the configuration's file, and at those it names, every second from now on
     pub fn watch(&self, file: PathBuf) {
-        let watching = Arc::clone(&self.running).keep_watching(file, Arc::clone(&self.hang_up));
-        tokio::spawn(watching);
+        tokio::spawn(Arc::clone(&self.running).keep_watching(file));
     }
 
     /// Looks again now, and opens the audit file anew (SIGHUP)
@@ -93,7 +91,7 @@ impl Server {
             tracing::error!(%error, "the audit file cannot be opened anew; the old one is written to");
         }
         gate.callers.keepers.iter().for_each(|keeper| keeper.ask());
-        self.hang_up.notify_one();
+        self.running.hang_up.notify_one();
     }
 
     /// Takes no further connection and waits for the requests at hand; whether all were done in time

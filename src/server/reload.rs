@@ -33,11 +33,13 @@ pub(crate) struct Running {
     pub(crate) faulty: Arc<FaultyFiles>,
     /// `[listen]` and `[admin]` addresses as they were bound
     pub(crate) addresses: (Vec<String>, String),
+    /// Somebody asks for a look now
+    pub(crate) hang_up: Notify,
 }
 
 impl Running {
     /// Looks at the files every second, and when asked, until the gate stops
-    pub(crate) async fn keep_watching(self: Arc<Self>, file: PathBuf, hang_up: Arc<Notify>) {
+    pub(crate) async fn keep_watching(self: Arc<Self>, file: PathBuf) {
         let mut draining = self.parts.draining.clone();
         let mut read = self.live.now().config.clone();
         let mut held = Look::after(&file, Some(read.text.as_bytes()), &read);
@@ -45,7 +47,7 @@ impl Running {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
-                () = hang_up.notified() => {
+                () = self.hang_up.notified() => {
                     watcher.ask();
                     continue;
                 }
