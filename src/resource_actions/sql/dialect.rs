@@ -6,11 +6,11 @@ use sqlparser::ast::{Array, Expr, Ident, ObjectName, Query, Value};
 use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword as Word;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token as KernelToken, TokenWithSpan};
+use sqlparser::tokenizer::{Token as ParserToken, TokenWithSpan};
 
 /// The language that `rewrite` writes: names are quoted, and there is one operator
 #[derive(Debug, Default)]
-struct Kernel {
+struct Rewritten {
     /// Whether the operand that comes next belongs to a chain that is being read
     is_in_chain: Cell<bool>,
 }
@@ -18,7 +18,7 @@ struct Kernel {
 /// Binds tighter than nothing
 const OPERATOR: u8 = 20;
 
-impl Dialect for Kernel {
+impl Dialect for Rewritten {
     fn is_identifier_start(&self, _: char) -> bool {
         false
     }
@@ -56,7 +56,7 @@ impl Dialect for Kernel {
     }
 
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
-        let is_operator = parser.peek_token_ref().token == KernelToken::Plus;
+        let is_operator = parser.peek_token_ref().token == ParserToken::Plus;
         Some(Ok(if is_operator { OPERATOR } else { 0 }))
     }
 
@@ -71,16 +71,16 @@ impl Dialect for Kernel {
 
 /// An operand that sqlparser would read in the same way, but only after trying whether it is a type: a name, a call, a literal
 fn plain_operand(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
-    let KernelToken::Word(word) = &parser.peek_token_ref().token else {
+    let ParserToken::Word(word) = &parser.peek_token_ref().token else {
         return literal(parser);
     };
     word.quote_style?;
     let next = &parser.peek_nth_token_ref(1).token;
-    let is_call = *next == KernelToken::LParen && parser.peek_nth_token_ref(2).token != KernelToken::Plus;
+    let is_call = *next == ParserToken::LParen && parser.peek_nth_token_ref(2).token != ParserToken::Plus;
     if !is_call && !may_follow_operand(next) {
         return None;
     }
-    let TokenWithSpan { token: KernelToken::Word(word), span } = parser.next_token() else {
+    let TokenWithSpan { token: ParserToken::Word(word), span } = parser.next_token() else {
         return None;
     };
     let name = Ident { value: word.value, quote_style: word.quote_style, span };
@@ -96,11 +96,11 @@ fn literal(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         return None;
     }
     let token = &parser.peek_token_ref().token;
-    let value = if let KernelToken::Number(digits, is_long) = token {
+    let value = if let ParserToken::Number(digits, is_long) = token {
         Value::Number(digits.clone(), *is_long)
-    } else if let KernelToken::SingleQuotedString(text) = token {
+    } else if let ParserToken::SingleQuotedString(text) = token {
         Value::SingleQuotedString(text.clone())
-    } else if let KernelToken::NationalStringLiteral(text) = token {
+    } else if let ParserToken::NationalStringLiteral(text) = token {
         Value::NationalStringLiteral(text.clone())
     } else {
         return None;
@@ -111,20 +111,20 @@ fn literal(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
 }
 
 /// Whether this token surely belongs to something else than a literal or a name before it
-fn may_follow_operand(token: &KernelToken) -> bool {
-    use KernelToken::{Comma, EOF, Period, Plus, RParen, Word};
+fn may_follow_operand(token: &ParserToken) -> bool {
+    use ParserToken::{Comma, EOF, Period, Plus, RParen, Word};
     matches!(token, Comma | RParen | Plus | Period | EOF | Word(_))
 }
 
-impl Kernel {
+impl Rewritten {
     /// One operand, or the list of them that a chain is
     fn chain(&self, parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
         let first = self.operand(parser)?;
-        if parser.peek_token_ref().token != KernelToken::Plus {
+        if parser.peek_token_ref().token != ParserToken::Plus {
             return Ok(first);
         }
         let mut operands = vec![first];
-        while parser.consume_token(&KernelToken::Plus) {
+        while parser.consume_token(&ParserToken::Plus) {
             operands.push(self.operand(parser)?);
         }
         Ok(Expr::Array(Array { elem: operands, named: false }))
@@ -139,17 +139,17 @@ impl Kernel {
 
 /// Reads one query, to the end; on failure gives the number of the source token that did not fit
 pub(super) fn read(tokens: Vec<TokenWithSpan>, nesting: usize) -> Result<Box<Query>, Option<usize>> {
-    let dialect = Kernel::default();
+    let dialect = Rewritten::default();
     let mut parser =
         Parser::new(&dialect).with_recursion_limit(nesting * 8 + 64).with_tokens_with_locations(tokens);
     let query = parser.parse_query().map_err(|_| place(&parser))?;
-    let is_at_end = parser.peek_token_ref().token == KernelToken::EOF;
+    let is_at_end = parser.peek_token_ref().token == ParserToken::EOF;
     if is_at_end { Ok(query) } else { Err(place(&parser)) }
 }
 
 fn place(parser: &Parser<'_>) -> Option<usize> {
     let token = parser.peek_token_ref();
-    (token.token != KernelToken::EOF).then(|| usize::try_from(token.span.start.line).unwrap_or_default())
+    (token.token != ParserToken::EOF).then(|| usize::try_from(token.span.start.line).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -162,11 +162,11 @@ mod tests {
     /// Tokens that carry their own number, `+` and words apart
     fn tokens(text: &str) -> Vec<TokenWithSpan> {
         let token = |word: &str| match word {
-            "+" => KernelToken::Plus,
-            "(" => KernelToken::LParen,
-            ")" => KernelToken::RParen,
-            "SELECT" => KernelToken::make_word(word, None),
-            _ => KernelToken::make_word(word, Some('"')),
+            "+" => ParserToken::Plus,
+            "(" => ParserToken::LParen,
+            ")" => ParserToken::RParen,
+            "SELECT" => ParserToken::make_word(word, None),
+            _ => ParserToken::make_word(word, Some('"')),
         };
         let place = |number: usize| Location::new(number as u64, 1);
         let numbered = text.split(' ').enumerate();

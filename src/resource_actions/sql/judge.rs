@@ -13,7 +13,7 @@ use super::refusal::{Position, SqlRefusal};
 use super::statement::{Request, Target};
 use super::token::Token;
 use super::walk::Findings;
-use super::{census, dialect, forwarded, lexer, needs, rewrite, statement, token, walk};
+use super::{dialect, forwarded, lexer, needs, rewrite, second_reader, statement, token, walk};
 use crate::druid::ResourceAction;
 use crate::druid::owner::is_reserved_context_key;
 use crate::resource_actions::query_context::{Setting, of_key};
@@ -187,7 +187,7 @@ impl Query<'_, '_> {
         let query =
             dialect::read(rewritten, self.limits.statement_nesting).map_err(|place| self.syntax(place))?;
         let findings = walk::walk(&query).map_err(|objection| self.objection(&objection))?;
-        let difference = census::count(&self.tokens).difference(&findings.census);
+        let difference = second_reader::count(&self.tokens).difference(&findings.counts);
         difference.map_or(Ok(findings), |what| Err(SqlRefusal::TwoReadings(what)))
     }
 

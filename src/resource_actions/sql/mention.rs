@@ -23,7 +23,7 @@ pub(super) enum Mention {
 
 /// What both readers must agree on: how many of each thing there are in the text
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Census {
+pub(super) struct Counts {
     /// The names of tables as written, each where it stands, sorted at the end
     pub(super) tables: Vec<Vec<String>>,
     /// The names of functions that stand for tables
@@ -36,7 +36,7 @@ pub(super) struct Census {
     pub(super) lookups: usize,
 }
 
-impl Census {
+impl Counts {
     /// In an order that does not depend on the reader
     pub(super) fn sorted(mut self) -> Self {
         self.tables.sort_unstable();
@@ -67,11 +67,11 @@ mod tests {
 
     #[test]
     fn two_counts_differ_in_any_of_their_parts() {
-        let one = Census { tables: vec![vec!["a".to_owned()]], selects: 1, ..Census::default() };
+        let one = Counts { tables: vec![vec!["a".to_owned()]], selects: 1, ..Counts::default() };
         assert_eq!(one.difference(&one.clone()), None);
-        assert_eq!(one.difference(&Census { selects: 2, ..one.clone() }), Some("how many queries it has"));
+        assert_eq!(one.difference(&Counts { selects: 2, ..one.clone() }), Some("how many queries it has"));
         assert_eq!(
-            one.difference(&Census { tables: Vec::new(), ..one.clone() }),
+            one.difference(&Counts { tables: Vec::new(), ..one.clone() }),
             Some("which tables it reads")
         );
     }

@@ -6,11 +6,11 @@
 //!    `token` decodes the pieces;
 //! 2. `statement` takes the request apart: `SET`s, EXPLAIN, target, query, clustering;
 //! 3. `rewrite` turns the query into a small language, and sqlparser (`dialect`) reads that;
-//! 4. `walk` goes through the tree and notes what is mentioned; `census`, a second reader, counts the
+//! 4. `walk` goes through the tree and notes what is mentioned; `second_reader` counts the
 //!    same in the tokens as they came, and where the two differ the statement is refused;
 //! 5. `needs` says what that asks under the rules, `forwarded` prints what Druid gets.
 
-mod census;
+mod second_reader;
 mod cursor;
 mod depth;
 mod dialect;
@@ -19,7 +19,7 @@ mod forwarded;
 mod hint;
 mod input_source;
 mod judge;
-mod kernel;
+mod rewritten;
 mod keyword;
 mod lexeme;
 mod lexer;

@@ -11,7 +11,7 @@
 //! | ORDER BY, LIMIT, OFFSET, FETCH go into a bare SELECT, under a WITH too; else they stand around `SELECT * FROM (…)` | `shape`; rewriting leaves an order where a limit stood in parentheses |
 //! | CLUSTERED BY becomes the ORDER BY of the query, in the place of a limit (`DruidSqlParserUtils.convertClusterByToOrderBy`) | the same, in the tokens (`judge`) |
 //! | `TABLE t` becomes `SELECT * FROM t` | the same |
-//! | VALUES stays, and is no SELECT to an order | marked (`kernel::Mark`) |
+//! | VALUES stays, and is no SELECT to an order | marked (`rewritten::Mark`) |
 //! | DELETE, UPDATE, MERGE are rewritten | refused before |
 //! | an order item that equals one of an aggregate's SELECT becomes its number | not done: asks for the same names or more |
 //! | `SELECT *`, NATURAL, USING, aliases in ORDER BY and HAVING expand to columns that are resolved already | nothing: no name is looked up again |

@@ -6,8 +6,8 @@
 
 use sqlparser::ast::{Expr, OrderBy, Query, SelectItem, SetExpr, Value, With};
 
-use super::kernel::Mark;
 use super::objection::{Objection, absent};
+use super::rewritten::Mark;
 
 /// A query in its layers, from the inside: a body, under the names of a WITH, in an order
 #[derive(Clone, Copy)]
@@ -80,7 +80,7 @@ fn without_mark(body: &SetExpr) -> &SetExpr {
     if is_marked(left, Mark::Nothing) { right } else { body }
 }
 
-/// Whether this is a SELECT with such a mark (`kernel`)
+/// Whether this is a SELECT with such a mark (`rewritten`)
 pub(super) fn is_marked(body: &SetExpr, mark: Mark) -> bool {
     let SetExpr::Select(select) = body else { return false };
     let Some(SelectItem::UnnamedExpr(Expr::Value(value))) = select.projection.first() else { return false };

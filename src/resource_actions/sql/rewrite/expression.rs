@@ -7,7 +7,7 @@ use crate::resource_actions::sql::keyword::Keyword;
 use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::refusal::SqlRefusal;
 use crate::resource_actions::sql::token::{Token, TokenKind};
-use sqlparser::tokenizer::Token as KernelToken;
+use sqlparser::tokenizer::Token as ParserToken;
 
 impl<'t, 'a> Rewriter<'t, 'a, '_> {
     pub(super) fn is_in_some_call(&self) -> bool {
@@ -16,8 +16,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// A comma in place of a word, unless nothing stands before it
     pub(super) fn comma_between(&mut self) -> Result<(), SqlRefusal> {
-        if !self.kernel.ends_with(&KernelToken::LParen) {
-            self.kernel.push(KernelToken::Comma);
+        if !self.rewritten.ends_with(&ParserToken::LParen) {
+            self.rewritten.push(ParserToken::Comma);
         }
         Ok(())
     }
@@ -29,12 +29,12 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         };
         let words =
             [Absent, Default, Empty, Error, False, Null, Passing, Returning, True, Unknown, With, Without];
-        self.is_in_call(Form::Json) && self.kernel.ends_operand() && words.contains(&keyword)
+        self.is_in_call(Form::Json) && self.rewritten.ends_operand() && words.contains(&keyword)
     }
 
     /// `VALUE` between a key and its value
     pub(super) fn json_value(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
-        if self.is_in_call(Form::Json) && self.kernel.ends_operand() {
+        if self.is_in_call(Form::Json) && self.rewritten.ends_operand() {
             self.comma_between()
         } else {
             self.unexpected(token)
@@ -43,7 +43,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `FORMAT JSON [ENCODING e]` behind an operand goes away
     pub(super) fn json_format(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        let is_in_place = self.is_in_call(Form::Json) && self.kernel.ends_operand();
+        let is_in_place = self.is_in_call(Form::Json) && self.rewritten.ends_operand();
         if !is_in_place || !self.cursor.eat(Keyword::Json) {
             return self.name(token);
         }
@@ -71,7 +71,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `ANY` and `SOME` before a compared query go away; else they are functions
     pub(super) fn quantified(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        if self.kernel.ends_with(&KernelToken::Plus) && self.cursor.next_is_symbol(Symbol::LeftParen) {
+        if self.rewritten.ends_with(&ParserToken::Plus) && self.cursor.next_is_symbol(Symbol::LeftParen) {
             return Ok(());
         }
         self.name(token)
@@ -112,7 +112,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     /// `MULTISET UNION`, `MEMBER OF` and `SUBMULTISET OF` behind an operand; else a function
     pub(super) fn multiset(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
         let words = [Keyword::Of, Keyword::Union, Keyword::Except, Keyword::Intersect];
-        if self.kernel.ends_operand() && words.into_iter().any(|word| self.cursor.eat(word)) {
+        if self.rewritten.ends_operand() && words.into_iter().any(|word| self.cursor.eat(word)) {
             let _ = self.cursor.eat(Keyword::All) || self.cursor.eat(Keyword::Distinct);
             return self.operator();
         }
@@ -121,7 +121,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `OVERLAPS` and its like behind an operand; else a function
     pub(super) fn period(&mut self, keyword: Keyword, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        if !self.kernel.ends_operand() {
+        if !self.rewritten.ends_operand() {
             return self.name(token);
         }
         if keyword == Keyword::Immediately
@@ -145,13 +145,15 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         }
         let value = self.cursor.next().ok_or(SqlRefusal::EndsEarly)?;
         match &value.kind {
-            TokenKind::Text(_) | TokenKind::Number(_) | TokenKind::Parameter(_) => self.kernel.some_value(),
+            TokenKind::Text(_) | TokenKind::Number(_) | TokenKind::Parameter(_) => {
+                self.rewritten.some_value()
+            }
             TokenKind::Word(_) | TokenKind::Name(_) => {
                 self.name(value)?;
                 while self.cursor.eat_symbol(Symbol::Dot) {
-                    self.kernel.push(KernelToken::Period);
+                    self.rewritten.push(ParserToken::Period);
                     let part = self.cursor.expect_name()?;
-                    self.kernel.name(&part);
+                    self.rewritten.name(&part);
                 }
             }
             TokenKind::Keyword(_) | TokenKind::Bytes | TokenKind::Symbol(_) => return self.unexpected(token),
@@ -188,7 +190,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         let is_literal = self.cursor.peek().is_some_and(|token| matches!(token.kind, TokenKind::Text(_)));
         if is_literal {
             self.cursor.skip(1);
-            return self.done(crate::resource_actions::sql::kernel::Kernel::some_value);
+            return self.done(crate::resource_actions::sql::rewritten::Rewritten::some_value);
         }
         self.cursor = before;
         self.name(token)
@@ -198,7 +200,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     pub(super) fn nulls(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
         let words =
             if token.is(Keyword::Nulls) { [Keyword::First, Keyword::Last] } else { [Keyword::Nulls; 2] };
-        if self.kernel.ends_operand() && words.into_iter().any(|word| self.cursor.eat(word)) {
+        if self.rewritten.ends_operand() && words.into_iter().any(|word| self.cursor.eat(word)) {
             return Ok(());
         }
         self.name(token)
@@ -206,7 +208,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `BOTH`, `LEADING` and `TRAILING` in `TRIM(…)` go away
     pub(super) fn trimmed_side(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
-        let is_first = self.kernel.ends_with(&KernelToken::LParen);
+        let is_first = self.rewritten.ends_with(&ParserToken::LParen);
         if self.is_in_call(Form::Words) && is_first { Ok(()) } else { self.unexpected(token) }
     }
 }

@@ -11,10 +11,10 @@
 //! * `VALUES` becomes a marked `SELECT`, `TABLE t` becomes `SELECT * FROM t`, `TABLE(f(…))` becomes `f(…)`;
 //! * literals with a prefix word, types, limits, frames, `PIVOT` and its like are cut.
 //!
-//! None of this can hide a table: the census counts them in the tokens as they came.
+//! None of this can hide a table: the second reader counts them in the tokens as they came.
 
 use sqlparser::keywords::Keyword as Word;
-use sqlparser::tokenizer::{Token as KernelToken, TokenWithSpan};
+use sqlparser::tokenizer::{Token as ParserToken, TokenWithSpan};
 
 mod expression;
 mod open;
@@ -22,11 +22,11 @@ mod query;
 
 use crate::resource_actions::sql::cursor::Cursor;
 use crate::resource_actions::sql::form::Form;
-use crate::resource_actions::sql::kernel::{Kernel, Mark};
 use crate::resource_actions::sql::keyword::Keyword;
 use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::parameter::{Parameter, ParameterValue};
 use crate::resource_actions::sql::refusal::SqlRefusal;
+use crate::resource_actions::sql::rewritten::{Mark, Rewritten};
 use crate::resource_actions::sql::token::{Token, TokenKind};
 use open::{Closer, Group, Open};
 
@@ -40,48 +40,48 @@ pub(super) fn rewrite(
     parameters: &[Parameter],
 ) -> Result<Vec<TokenWithSpan>, SqlRefusal> {
     let whole = Open::new(Group::Plain, None);
-    let kernel = Kernel::with_capacity(cursor.rest().len());
-    let mut rewriter = Rewriter { cursor, parameters, kernel, open: vec![whole] };
+    let rewritten = Rewritten::with_capacity(cursor.rest().len());
+    let mut rewriter = Rewriter { cursor, parameters, rewritten, open: vec![whole] };
     while let Some(token) = rewriter.cursor.next() {
-        rewriter.kernel.stand_for(rewriter.cursor.index() - 1);
+        rewriter.rewritten.stand_for(rewriter.cursor.index() - 1);
         rewriter.token(token)?;
     }
     if rewriter.open.len() > 1 {
         return Err(SqlRefusal::EndsEarly);
     }
-    Ok(rewriter.kernel.into_tokens())
+    Ok(rewriter.rewritten.into_tokens())
 }
 
 struct Rewriter<'t, 'a, 'x> {
     cursor: Cursor<'t, 'a, 'x>,
     parameters: &'x [Parameter],
-    kernel: Kernel,
+    rewritten: Rewritten,
     open: Vec<Open>,
 }
 
 impl<'t, 'a> Rewriter<'t, 'a, '_> {
     fn token(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        if self.kernel.ends_with(&KernelToken::Period) {
+        if self.rewritten.ends_with(&ParserToken::Period) {
             return self.after_dot(token);
         }
         match &token.kind {
             TokenKind::Keyword(keyword) if self.is_json_tail(*keyword) => self.cut(),
             TokenKind::Keyword(keyword) => self.keyword(*keyword, token),
             TokenKind::Word(_) | TokenKind::Name(_) => self.name(token),
-            TokenKind::Text(_) if self.kernel.ends_with_text() && self.previous_is_text() => {
-                self.done(Kernel::spoil_text)
+            TokenKind::Text(_) if self.rewritten.ends_with_text() && self.previous_is_text() => {
+                self.done(Rewritten::spoil_text)
             }
-            TokenKind::Text(text) if text.may_name => self.done(|kernel| kernel.text(&text.value)),
-            TokenKind::Text(_) | TokenKind::Bytes => self.done(Kernel::odd_text),
-            TokenKind::Number(_) => self.done(Kernel::some_value),
+            TokenKind::Text(text) if text.may_name => self.done(|rewritten| rewritten.text(&text.value)),
+            TokenKind::Text(_) | TokenKind::Bytes => self.done(Rewritten::odd_text),
+            TokenKind::Number(_) => self.done(Rewritten::some_value),
             TokenKind::Parameter(number) => self.parameter(*number),
             TokenKind::Symbol(symbol) => self.symbol(*symbol, token),
         }
     }
 
     /// Writes, and has nothing to refuse
-    fn done(&mut self, write: impl FnOnce(&mut Kernel)) -> Result<(), SqlRefusal> {
-        write(&mut self.kernel);
+    fn done(&mut self, write: impl FnOnce(&mut Rewritten)) -> Result<(), SqlRefusal> {
+        write(&mut self.rewritten);
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     fn name(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
         match token.name() {
-            Some(name) => self.done(|kernel| kernel.name(name)),
+            Some(name) => self.done(|rewritten| rewritten.name(name)),
             None => self.unexpected(token),
         }
     }
@@ -108,7 +108,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     /// After a dot any word is a name
     fn after_dot(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
         if token.is_symbol(Symbol::Star) {
-            return self.done(|kernel| kernel.push(KernelToken::Mul));
+            return self.done(|rewritten| rewritten.push(ParserToken::Mul));
         }
         self.name(token)
     }
@@ -117,12 +117,12 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     fn parameter(&mut self, number: usize) -> Result<(), SqlRefusal> {
         let parameter = self.parameters.get(number);
         match parameter.map(|parameter| (parameter.text(), &parameter.value)) {
-            Some((Some(text), _)) => self.done(|kernel| kernel.text(text)),
+            Some((Some(text), _)) => self.done(|rewritten| rewritten.text(text)),
             Some((None, ParameterValue::Number(_) | ParameterValue::Boolean(_) | ParameterValue::Null)) => {
-                self.done(Kernel::some_value)
+                self.done(Rewritten::some_value)
             }
-            Some((None, ParameterValue::Text(_) | ParameterValue::Other)) => self.done(Kernel::odd_text),
-            None => self.done(|kernel| kernel.push(KernelToken::Placeholder("?".to_owned()))),
+            Some((None, ParameterValue::Text(_) | ParameterValue::Other)) => self.done(Rewritten::odd_text),
+            None => self.done(|rewritten| rewritten.push(ParserToken::Placeholder("?".to_owned()))),
         }
     }
 
@@ -136,22 +136,24 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             Symbol::RightParen | Symbol::RightBracket | Symbol::RightBrace => {
                 self.close(Closer::Symbol(symbol), token)
             }
-            Symbol::Comma => self.done(|kernel| kernel.push(KernelToken::Comma)),
-            Symbol::Dot if self.kernel.ends_with(&KernelToken::RParen) => self.operator(),
-            Symbol::Dot => self.done(|kernel| kernel.push(KernelToken::Period)),
+            Symbol::Comma => self.done(|rewritten| rewritten.push(ParserToken::Comma)),
+            Symbol::Dot if self.rewritten.ends_with(&ParserToken::RParen) => self.operator(),
+            Symbol::Dot => self.done(|rewritten| rewritten.push(ParserToken::Period)),
             Symbol::Colon if self.is_in_call(Form::Json) => {
-                self.done(|kernel| kernel.push(KernelToken::Comma))
+                self.done(|rewritten| rewritten.push(ParserToken::Comma))
             }
-            Symbol::NamedArgument => self.done(|kernel| kernel.push(KernelToken::RArrow)),
-            Symbol::Star if !self.kernel.ends_operand() => self.done(|kernel| kernel.push(KernelToken::Mul)),
-            Symbol::Sign if !self.kernel.ends_operand() => Ok(()),
+            Symbol::NamedArgument => self.done(|rewritten| rewritten.push(ParserToken::RArrow)),
+            Symbol::Star if !self.rewritten.ends_operand() => {
+                self.done(|rewritten| rewritten.push(ParserToken::Mul))
+            }
+            Symbol::Sign if !self.rewritten.ends_operand() => Ok(()),
             Symbol::Star | Symbol::Sign | Symbol::Equals | Symbol::Operator => self.operator(),
             Symbol::Colon | Symbol::Semicolon | Symbol::Question | Symbol::Useless => self.unexpected(token),
         }
     }
 
     fn operator(&mut self) -> Result<(), SqlRefusal> {
-        self.done(|kernel| kernel.push(KernelToken::Plus))
+        self.done(|rewritten| rewritten.push(ParserToken::Plus))
     }
 }
 
@@ -168,7 +170,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     fn done_opening(&mut self, group: Group, closer: Symbol) -> Result<(), SqlRefusal> {
         let open = Open::new(group, Some(Closer::Symbol(closer)));
         if open.is_written {
-            self.kernel.push(KernelToken::LParen);
+            self.rewritten.push(ParserToken::LParen);
         }
         self.open.push(open);
         Ok(())
@@ -176,10 +178,10 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     fn open_paren(&mut self) -> Result<(), SqlRefusal> {
         let form = self.previous().and_then(Form::of);
-        let is_call = self.kernel.ends_with_name();
-        let is_window = self.kernel.ends_with_any_keyword(&[Word::AS])
+        let is_call = self.rewritten.ends_with_name();
+        let is_window = self.rewritten.ends_with_any_keyword(&[Word::AS])
             && self.open.last().is_some_and(|open| open.in_windows);
-        let is_body = self.kernel.ends_with_any_keyword(&[Word::AS]);
+        let is_body = self.rewritten.ends_with_any_keyword(&[Word::AS]);
         let group = match form {
             _ if is_window => Group::Window,
             Some(form) if is_call => Group::Call(form),
@@ -187,7 +189,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         };
         self.done_opening(group, Symbol::RightParen)?;
         if group == Group::Plain && self.cursor.next_is_symbol(Symbol::RightParen) {
-            self.kernel.some_value();
+            self.rewritten.some_value();
         } else if !is_body && self.cursor.begins_with_parenthesised_query() {
             self.put_query_first();
         }
@@ -197,9 +199,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     /// `((SELECT 1) UNION …)` gets a query in front, by which sqlparser knows it as a query
     fn put_query_first(&mut self) {
         self.begin_query();
-        self.kernel.keyword("SELECT");
-        self.kernel.mark(Mark::Nothing);
-        self.kernel.keyword("UNION");
+        self.rewritten.keyword("SELECT");
+        self.rewritten.mark(Mark::Nothing);
+        self.rewritten.keyword("UNION");
     }
 
     /// `ARRAY[…]`, `MULTISET[…]` and `MAP[…]` are calls; else it is an element of what stands before
@@ -210,7 +212,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         if is_call {
             return self.done_opening(Group::Call(Form::Plain), Symbol::RightBracket);
         }
-        if !self.kernel.ends_operand() {
+        if !self.rewritten.ends_operand() {
             return self.unexpected(token);
         }
         self.operator()?;
@@ -222,7 +224,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             return self.unexpected(token);
         };
         for _ in 0..usize::from(open.is_written) + usize::from(open.is_wrapped) {
-            self.kernel.push(KernelToken::RParen);
+            self.rewritten.push(ParserToken::RParen);
         }
         if open.has_unit {
             self.skip_unit();
@@ -235,14 +237,14 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// Opens a query that stands as an argument without parentheses of its own
     fn begin_query(&mut self) {
-        let is_first = [KernelToken::LParen, KernelToken::Comma, KernelToken::RArrow]
+        let is_first = [ParserToken::LParen, ParserToken::Comma, ParserToken::RArrow]
             .iter()
-            .any(|token| self.kernel.ends_with(token));
+            .any(|token| self.rewritten.ends_with(token));
         let call = self.open.last_mut().filter(|open| is_first && matches!(open.group, Group::Call(_)));
         if let Some(open) = call {
             open.group = Group::Plain;
             open.is_wrapped = true;
-            self.kernel.push(KernelToken::LParen);
+            self.rewritten.push(ParserToken::LParen);
         }
     }
 
@@ -293,7 +295,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             K::By => self.only_after(&[Word::GROUP, Word::ORDER, Word::PARTITION], keyword, token),
             K::Order | K::Partition => self.order_or_partition(keyword),
             K::As if self.is_in_call(Form::Cast) => self.cut(),
-            K::As | K::Null => self.done(|kernel| kernel.keyword(keyword.word())),
+            K::As | K::Null => self.done(|rewritten| rewritten.keyword(keyword.word())),
             K::Limit | K::Offset | K::Fetch => self.limit(keyword, token),
             K::Distinct | K::All => self.quantifier(token),
             K::Any | K::Some => self.quantified(token),
@@ -311,21 +313,21 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             K::Is => self.is(),
             K::Multiset | K::Member | K::Submultiset => self.multiset(token),
             K::Overlaps | K::Contains | K::Equals | K::Precedes | K::Succeeds | K::Immediately => self.period(keyword, token),
-            K::True | K::False | K::Unknown => self.done(Kernel::some_value),
+            K::True | K::False | K::Unknown => self.done(Rewritten::some_value),
             K::Interval => self.interval(token),
             K::Date | K::Time | K::Timestamp => self.typed_literal(token),
             K::Over => self.over(),
             K::Filter => self.filter(token),
             K::Within => self.within(token),
             K::Rows | K::Range => self.frame(token),
-            K::Asc | K::Desc if self.kernel.ends_operand() => Ok(()),
+            K::Asc | K::Desc if self.rewritten.ends_operand() => Ok(()),
             K::Nulls | K::Ignore | K::Respect => self.nulls(token),
             K::Both | K::Leading | K::Trailing => self.trimmed_side(token),
             K::Key => self.json_key(token),
             K::Value => self.json_value(token),
             K::Format => self.json_format(token),
-            K::Separator if self.is_in_some_call() && self.kernel.ends_operand() => self.comma_between(),
-            K::Grouping if self.cursor.eat(K::Sets) => self.done(|kernel| kernel.name("GROUPING SETS")),
+            K::Separator if self.is_in_some_call() && self.rewritten.ends_operand() => self.comma_between(),
+            K::Grouping if self.cursor.eat(K::Sets) => self.done(|rewritten| rewritten.name("GROUPING SETS")),
             K::Tablesample => self.sample(),
             K::Pivot | K::Unpivot | K::MatchRecognize => self.reshaped(keyword, token),
             K::Absent | K::Array | K::Asc | K::Desc | K::Call | K::Default | K::Empty | K::Error | K::Exclude | K::Explain | K::Extern
@@ -350,7 +352,7 @@ mod tests {
         let lexemes = lexer::read(text, &SqlLimits::default())?;
         let tokens = token::decode(text, &lexemes)?;
         let rewritten = rewrite(Cursor::new(text, &tokens), &[])?;
-        let spelling = |token: &KernelToken| match token.to_string() {
+        let spelling = |token: &ParserToken| match token.to_string() {
             number if number.is_empty() => "0".to_owned(),
             spelling => spelling,
         };

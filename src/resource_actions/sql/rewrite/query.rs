@@ -1,37 +1,37 @@
 //! What becomes of the keywords that shape a query
 
 use sqlparser::keywords::Keyword as Word;
-use sqlparser::tokenizer::Token as KernelToken;
+use sqlparser::tokenizer::Token as ParserToken;
 
 use super::Rewriter;
 use super::open::{Closer, Group, Open};
-use crate::resource_actions::sql::kernel::Mark;
 use crate::resource_actions::sql::keyword::Keyword;
 use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::refusal::SqlRefusal;
+use crate::resource_actions::sql::rewritten::Mark;
 use crate::resource_actions::sql::token::{Token, TokenKind};
 
 impl<'t, 'a> Rewriter<'t, 'a, '_> {
     pub(super) fn select(&mut self) -> Result<(), SqlRefusal> {
         self.begin_query();
         self.leave_windows();
-        self.done(|kernel| kernel.keyword("SELECT"))
+        self.done(|rewritten| rewritten.keyword("SELECT"))
     }
 
     /// `VALUES` becomes a `SELECT` that is marked, since names resolve otherwise around it
     pub(super) fn values(&mut self) -> Result<(), SqlRefusal> {
         self.select()?;
-        self.kernel.mark(Mark::Values);
-        self.done(|kernel| kernel.push(KernelToken::Comma))
+        self.rewritten.mark(Mark::Values);
+        self.done(|rewritten| rewritten.push(ParserToken::Comma))
     }
 
     /// `WITH`; `WITH ORDINALITY` behind `UNNEST(…)` goes away
     pub(super) fn with(&mut self) -> Result<(), SqlRefusal> {
-        if self.kernel.ends_with(&KernelToken::RParen) && self.cursor.eat(Keyword::Ordinality) {
+        if self.rewritten.ends_with(&ParserToken::RParen) && self.cursor.eat(Keyword::Ordinality) {
             return Ok(());
         }
         self.begin_query();
-        self.done(|kernel| kernel.keyword("WITH"))
+        self.done(|rewritten| rewritten.keyword("WITH"))
     }
 
     /// `TABLE t` becomes `SELECT * FROM t`, `TABLE(f(…))` becomes `f(…)`
@@ -40,9 +40,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             return self.table_function(token);
         }
         self.begin_query();
-        self.kernel.keyword("SELECT");
-        self.kernel.push(KernelToken::Mul);
-        self.done(|kernel| kernel.keyword("FROM"))
+        self.rewritten.keyword("SELECT");
+        self.rewritten.push(ParserToken::Mul);
+        self.done(|rewritten| rewritten.keyword("FROM"))
     }
 
     /// `TABLE([SPECIFIC] f(…))`, and nothing else in the parentheses
@@ -58,7 +58,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
             opener > 0 && opener + arguments + 2 == call.len()
         });
         let is_table =
-            self.kernel.ends_with_any_keyword(&[Word::FROM, Word::JOIN]) || !self.kernel.ends_operand();
+            self.rewritten.ends_with_any_keyword(&[Word::FROM, Word::JOIN]) || !self.rewritten.ends_operand();
         if !is_one_call || !is_table {
             return self.unexpected(token);
         }
@@ -68,14 +68,14 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     pub(super) fn clause(&mut self, keyword: Keyword) -> Result<(), SqlRefusal> {
         self.leave_windows();
-        self.done(|kernel| kernel.keyword(keyword.word()))
+        self.done(|rewritten| rewritten.keyword(keyword.word()))
     }
 
     pub(super) fn window_or_qualify(&mut self, keyword: Keyword) -> Result<(), SqlRefusal> {
         if let Some(open) = self.open.last_mut() {
             open.in_windows = keyword == Keyword::Window;
         }
-        self.done(|kernel| kernel.keyword(keyword.word()))
+        self.done(|rewritten| rewritten.keyword(keyword.word()))
     }
 
     fn leave_windows(&mut self) {
@@ -91,10 +91,10 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         keyword: Keyword,
         token: &Token<'_>,
     ) -> Result<(), SqlRefusal> {
-        if !self.kernel.ends_with_any_keyword(words) {
+        if !self.rewritten.ends_with_any_keyword(words) {
             return self.unexpected(token);
         }
-        self.done(|kernel| kernel.keyword(keyword.word()))
+        self.done(|rewritten| rewritten.keyword(keyword.word()))
     }
 
     /// `ORDER BY` and `PARTITION BY` stay where they shape a query or a named window
@@ -105,7 +105,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
                 open.in_windows = false;
                 open.is_ordered = true;
             }
-            return self.done(|kernel| kernel.keyword(keyword.word()));
+            return self.done(|rewritten| rewritten.keyword(keyword.word()));
         }
         self.cursor.skip(1);
         self.comma_between()
@@ -140,9 +140,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         let is_ordered =
             self.open.last_mut().is_none_or(|open| std::mem::replace(&mut open.is_ordered, true));
         if is_inner && !is_ordered {
-            self.kernel.keyword("ORDER");
-            self.kernel.keyword("BY");
-            self.kernel.some_value();
+            self.rewritten.keyword("ORDER");
+            self.rewritten.keyword("BY");
+            self.rewritten.some_value();
         }
     }
 
@@ -174,9 +174,9 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     /// `DISTINCT` and `ALL` go away where they may stand; so does `ALL` before a compared query
     pub(super) fn quantifier(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
         let words = [Word::SELECT, Word::UNION, Word::EXCEPT, Word::INTERSECT, Word::BY];
-        let after_word = self.kernel.ends_with_any_keyword(&words);
+        let after_word = self.rewritten.ends_with_any_keyword(&words);
         let after_symbol =
-            [KernelToken::LParen, KernelToken::Plus].iter().any(|token| self.kernel.ends_with(token));
+            [ParserToken::LParen, ParserToken::Plus].iter().any(|token| self.rewritten.ends_with(token));
         if after_word || after_symbol { Ok(()) } else { self.unexpected(token) }
     }
 
@@ -196,13 +196,13 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `ASOF JOIN` behind a table; the word is a name elsewhere (before Calcite 1.38 everywhere)
     pub(super) fn asof(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        let is_join = self.kernel.ends_operand() && self.cursor.next_is(Keyword::Join);
+        let is_join = self.rewritten.ends_operand() && self.cursor.next_is(Keyword::Join);
         if is_join { self.join(token) } else { self.name(token) }
     }
 
     /// `MATCH_CONDITION condition ON condition` becomes one condition; the word is a name elsewhere
     pub(super) fn match_condition(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        let is_after_table = self.kernel.ends_operand();
+        let is_after_table = self.rewritten.ends_operand();
         match self.open.last_mut() {
             Some(open) if is_after_table => open.is_matching = true,
             Some(_) | None => return self.name(token),
@@ -221,7 +221,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         if self.cursor.next_is(Keyword::Table) || self.cursor.next_is(Keyword::Unnest) {
             return Ok(());
         }
-        self.done(|kernel| kernel.keyword("LATERAL"))
+        self.done(|rewritten| rewritten.keyword("LATERAL"))
     }
 
     /// `TABLESAMPLE method(n) [REPEATABLE(n)]` is cut
@@ -233,7 +233,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `PIVOT (…)`, `UNPIVOT (…)` and `MATCH_RECOGNIZE (…)` behind a table are cut
     pub(super) fn reshaped(&mut self, keyword: Keyword, token: &Token<'_>) -> Result<(), SqlRefusal> {
-        if !self.kernel.ends_operand() {
+        if !self.rewritten.ends_operand() {
             return self.unexpected(token);
         }
         let has_nulls = keyword == Keyword::Unpivot
@@ -254,7 +254,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         let starts_with_frame = self.cursor.next_is(Keyword::Rows) || self.cursor.next_is(Keyword::Range);
         self.done_opening(Group::Over, Symbol::RightParen)?;
         if is_empty || starts_with_frame {
-            self.kernel.some_value();
+            self.rewritten.some_value();
         }
         Ok(())
     }
@@ -291,7 +291,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `CASE` opens a group that holds all its parts as operands
     pub(super) fn case(&mut self) -> Result<(), SqlRefusal> {
-        self.kernel.push(KernelToken::LParen);
+        self.rewritten.push(ParserToken::LParen);
         self.open.push(Open::new(Group::Case, Some(Closer::End)));
         Ok(())
     }
@@ -300,6 +300,6 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         if self.group() != Group::Case {
             return self.unexpected(token);
         }
-        if self.kernel.ends_with(&KernelToken::LParen) { Ok(()) } else { self.operator() }
+        if self.rewritten.ends_with(&ParserToken::LParen) { Ok(()) } else { self.operator() }
     }
 }

@@ -68,7 +68,7 @@ impl Walker {
 
     /// `LOOKUP(expression, 'name' [, …])` (`LookupOperatorConversion`)
     fn lookup(&mut self, args: &[FunctionArg]) {
-        self.findings.census.lookups += 1;
+        self.findings.counts.lookups += 1;
         let name = args.get(1).and_then(value::text);
         let mention = name.map_or(Mention::UndecidedLookup, |name| Mention::Lookup(name.to_owned()));
         self.findings.mentions.push(mention);

@@ -11,7 +11,7 @@ mod table;
 
 use sqlparser::ast::Query;
 
-use super::mention::{Census, Mention};
+use super::mention::{Counts, Mention};
 use super::objection::Objection;
 use super::scope::Scope;
 
@@ -19,15 +19,15 @@ use super::scope::Scope;
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) mentions: Vec<Mention>,
-    pub(super) census: Census,
+    pub(super) counts: Counts,
 }
 
 /// Walks a query
 pub(super) fn walk(query: &Query) -> Result<Findings, Objection> {
     let mut walker = Walker { scope: Scope::default(), findings: Findings::default() };
     walker.query(query)?;
-    let Findings { mentions, census } = walker.findings;
-    Ok(Findings { mentions, census: census.sorted() })
+    let Findings { mentions, counts } = walker.findings;
+    Ok(Findings { mentions, counts: counts.sorted() })
 }
 
 struct Walker {

@@ -6,8 +6,8 @@ use sqlparser::ast::{
     SetOperator, WildcardAdditionalOptions, WindowSpec, With,
 };
 
-use super::super::kernel::Mark;
 use super::super::objection::{Objection, Walked, absent};
+use super::super::rewritten::Mark;
 use super::super::shape::{Layers, is_marked};
 use super::Walker;
 use super::name::alias_name;
@@ -148,7 +148,7 @@ impl Walker {
             "a clause",
         )?;
         absent(value_table_mode.is_none() && *flavor == SelectFlavor::Standard, "a clause")?;
-        self.findings.census.selects += 1;
+        self.findings.counts.selects += 1;
         from.iter().try_for_each(|table| self.table_with_joins(table))?;
         projection.iter().try_for_each(|item| self.select_item(item))?;
         [selection, having, qualify]

@@ -78,7 +78,7 @@ impl Walker {
             TableFactor::Derived { lateral: _, subquery, alias, sample } => {
                 absent(sample.is_none(), "a word after a table")?;
                 alias.as_ref().map_or(Ok(""), alias_name)?;
-                self.findings.census.derived += 1;
+                self.findings.counts.derived += 1;
                 self.query(subquery)
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
@@ -101,7 +101,7 @@ impl Walker {
 
     /// A name where a table stands (`CalciteSchema` lookup under Druid's root schema)
     fn named_table(&mut self, name: &[&str]) -> Walked {
-        self.findings.census.tables.push(name.iter().map(|part| (*part).to_owned()).collect());
+        self.findings.counts.tables.push(name.iter().map(|part| (*part).to_owned()).collect());
         let mention = match name {
             [cte] if self.scope.holds(cte) => return Ok(()),
             [datasource] | ["druid", datasource] => Mention::Datasource((*datasource).to_owned()),
@@ -119,7 +119,7 @@ impl Walker {
     fn table_function(&mut self, name: &[&str], args: &TableFunctionArgs) -> Walked {
         let TableFunctionArgs { args, settings } = args;
         absent(settings.is_none(), "settings")?;
-        self.findings.census.table_functions.push(name.iter().map(|part| part.to_lowercase()).collect());
+        self.findings.counts.table_functions.push(name.iter().map(|part| part.to_lowercase()).collect());
         let mentions = table_function::mentions(name, args)?;
         self.findings.mentions.extend(mentions);
         args.iter().try_for_each(|argument| self.argument(argument))

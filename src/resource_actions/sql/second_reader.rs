@@ -6,23 +6,23 @@
 
 use super::keyword::Keyword;
 use super::lexeme::Symbol;
-use super::mention::{Census, TABLE_FUNCTIONS};
+use super::mention::{Counts, TABLE_FUNCTIONS};
 use super::token::{Token, TokenKind};
 
 /// Counts what stands in these tokens
-pub(super) fn count(tokens: &[Token<'_>]) -> Census {
+pub(super) fn count(tokens: &[Token<'_>]) -> Counts {
     let mut counter = Counter {
         tokens,
         at: 0,
         levels: vec![Level::default()],
         last_table: None,
-        census: Census::default(),
+        counts: Counts::default(),
     };
     while counter.at < tokens.len() {
         counter.step();
         counter.at += 1;
     }
-    counter.census.sorted()
+    counter.counts.sorted()
 }
 
 /// What is expected at a place
@@ -51,7 +51,7 @@ struct Counter<'t, 'a> {
     levels: Vec<Level>,
     /// Where the name of the last table ended
     last_table: Option<usize>,
-    census: Census,
+    counts: Counts,
 }
 
 impl<'t, 'a> Counter<'t, 'a> {
@@ -107,7 +107,7 @@ impl<'t, 'a> Counter<'t, 'a> {
         let is_query = self.begins_query(1);
         let expects_table = self.place() == Place::Table;
         if expects_table {
-            self.census.derived += usize::from(is_query);
+            self.counts.derived += usize::from(is_query);
             self.go_to(Place::AfterTable);
         }
         let place = if expects_table && !is_query { Place::Table } else { Place::Elsewhere };
@@ -128,10 +128,10 @@ impl<'t, 'a> Counter<'t, 'a> {
     fn keyword(&mut self, keyword: Keyword) {
         use Keyword as K;
         if keyword == K::Table && self.is_explicit_table(0) {
-            self.census.selects += 1;
+            self.counts.selects += 1;
             self.go_to(Place::Table);
         } else if matches!(keyword, K::Select | K::Values) {
-            self.census.selects += 1;
+            self.counts.selects += 1;
             self.go_to(Place::Elsewhere);
         } else if keyword == K::From {
             self.from();
@@ -165,9 +165,9 @@ impl<'t, 'a> Counter<'t, 'a> {
         let is_called = self.is_symbol(1, Symbol::LeftParen) && !self.is_alias();
         let name = self.token(0).and_then(Token::name).unwrap_or_default().to_lowercase();
         if is_called && name == "lookup" {
-            self.census.lookups += 1;
+            self.counts.lookups += 1;
         } else if is_called && TABLE_FUNCTIONS.contains(&name.as_str()) {
-            self.census.table_functions.push(vec![name]);
+            self.counts.table_functions.push(vec![name]);
         }
     }
 
@@ -194,9 +194,9 @@ impl<'t, 'a> Counter<'t, 'a> {
         }
         let is_function = self.is_symbol(1, Symbol::LeftParen);
         if is_function {
-            self.census.table_functions.push(name.iter().map(|part| part.to_lowercase()).collect());
+            self.counts.table_functions.push(name.iter().map(|part| part.to_lowercase()).collect());
         } else {
-            self.census.tables.push(name);
+            self.counts.tables.push(name);
         }
         self.last_table = Some(self.at);
         self.go_to(Place::AfterTable);
@@ -234,7 +234,7 @@ mod tests {
     use super::super::{lexer, token};
     use super::*;
 
-    fn counted(text: &str) -> Census {
+    fn counted(text: &str) -> Counts {
         let lexemes = lexer::read(text, &SqlLimits::default()).unwrap();
         count(&token::decode(text, &lexemes).unwrap())
     }
@@ -264,9 +264,9 @@ mod tests {
     #[test]
     fn functions_are_told_from_names_with_columns() {
         let text = "WITH lookup(a) AS (SELECT 1) SELECT LOOKUP(x, 'y') FROM \"Extern\"('z') AS append(b), TABLE(f(1)), t inline(c)";
-        let census = counted(text);
-        assert_eq!(names(&census.table_functions), ["extern", "f"]);
-        assert_eq!((census.lookups, census.selects, census.derived), (1, 2, 0));
+        let counts = counted(text);
+        assert_eq!(names(&counts.table_functions), ["extern", "f"]);
+        assert_eq!((counts.lookups, counts.selects, counts.derived), (1, 2, 0));
         assert_eq!(names(&counted("SELECT \"EXTERN\"('a')").table_functions), ["extern"]);
     }
 }

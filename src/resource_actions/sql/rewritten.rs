@@ -26,12 +26,12 @@ impl Mark {
 
 /// The tokens written so far
 #[derive(Debug, Default)]
-pub(super) struct Kernel {
+pub(super) struct Rewritten {
     tokens: Vec<TokenWithSpan>,
     source: u64,
 }
 
-impl Kernel {
+impl Rewritten {
     /// From here on tokens stand for this one of the source
     pub(super) fn stand_for(&mut self, source: usize) {
         self.source = source as u64;
