@@ -9,6 +9,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -93,6 +94,7 @@ impl Audit {
 /// Those of a start.
 pub fn try_to_open(file: &AuditFile) -> io::Result<()> {
     let AuditFile::File(path) = file else { return Ok(()) };
+    refuse_pipe(path)?;
     match append().create(false).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -100,6 +102,14 @@ pub fn try_to_open(file: &AuditFile) -> io::Result<()> {
         }
         opened => opened.map(drop),
     }
+}
+
+/// Opening a pipe waits for somebody who reads it, and so does writing to one that nobody empties
+fn refuse_pipe(path: &Path) -> io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe; give a file, or `-`"));
+    }
+    Ok(())
 }
 
 fn append() -> OpenOptions {
@@ -111,7 +121,10 @@ fn append() -> OpenOptions {
 fn open(file: &AuditFile) -> io::Result<Box<dyn Write + Send>> {
     Ok(match file {
         AuditFile::StandardOutput => Box::new(io::stdout()),
-        AuditFile::File(path) => Box::new(append().open(path)?),
+        AuditFile::File(path) => {
+            refuse_pipe(path)?;
+            Box::new(append().open(path)?)
+        }
     })
 }
 

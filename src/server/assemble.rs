@@ -2,18 +2,21 @@
 //! stays as it was before
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::faulty_files::Part;
+use super::watch_files::MOST_BYTES;
 use crate::authenticate::callers::Callers;
 use crate::authenticate::key_keeper::{KeyKeeper, KeyPlace, Rhythm, Source};
 use crate::authenticate::{Authenticator, KeyStore, Settings, SettingsFault};
 use crate::base::fetch::Fetcher;
 use crate::base::metrics::Metrics;
 use crate::base::password::{Password, PasswordFault};
+use crate::base::small_file;
 use crate::base::tls::{self, TlsError};
 use crate::config::{Config, IssuerConfig, SignIn, UpstreamTls};
 use crate::evidence::judge::{self, Judge};
@@ -265,7 +268,8 @@ impl Parts {
 ///
 /// Where its roots cannot be read.
 pub(crate) fn source(issuer: &IssuerConfig) -> Result<Source, StartError> {
-    let roots = issuer.ca_file.as_ref().map(std::fs::read).transpose();
+    let read = |file: &PathBuf| small_file::read(file, MOST_BYTES);
+    let roots = issuer.ca_file.as_ref().map(read).transpose();
     let roots =
         roots.map_err(|error| StartError::Roots { issuer: issuer.issuer.name().to_owned(), error })?;
     Ok(Source { issuer: issuer.issuer.name().to_owned(), place: issuer.keys.clone(), roots })

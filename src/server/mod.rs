@@ -81,15 +81,20 @@ impl Server {
 
     /// Looks at the configuration's file, and at those it names, every second from now on
     pub fn watch(&self, file: PathBuf) {
-        tokio::spawn(Arc::clone(&self.running).keep_watching(file));
+        let held = self.running.first_look(&file);
+        tokio::spawn(Arc::clone(&self.running).keep_watching(file, held));
     }
 
     /// Looks again now, and opens the audit file anew (SIGHUP)
     pub fn refresh(&self) {
         let gate = self.running.live.now();
-        if let Err(error) = gate.audit.reopen() {
-            tracing::error!(%error, "the audit file cannot be opened anew; the old one is written to");
-        }
+        let audit = Arc::clone(&gate.audit);
+        // A file system may take its time.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = audit.reopen() {
+                tracing::error!(%error, "the audit file cannot be opened anew; the old one is written to");
+            }
+        });
         gate.callers.keepers.iter().for_each(|keeper| keeper.ask());
         self.running.hang_up.notify_one();
     }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::assemble::{Faults, Parts, StartError};
 use super::faulty_files::{FaultyFiles, Part};
-use super::watch_files::Look;
+use super::watch_files::{Files, Look};
 use crate::base::drain;
 use crate::base::live::Live;
 use crate::base::metrics::Reload;
@@ -23,6 +24,8 @@ use crate::pipeline::Gate;
 
 /// Between two looks at the files
 const LOOK: Duration = Duration::from_secs(1);
+/// How long a look may take
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What lives as long as the process, whatever the files say
 #[derive(Debug)]
@@ -38,12 +41,18 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// The files as they are when somebody begins to watch them
+    pub(crate) fn first_look(&self, file: &Path) -> Look {
+        let config = &self.live.now().config;
+        Look::after(file, Some(config.text.as_bytes()), config)
+    }
+
     /// Looks at the files every second, and when asked, until the gate stops
-    pub(crate) async fn keep_watching(self: Arc<Self>, file: PathBuf) {
+    pub(crate) async fn keep_watching(self: Arc<Self>, file: PathBuf, mut held: Look) {
         let mut draining = self.parts.draining.clone();
         let mut read = self.live.now().config.clone();
-        let mut held = Look::after(&file, Some(read.text.as_bytes()), &read);
         let mut watcher = Watcher::new(held.clone());
+        let mut looking = None;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
@@ -53,7 +62,8 @@ impl Running {
                 }
                 () = drain::begins(&mut draining) => return,
             }
-            let look = Look::at(&file, &read);
+            let files = Files::named_by(&file, &read);
+            let Some(look) = look(&mut looking, files).await else { continue };
             if watcher.is_due(look.clone()) {
                 let touched = look.parts_other_than(&held);
                 let mut faults = Faults::new();
@@ -126,6 +136,15 @@ impl Running {
             self.parts.metrics.reload(Reload::Applied);
         }
     }
+}
+
+/// Looks at the files in a thread of its own; nothing where that takes longer than a while, and then no second look
+/// begins before it has ended
+async fn look(looking: &mut Option<JoinHandle<Look>>, files: Files) -> Option<Look> {
+    let under_way = looking.get_or_insert_with(|| spawn_blocking(move || files.look()));
+    let look = tokio::time::timeout(PATIENCE, under_way).await.ok()?;
+    *looking = None;
+    look.ok()
 }
 
 /// The configuration in a file that was looked at, or its faults in the log

@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 
 use super::faulty_files::Part;
 use crate::base::password::PasswordSource;
+use crate::base::small_file;
 use crate::config::{Config, UpstreamTls};
 
-/// The bytes of each file, or that it cannot be read
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look(Vec<(Part, PathBuf, Option<Vec<u8>>)>);
+/// The files that a configuration names, its own first, each with the part that it is about
+#[derive(Clone, Debug)]
+pub struct Files(Vec<(Part, PathBuf)>);
 
-impl Look {
-    /// Reads the configuration's file and the files that a configuration names
-    pub fn at(file: &Path, config: &Config) -> Self {
+impl Files {
+    /// The configuration's file and the files that it names
+    pub fn named_by(file: &Path, config: &Config) -> Self {
         let mut paths = vec![
             (Part::Configuration, file),
             (Part::Certificate, &config.listen.certificate),
@@ -32,11 +33,25 @@ impl Look {
         }
         let roots = config.issuers.iter().filter_map(|issuer| issuer.ca_file.as_deref());
         paths.extend(roots.map(|path| (Part::Issuers, path)));
-        Self(
-            paths.into_iter().map(|(part, path)| (part, path.to_owned(), std::fs::read(path).ok())).collect(),
-        )
+        Self(paths.into_iter().map(|(part, path)| (part, path.to_owned())).collect())
     }
 
+    /// Reads them; a file system may take its time for that
+    pub fn look(&self) -> Look {
+        let read =
+            |(part, path): &(Part, PathBuf)| (*part, path.clone(), small_file::read(path, MOST_BYTES).ok());
+        Look(self.0.iter().map(read).collect())
+    }
+}
+
+/// No file of a configuration is longer
+pub(super) const MOST_BYTES: usize = 16 << 20;
+
+/// The bytes of each file, or that it cannot be read
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look(Vec<(Part, PathBuf, Option<Vec<u8>>)>);
+
+impl Look {
     /// The bytes of the configuration's file
     pub fn configuration(&self) -> Option<&[u8]> {
         self.0.first().and_then(|(_, _, bytes)| bytes.as_deref())
@@ -53,7 +68,7 @@ impl Look {
 
     /// The same, when these bytes were read of the configuration's file, though it may have changed since
     pub fn after(file: &Path, read: Option<&[u8]>, config: &Config) -> Self {
-        let mut look = Self::at(file, config);
+        let mut look = Files::named_by(file, config).look();
         if let Some((_, _, bytes)) = look.0.first_mut() {
             *bytes = read.map(<[u8]>::to_vec);
         }

@@ -324,3 +324,27 @@ async fn a_fault_in_an_issuers_roots_or_in_the_audit_file_holds_back_no_policy()
     );
     assert_eq!(std::fs::read_to_string(gate.path("nowhere/audit.jsonl")).unwrap().lines().count(), 1);
 }
+
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_file_is_a_fault_and_holds_nothing_up() {
+    let (gate, _druid) = setup().await;
+    let pipe = |name: &str| {
+        let _gone = std::fs::remove_file(gate.path(name));
+        assert!(std::process::Command::new("mkfifo").arg(gate.path(name)).status().unwrap().success());
+    };
+    for (refused, name) in ["server.key", "server.pem", "proxy.toml"].into_iter().enumerate() {
+        let before = std::fs::read_to_string(gate.path(name)).unwrap();
+        pipe(name);
+        gate.has_reloaded("refused", refused + 1).await;
+        assert_eq!(select(&gate).await, StatusCode::ACCEPTED, "{name}");
+        assert_eq!(gate.ask_admin("/livez").await.0, 200, "{name}");
+        std::fs::remove_file(gate.path(name)).unwrap();
+        gate.write(name, &before);
+        gate.has_reloaded("applied", refused + 1).await;
+    }
+    pipe("pipe.jsonl");
+    gate.write("proxy.toml", &config(&gate).replace("audit.jsonl", "pipe.jsonl"));
+    gate.has_reloaded("refused", 4).await;
+    assert_eq!(faulty(&gate).await, ["audit"]);
+    assert_eq!(select(&gate).await, StatusCode::ACCEPTED);
+}
