@@ -69,9 +69,18 @@ fn case(row: Value) -> Case {
     Case {
         sql: row["sql"].as_str().unwrap().to_owned(),
         parameters: strings(&row["parameters"]).iter().map(|value| varchar(value)).collect(),
-        rules: if row["rules"] == "default" { Rules::default() } else { exacting() },
+        rules: rules(&row["rules"]),
         row,
     }
+}
+
+/// The rules of this name; where a row names none, those that ask for everything
+fn rules(name: &Value) -> Rules {
+    if name == "default" {
+        return Rules::default();
+    }
+    assert!(name.is_null(), "no rules are called {name}");
+    exacting()
 }
 
 /// The strings of a JSON array, none where there is no array
