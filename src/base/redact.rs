@@ -79,6 +79,11 @@ pub fn word(value: &str) -> String {
     }
 }
 
+/// What stands where a key or a table is named, as messages show it: nothing of it where it may be what belongs behind one
+pub fn name(text: &str) -> &str {
+    if text.len() <= 24 || is_words(text) { text } else { "(a name that may be a secret, not shown)" }
+}
+
 /// Whether a text holds what is left out of messages, but for a query, which an address may need
 pub fn holds_credential(text: &str) -> bool {
     let is_name = text.starts_with("urn:") || text.starts_with("mailto:");

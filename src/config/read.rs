@@ -21,6 +21,7 @@ use crate::authenticate::BasicToken;
 use crate::authorize::Policy;
 use crate::authorize::permission::Permission;
 use crate::authorize::policy::{Member, Role};
+use crate::base::redact;
 use crate::resource_actions::Rules;
 use crate::resource_actions::rules::{ContextKeys, InputSources, SystemTables};
 
@@ -65,7 +66,7 @@ fn read_root<'text>(
                 || format!("the tables are {}", SECTIONS.join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );
-            findings.error(key.span().start, key.get_ref(), "there is no such table", instead);
+            findings.error(key.span().start, redact::name(key.get_ref()), "there is no such table", instead);
         }
     }
     let section = |name| Section::of_root(root, name, findings);

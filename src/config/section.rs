@@ -116,7 +116,12 @@ impl<'text> Section<'text> {
                     || format!("the keys here are {}", keys.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
-                section.error_at(key.span().start, key.get_ref(), "there is no such key", instead);
+                section.error_at(
+                    key.span().start,
+                    redact::name(key.get_ref()),
+                    "there is no such key",
+                    instead,
+                );
             }
         }
         section

@@ -1,5 +1,7 @@
 //! Names that have a mark, in grants, denies and members: what they cannot mean is told, with what to write
 
+use crate::LEAST;
+use crate::findings;
 use crate::typed::role;
 
 /// A text as TOML has it
@@ -232,4 +234,18 @@ fn a_member_that_is_no_identity_is_told_with_what_to_write() {
             assert!(is_fault && found.len() == 1, "{identity}: {found:#?}");
         }
     }
+}
+
+#[test]
+fn a_key_or_a_table_that_may_be_a_secret_is_not_repeated() {
+    let secret = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+    for text in [format!("{LEAST}\n[{secret}]\nx = 1\n"), format!("{LEAST}\n[limits]\n{secret} = 1\n")] {
+        let told = findings(&text).concat();
+        assert!(told.contains("there is no such") && !told.contains(secret), "{told}");
+    }
+    assert!(
+        findings(&format!("{LEAST}\n[limits]\nbodyBytes = 1\n"))
+            .concat()
+            .contains("limits.bodyBytes: there is no")
+    );
 }
