@@ -100,12 +100,15 @@ impl Serves for Gate {
         in_flight: InFlight,
     ) -> Response<OutgoingBody> {
         let mut record = self.begin_record(client, request.method().as_str());
+        // Whoever asks for a head alone takes a body for a breach of the protocol (RFC 9110, section 9.3.2).
+        let is_whole = request.method() != http::Method::HEAD;
+        let own = |body: OwnBody| if is_whole { body } else { OwnBody::default() };
         let decision = HeaderValue::from_str(record.decision());
         let mut arrived = Arrived::new(request, client);
         let mut answer = match self.judge_and_forward(&mut arrived, &mut record).await {
             Ok(Answered::Gate(answer)) => {
                 record.answered(answer.status().as_u16());
-                answer.map(|body| OutgoingBody::own(body, in_flight))
+                answer.map(|body| OutgoingBody::own(own(body), in_flight))
             }
             Ok(Answered::Druid(answer, endpoint)) => {
                 record.upstream_status(answer.status().as_u16());
@@ -114,7 +117,7 @@ impl Serves for Gate {
             }
             Err(refusal) => {
                 let answer = self.refuse(&refusal, arrived, record).await;
-                answer.map(|body| OutgoingBody::own(body, in_flight))
+                answer.map(|body| OutgoingBody::own(own(body), in_flight))
             }
         };
         answer.headers_mut().extend(decision.ok().map(|decision| (DECISION, decision)));

@@ -389,6 +389,22 @@ async fn refusals_are_the_same_over_http_2() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_asked_for_alone_comes_alone() {
+    let (gate, _druid) = setup(ROLES).await;
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        let asking =
+            gate.request(Method::HEAD, "/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[]));
+        let answer = asking.over(speaks).send().await;
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (StatusCode::METHOD_NOT_ALLOWED, ""),
+            "{speaks:?}"
+        );
+        assert_eq!(answer.header("allow"), Some("GET"));
+    }
+}
+
+#[tokio::test]
 async fn heads_have_their_limits_over_both_protocols() {
     let (gate, druid) = setup(ROLES).await;
     let ask = async |speaks, fields: usize, bytes: usize| {
