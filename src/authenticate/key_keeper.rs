@@ -89,6 +89,9 @@ pub enum KeysError {
     /// The discovery document names no keys
     #[error("the discovery document names no `jwks_uri`")]
     NoAddress,
+    /// The discovery document of an https issuer names keys that come by http
+    #[error("the discovery document came by https and names a `jwks_uri` that does not; give `jwks_url`")]
+    NotHttps,
 }
 
 /// Keeps one issuer's keys
@@ -309,13 +312,25 @@ impl KeyKeeper {
         let address = format!("{base}/.well-known/openid-configuration");
         let document = self.fetcher.document(&address, DISCOVERY_BYTES).await?;
         let document = json::parse(&document, DISCOVERY_DEPTH).map_err(|_| KeysError::NoDocument)?;
-        let found = document.get("issuer").and_then(Value::as_str);
-        if found != Some(self.issuer()) {
-            let found = presentable(found.unwrap_or("nobody")).chars().take(200).collect();
-            return Err(KeysError::OtherIssuer { wanted: self.issuer().to_owned(), found });
-        }
-        document.get("jwks_uri").and_then(Value::as_str).map(str::to_owned).ok_or(KeysError::NoAddress)
+        address_of_keys(&document, self.issuer())
     }
+}
+
+/// The `jwks_uri` of an issuer's own document; what came over https does not lead to what anybody on the way can change
+fn address_of_keys(document: &Value, issuer: &str) -> Result<String, KeysError> {
+    let text = |member: &str| document.get(member).and_then(Value::as_str);
+    let found = text("issuer");
+    if found != Some(issuer) {
+        let found = presentable(found.unwrap_or("nobody")).chars().take(200).collect();
+        return Err(KeysError::OtherIssuer { wanted: issuer.to_owned(), found });
+    }
+    let address = text("jwks_uri").ok_or(KeysError::NoAddress)?;
+    let is_https =
+        |address: &str| address.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+    if is_https(issuer) && !is_https(address) {
+        return Err(KeysError::NotHttps);
+    }
+    Ok(address.to_owned())
 }
 
 #[cfg(test)]
@@ -349,6 +364,23 @@ mod tests {
         assert!(!store.has("i"), "what it fetches too late is dropped");
         same.fetch().await;
         assert!(store.has("i"));
+    }
+
+    #[test]
+    fn an_https_issuers_keys_come_by_https() {
+        let address = |issuer: &str, keys: &str| {
+            let document = serde_json::json!({"issuer": issuer, "jwks_uri": keys});
+            address_of_keys(&document, issuer).is_ok()
+        };
+        assert!(
+            address("https://id", "https://id/keys")
+                && address("http://127.0.0.1:1", "http://127.0.0.1:1/keys")
+        );
+        for keys in
+            ["http://id/keys", "http://127.0.0.1/keys", "HTTP://localhost", "keys", "ftp://id", "https:/id"]
+        {
+            assert!(!address("https://id", keys), "{keys}");
+        }
     }
 
     #[test]
