@@ -105,17 +105,24 @@ impl Activity {
     }
 
     /// A head has come whole
-    pub(crate) fn head_came(&self, has_two_framings: bool, is_last: bool) {
-        let mut state = self.state();
-        state.heads.push_back(has_two_framings);
-        state.is_last = is_last;
+    pub(crate) fn head_came(&self, has_two_framings: bool) {
+        self.state().heads.push_back(has_two_framings);
     }
 
-    /// Of the head that is to be answered next: whether it has two framings, and whether none can follow it
-    pub(crate) fn next_head(&self) -> (bool, bool) {
-        let mut state = self.state();
-        let has_two_framings = state.heads.pop_front().unwrap_or(false);
-        (has_two_framings, state.is_last && state.heads.is_empty())
+    /// From now on nobody knows where a head begins
+    pub(crate) fn is_followed_no_more(&self) {
+        self.state().is_last = true;
+    }
+
+    /// Whether the head that is to be answered next has two framings, as one may that nobody has followed
+    pub(crate) fn next_has_two_framings(&self) -> bool {
+        self.state().heads.pop_front().unwrap_or(self.protocol == Protocol::Http1)
+    }
+
+    /// Whether no request can follow those that have come
+    pub(crate) fn is_last(&self) -> bool {
+        let state = self.state();
+        state.is_last && state.heads.is_empty()
     }
 
     pub(crate) fn bytes_came(&self) {

@@ -57,14 +57,14 @@ pub async fn serve<Io, Handle, Answer>(
     let watched = TokioIo::new(Watched { io, framing, pending, has_ended, activity: Arc::clone(&activity) });
     let counted = Arc::clone(&activity);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (has_two_framings, is_last) = counted.next_head();
-        if has_two_framings {
+        if counted.next_has_two_framings() {
             request.extensions_mut().insert(TwoFramings);
         }
+        let counted = Arc::clone(&counted);
         let answer = handle(request, InFlight::begin(&counted));
         async move {
             let mut answer = answer.await;
-            if is_last {
+            if counted.is_last() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, std::convert::Infallible>(answer)
@@ -188,7 +188,8 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
         let before = buffer.filled().len();
         if !self.pending.is_empty() {
             let handed = self.pending.len().min(buffer.remaining());
-            buffer.put_slice(&self.pending.drain(..handed).collect::<Vec<_>>());
+            buffer.put_slice(self.pending.get(..handed).unwrap_or_default());
+            self.pending.drain(..handed);
         } else if !self.has_ended {
             let polled = Pin::new(&mut self.io).poll_read(context, buffer);
             if !matches!(polled, Poll::Ready(Ok(()))) {
@@ -214,7 +215,10 @@ impl<Io> Watched<Io> {
         let Followed { bytes, head_with_two } = framing.follow(came);
         self.pending.splice(..0, came.iter().skip(bytes).copied());
         if let Some(has_two_framings) = head_with_two {
-            self.activity.head_came(has_two_framings, framing.is_unfollowed());
+            self.activity.head_came(has_two_framings);
+        }
+        if framing.is_unfollowed() {
+            self.activity.is_followed_no_more();
         }
         buffer.set_filled(before + bytes);
     }

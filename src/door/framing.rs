@@ -38,7 +38,7 @@ struct Head {
     codings: usize,
 }
 
-/// No name and number of those that are looked for are longer
+/// A line with a name and a number, or with a chunk's size, is shorter; of a longer one no number is taken
 const LINE: usize = 64;
 
 /// How many of some bytes belong together, and what ends with them
@@ -99,11 +99,15 @@ impl Framing {
     /// Goes on to the end of the line, or as far as it has come
     fn step_line(&mut self, bytes: &[u8]) -> usize {
         let piece = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        if self.line.is_empty() && piece.ends_with(b"\n") {
+            self.place = self.after(without_end(piece));
+            return piece.len();
+        }
         let room = LINE.saturating_sub(self.line.len());
         self.line.extend(piece.iter().take(room));
         if piece.ends_with(b"\n") {
             let line = std::mem::take(&mut self.line);
-            self.place = self.after(line.trim_ascii_end());
+            self.place = self.after(without_end(&line));
         }
         piece.len()
     }
@@ -128,8 +132,15 @@ impl Framing {
     }
 }
 
+/// A line without its CRLF or LF
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
 /// The size of a chunk, without its extensions
 fn chunk_size(line: &[u8]) -> Option<u64> {
+    let line = Some(line).filter(|line| line.len() < LINE)?;
     let digits = line.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next()?;
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
@@ -142,7 +153,8 @@ impl Head {
         let (Some(name), Some(value)) = (parts.next(), parts.next()) else { return };
         if name.eq_ignore_ascii_case(b"content-length") {
             self.lengths += 1;
-            self.length = std::str::from_utf8(value).ok().and_then(|value| value.trim().parse().ok());
+            let value = std::str::from_utf8(value).ok().filter(|_| line.len() < LINE);
+            self.length = value.and_then(|value| value.trim().parse().ok());
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.codings += 1;
         }
@@ -222,20 +234,34 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_blanks_ends_no_head() {
+        let head = format!("GET / HTTP/1.1\r\n{}X: y\r\n \r\n\r\n", " ".repeat(2 * LINE));
+        for size in [1, 9, 1_000] {
+            assert_eq!(heads(&head, size), [(head.len(), false)]);
+        }
+    }
+
+    #[test]
     fn where_no_length_is_clear_nobody_follows() {
+        let zeros = "0".repeat(LINE);
         for rest in [
-            "Content-Length: x\r\n\r\n",
-            "Content-Length: 1, 1\r\n\r\n",
-            "Transfer-Encoding: chunked\r\n\r\nx\r\n",
-            "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+            "Content-Length: x\r\n\r\n".to_owned(),
+            "Content-Length: 1, 1\r\n\r\n".to_owned(),
+            format!("Content-Length: {zeros}5\r\n\r\n"),
+            "Transfer-Encoding: chunked\r\n\r\nx\r\n".to_owned(),
+            "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n".to_owned(),
+            format!("Transfer-Encoding: chunked\r\n\r\n{zeros}5\r\n"),
         ] {
-            let mut framing = Framing::new();
-            let text = format!("POST / HTTP/1.1\r\n{rest}");
-            let mut left = text.as_bytes();
-            while !left.is_empty() {
-                left = left.get(framing.follow(left).bytes..).unwrap();
+            for size in [1, 9, 1_000] {
+                let mut framing = Framing::new();
+                let text = format!("POST / HTTP/1.1\r\n{rest}");
+                let mut left = text.as_bytes();
+                while !left.is_empty() {
+                    let piece = left.get(..size.min(left.len())).unwrap();
+                    left = left.get(framing.follow(piece).bytes..).unwrap();
+                }
+                assert!(framing.is_unfollowed(), "{rest}");
             }
-            assert!(framing.is_unfollowed(), "{rest}");
         }
     }
 }
