@@ -7,7 +7,7 @@ use http::Request;
 use http::header::EXPECT;
 use http::request::Parts;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 
 use super::body::{self, BodyError, BodyLimit};
 use super::head::{self, FieldError};
@@ -24,7 +24,18 @@ pub struct Arrived {
     pub head: Parts,
     /// Who sends it
     pub client: SocketAddr,
-    body: Option<Incoming>,
+    body: Body,
+}
+
+/// What has become of a request's body
+#[derive(Debug)]
+enum Body {
+    /// Nobody has read it
+    Unread(Incoming),
+    /// It was read to its end
+    Read,
+    /// It was read, and there is no saying how far
+    Broken,
 }
 
 /// Why a request has no content that its endpoint takes
@@ -45,7 +56,7 @@ impl Arrived {
     /// A request of this client
     pub fn new(request: Request<Incoming>, client: SocketAddr) -> Self {
         let (head, body) = request.into_parts();
-        Self { head, client, body: Some(body) }
+        Self { head, client, body: Body::Unread(body) }
     }
 
     /// Reads its body, whole, of at most these bytes, within this time
@@ -59,12 +70,14 @@ impl Arrived {
         limit: BodyLimit,
         patience: Duration,
     ) -> Result<Vec<u8>, ContentError> {
-        let has_body = self.body.as_ref().is_some_and(|body| !body.is_end_stream());
+        let has_body = matches!(&self.body, Body::Unread(body) if !body.is_end_stream());
         let coding = head::check_fields(&self.head, content, has_body, limit)?;
-        let bytes = match self.body.take() {
-            Some(body) if has_body => body::read(body, coding, limit, patience).await?,
-            Some(_) | None => Vec::new(),
+        let bytes = match std::mem::replace(&mut self.body, Body::Broken) {
+            Body::Unread(body) if has_body => body::read(body, coding, limit, patience).await?,
+            Body::Unread(_) => Vec::new(),
+            Body::Read | Body::Broken => return Err(BodyError::Framing.into()),
         };
+        self.body = Body::Read;
         if content == Content::EmptyOrObject && !says_nothing(&bytes) {
             return Err(ContentError::Unexpected);
         }
@@ -73,10 +86,12 @@ impl Arrived {
 
     /// Reads what is left of its body, if that is little; whether its connection can go on
     pub async fn drained(self) -> bool {
-        let Some(body) = self.body else { return false };
-        if body.is_end_stream() {
-            return true;
-        }
+        let body = match self.body {
+            Body::Read => return true,
+            Body::Broken => return false,
+            Body::Unread(body) if body.is_end_stream() => return true,
+            Body::Unread(body) => body,
+        };
         // Whoever waits for "100 Continue" has sent nothing, and reading would ask him to.
         if self.head.headers.contains_key(EXPECT) {
             return false;

@@ -119,6 +119,38 @@ async fn a_connection_goes_on_after_a_refusal_and_ends_when_it_idles() {
 }
 
 #[tokio::test]
+async fn a_connection_goes_on_after_a_statement_that_was_read_and_refused() {
+    let (gate, _druid) = setup(LIMITS).await;
+    let token = gate.token("alice", &[]);
+    for speaks in ["HTTP/1.1 403 ", "HTTP/1.1 400 "] {
+        let body = if speaks.contains("403") { r#"{"query":"SELECT * FROM a"}"# } else { r#"{"query":1}"# };
+        let mut stream = gate.connect(b"http/1.1").await;
+        for _ in 0..2 {
+            let head =
+                format!("POST /druid/v2/sql/task HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}");
+            let fields = format!("Content-Type: application/json\r\nContent-Length: {}", body.len());
+            stream.write_all(format!("{head}\r\n{fields}\r\n\r\n{body}").as_bytes()).await.unwrap();
+            let mut answer = vec![0; 4096];
+            let read = stream.read(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
+            assert!(answer.starts_with(speaks) && !answer.contains("connection: close"), "{answer}");
+        }
+    }
+    let mut stream = gate.connect(b"http/1.1").await;
+    let long = format!(
+        "POST /druid/v2/sql/task HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\n\r\n7d0\r\n{}\r\n0\r\n\r\n",
+        "x".repeat(2_000)
+    );
+    stream.write_all(long.as_bytes()).await.unwrap();
+    let said = until_closed(&mut stream).await;
+    assert!(
+        said.starts_with("HTTP/1.1 413 ") && said.contains("connection: close"),
+        "of what was not read to its end it ends"
+    );
+}
+
+#[tokio::test]
 async fn what_hyper_answers_itself_is_on_record_too() {
     let (gate, druid) = setup("").await;
     for (request, status, reason) in [
