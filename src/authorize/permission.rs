@@ -164,7 +164,7 @@ pub fn exact_sentence(needed: &ResourceAction) -> String {
 }
 
 /// What says how a name is meant
-const MARKS: [&str; 3] = ["exact:", "glob:", "regex:"];
+pub const MARKS: [&str; 3] = ["exact:", "glob:", "regex:"];
 
 /// Characters of Java's regular expressions, of JSON and of SQL, which hardly any name has
 const MEANT_AS_MORE: [char; 13] = ['^', '$', '(', ')', '|', '[', ']', '{', '}', '+', '\\', '"', '\''];

@@ -15,7 +15,7 @@ use regex_syntax::ast::{AssertionKind, Ast, LiteralKind, RepetitionKind, Repetit
 use regex_syntax::hir::literal::Extractor;
 
 use super::fault::Severity;
-use crate::authorize::permission::{is_invisible, is_like_a_mark};
+use crate::authorize::permission::{MARKS, is_invisible, is_like_a_mark};
 
 /// What is to be said of a name
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ fn of_any(text: &str) -> Option<Doubt> {
     if text.chars().any(is_invisible) {
         return doubt(Kind::Miss, "holds a character that nobody sees", "type it anew");
     }
-    if let Some(second) = ["exact:", "glob:", "regex:"].into_iter().find(|second| text.starts_with(second)) {
+    if let Some(second) = MARKS.into_iter().find(|second| text.starts_with(second)) {
         let what = format!("has two marks, and `{second}` counts as part of the name");
         return doubt(Kind::Miss, what, format!("write one of them; {BRACKETS}"));
     }

@@ -147,7 +147,7 @@ impl fmt::Display for ResourceAction {
     }
 }
 
-/// A name for text output: control characters stand as `\uXXXX`
+/// A name for text output: control characters stand as their number, `\u0007`
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(pub &'a str);
 

@@ -28,7 +28,7 @@ pub(super) fn escape_character(value: &str) -> Option<char> {
     (!is_taken && escape.len_utf16() == 1).then_some(escape)
 }
 
-/// Decodes `\XXXX` and a doubled escape character (`SqlLiteral.unescapeUnicode`)
+/// Decodes `\0061`, four hexadecimal digits, and a doubled escape character (`SqlLiteral.unescapeUnicode`)
 ///
 /// `None` where an escape is malformed or leaves half of a surrogate pair.
 pub(super) fn unescape_unicode(value: &str, escape: char) -> Option<String> {

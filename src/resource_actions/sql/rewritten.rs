@@ -75,7 +75,7 @@ impl Rewritten {
         self.push(Token::Number(String::new(), false));
     }
 
-    /// A mark that no source can make: a question mark is the only other placeholder
+    /// A mark that no source can make: of this kind of token a source has the question mark alone
     pub(super) fn mark(&mut self, mark: Mark) {
         self.push(Token::Placeholder(mark.spelling().to_owned()));
     }
