@@ -50,7 +50,8 @@ fn read_issuer(section: &Section<'_>, several: bool) -> Option<IssuerConfig> {
     let ca_file = section.file("ca_file");
     let audience_claim = read_claim(section, "audience_claim");
     let identity_claim = read_claim(section, "identity_claim");
-    if section.meant("identity_claim").is_some_and(|claim| NAMES_NOBODY.contains(&claim)) {
+    let names_nobody = |path: &ClaimPath| NAMES_NOBODY.iter().any(|claim| path.claim() == *claim);
+    if identity_claim.as_ref().is_some_and(names_nobody) {
         let what = "names nobody: it is the same for all callers, or another one in each token";
         section.error("identity_claim", what, "write `sub`, `email`, `preferred_username` or the like");
     }

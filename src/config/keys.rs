@@ -199,7 +199,7 @@ pub const KEYS: &[Key] = keys! {
         "token_leeway_seconds": Whole(0, 120), Value("30"),
             "of clock difference for exp and nbf; at most 120";
         "key_refresh_seconds": Whole(1, DAY), Value("900"),
-            "between two fetches of an issuer's keys; an unknown key asks sooner, twice in 30 s for one address and ten times in all";
+            "between two fetches of an issuer's keys; an unknown key asks sooner, three times at once and then once in 5 s for one address, ten times and then once a second in all";
         "key_stale_seconds": Whole(1, 30 * DAY), Value("86400"),
             "how long the last good keys serve while the issuer cannot be reached";
     }

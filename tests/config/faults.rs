@@ -227,6 +227,18 @@ fn a_claim_may_be_a_dotted_path_or_a_list_of_names() {
 }
 
 #[test]
+fn a_claim_that_is_not_of_the_caller_names_nobody() {
+    for claim in ["sub", "email", "azp", "act"] {
+        let lines = format!("identity_claim = \"{claim}\"\njwks_file");
+        assert_eq!(findings(&LEAST.replace("jwks_file", &lines)), Vec::<String>::new(), "{claim}");
+    }
+    for claim in ["\"iss\"", "[\"iss\"]", "\"aud\"", "\"jti\"", "\"aud.0\"", "[\"exp\"]"] {
+        let found = findings(&LEAST.replace("jwks_file", &format!("identity_claim = {claim}\njwks_file")));
+        assert!(found.len() == 1 && found.concat().contains("names nobody"), "{claim}: {found:?}");
+    }
+}
+
+#[test]
 fn a_password_may_go_over_loopback_and_over_tls() {
     for url in
         ["http://127.0.0.1:8888", "http://localhost:8888", "http://[::1]:8888", "https://druid.test:8888"]
