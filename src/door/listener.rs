@@ -90,9 +90,12 @@ impl<Gate: Serves> Door<Gate> {
     async fn take(self, listener: TcpListener) {
         let mut draining = self.draining.clone();
         loop {
-            let gate = self.live.now();
+            if self.places.available_permits() == 0 {
+                self.live.now().metrics().limit_met("connections");
+            }
+            // Never closed, so there is always a place in the end. A gate that is waited with would outlive its time.
             let place = tokio::select! {
-                place = take_place(&self.places, gate.metrics()) => place,
+                place = Arc::clone(&self.places).acquire_owned() => place,
                 () = drain::begins(&mut draining) => return,
             };
             let accepted = tokio::select! {
@@ -115,14 +118,6 @@ impl<Gate: Serves> Door<Gate> {
             }
         }
     }
-}
-
-async fn take_place(places: &Arc<Semaphore>, metrics: &Metrics) -> Option<tokio::sync::OwnedSemaphorePermit> {
-    if places.available_permits() == 0 {
-        metrics.limit_met("connections");
-    }
-    // Never closed, so there is always a place in the end.
-    Arc::clone(places).acquire_owned().await.ok()
 }
 
 async fn serve<Gate: Serves>(
