@@ -33,7 +33,7 @@ async fn serve(config: crate::config::Config, file: &Path) -> Result<(), StartEr
     }
     tracing::info!(addresses = ?server.addresses, admin = %server.admin_address, "listening");
     while let Told::Refresh = signals.next().await {
-        server.refresh();
+        server.refresh().await;
     }
     if !server.drain().await {
         tracing::warn!("requests were still in flight when the time to drain was over");

@@ -9,6 +9,7 @@ pub mod watch_files;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -27,6 +28,9 @@ use assemble::{Faults, Parts};
 pub use assemble::{StartError, routers};
 use faulty_files::FaultyFiles;
 use reload::Running;
+
+/// How long nothing else is done while the audit file is opened anew
+const REOPENED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A gate that takes connections
 #[derive(Debug)]
@@ -85,16 +89,19 @@ impl Server {
         tokio::spawn(Arc::clone(&self.running).keep_watching(file, held));
     }
 
-    /// Looks again now, and opens the audit file anew (SIGHUP)
-    pub fn refresh(&self) {
+    /// Looks again now, and opens the audit file anew (SIGHUP): when this returns that is done, unless a file system
+    /// takes its time
+    pub async fn refresh(&self) {
         let gate = self.running.live.now();
         let audit = Arc::clone(&gate.audit);
-        // A file system may take its time.
-        tokio::task::spawn_blocking(move || {
+        let reopened = tokio::task::spawn_blocking(move || {
             if let Err(error) = audit.reopen() {
                 tracing::error!(%error, "the audit file cannot be opened anew; the old one is written to");
             }
         });
+        if tokio::time::timeout(REOPENED_WITHIN, reopened).await.is_err() {
+            tracing::error!("the audit file is not opened anew yet; the old one is written to until then");
+        }
         gate.callers.keepers.iter().for_each(|keeper| keeper.ask());
         self.running.hang_up.notify_one();
     }

@@ -94,7 +94,7 @@ async fn no_line_is_lost_when_the_audit_file_is_moved_away() {
     gate.send_often(ENABLED, &token, 20).await;
     std::fs::rename(gate.path("audit.jsonl"), gate.path("audit.old")).unwrap();
     gate.send_often(ENABLED, &token, 20).await;
-    gate.server.as_ref().unwrap().refresh();
+    gate.server.as_ref().unwrap().refresh().await;
     gate.send_often(ENABLED, &token, 20).await;
     let lines = |name: &str| std::fs::read_to_string(gate.path(name)).unwrap().lines().count();
     assert_eq!((lines("audit.old"), lines("audit.jsonl")), (80, 40));
