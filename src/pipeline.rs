@@ -24,9 +24,11 @@ use crate::door::activity::InFlight;
 use crate::door::connection::Unread;
 use crate::door::listener::Serves;
 use crate::door::outgoing::OutgoingBody;
-use crate::druid::endpoint::{Content, Endpoint, Judged};
+use crate::druid::endpoint::{Content, Endpoint, List, Rule};
 use crate::druid::{CanonicalPath, DruidRequest, Method};
 use crate::evidence::judge::Judge;
+use crate::evidence::running::{Begun, Running};
+use crate::evidence::supervisors::Supervisors;
 use crate::evidence::tasks::{Tasks, Whose};
 use crate::evidence::verify::{Doubt, Verifier};
 use crate::forward::answer::AnswerBody;
@@ -58,6 +60,10 @@ pub struct Gate {
     pub judge: Arc<Judge>,
     /// Knows tasks
     pub tasks: Tasks,
+    /// Knows supervisors
+    pub supervisors: Supervisors,
+    /// Knows which queries run
+    pub running: Arc<Running>,
     /// Asks Druid's planner about new statements
     pub verifier: Arc<Verifier>,
     /// Knows whether durable storage is proven, where a report says so
@@ -77,7 +83,7 @@ enum Answered {
     /// The gate itself
     Gate(Response<OwnBody>),
     /// Druid, at this endpoint
-    Druid(Response<AnswerBody>, Endpoint),
+    Druid(Response<AnswerBody>, Endpoint, Option<Begun>),
 }
 
 impl Serves for Gate {
@@ -110,10 +116,10 @@ impl Serves for Gate {
                 record.answered(answer.status().as_u16());
                 answer.map(|body| OutgoingBody::own(own(body), in_flight))
             }
-            Ok(Answered::Druid(answer, endpoint)) => {
+            Ok(Answered::Druid(answer, endpoint, running)) => {
                 record.upstream_status(answer.status().as_u16());
                 let coding = Coding::of_answer(answer.headers());
-                answer.map(|body| OutgoingBody::druids(body, coding, record, endpoint, in_flight))
+                answer.map(|body| OutgoingBody::druids(body, coding, record, endpoint, in_flight).of(running))
             }
             Err(refusal) => {
                 let answer = self.refuse(&refusal, arrived, record).await;
@@ -210,7 +216,7 @@ impl Gate {
         record: &mut Record,
     ) -> Result<DruidRequest, Refusal> {
         let mut request = destination.request(arrived.head.uri.query(), Vec::new())?;
-        request.body = self.content(destination.endpoint().content(), arrived, record).await?;
+        request.body = self.content(destination.endpoint().content, arrived, record).await?;
         Ok(request)
     }
 
@@ -232,19 +238,22 @@ impl Gate {
         identity: &Identity,
         record: &mut Record,
     ) -> Result<Evidence, Refusal> {
-        let judged = request.endpoint.judged();
-        match (judged, &request.id) {
-            (Judged::ByStatement, _) => {
+        let rule = request.endpoint.rule;
+        match (rule, &request.id) {
+            (Rule::Statement(_), _) => {
                 let submit = record.of(Box::new(Submit::read(&request.body, self.limits.json_depth)?));
                 let judged = record.of(self.judge.judged(&submit).await?);
                 Ok(Evidence::Statement { submit, judged, submitter: identity.owner() })
             }
-            (Judged::ByTask(_) | Judged::ByOwner(_), Some(id)) => {
-                Ok(self.tasks.evidence(judged, id, &self.rules).await?)
+            (Rule::Task(_) | Rule::StatementOf(_), Some(id)) => {
+                Ok(self.tasks.evidence(rule, id, &self.rules).await?)
             }
-            (Judged::ByEndpoint | Judged::ByTaskSpec | Judged::ByTask(_) | Judged::ByOwner(_), _) => {
-                Ok(Evidence::None)
+            (Rule::Supervisor(_), Some(id)) => {
+                Ok(Evidence::Supervisor(self.supervisors.datasources(id).await?))
             }
+            (Rule::Rows(List::Supervisors), _) => Ok(Evidence::Supervisors(self.supervisors.all().await?)),
+            (Rule::RunningQuery(_), Some(id)) => Ok(Evidence::Running(self.running.of(id))),
+            _ => Ok(Evidence::None),
         }
     }
 
@@ -271,11 +280,18 @@ impl Gate {
     ) -> Result<Answered, Refusal> {
         record.decided().map_err(Refusal::Audit)?;
         let endpoint = permitted.endpoint();
+        let running = self.begin_query(&permitted);
         let answer = forward::forward(permitted, &arrived.head.headers, &self.routers, &self.limits).await;
         if let Err(UpstreamError::Timeout) = answer {
-            self.metrics.limit_met(endpoint.patience().limit());
+            self.metrics.limit_met(endpoint.patience.limit());
         }
-        Ok(Answered::Druid(answer?, endpoint))
+        Ok(Answered::Druid(answer?, endpoint, running))
+    }
+
+    /// Notes that a query runs from now on, by whom it can be cancelled and by what
+    fn begin_query(&self, permitted: &PermittedRequest) -> Option<Begun> {
+        let (id, query) = permitted.running()?;
+        Some(self.running.begin(id?.to_owned(), query.clone()))
     }
 
     /// Says no: in the answer, on record, in the log and in the counters
@@ -315,8 +331,10 @@ impl Gate {
 
     fn body_limit(&self, content: Content) -> BodyLimit {
         let (bytes, key) = match content {
-            Content::Statement => (self.limits.body_bytes, Some("body_bytes")),
-            Content::TaskSpec => (self.limits.task_body_bytes, Some("task_body_bytes")),
+            Content::Query => (self.limits.body_bytes, Some("body_bytes")),
+            Content::TaskSpec | Content::Json | Content::OfDatasource => {
+                (self.limits.task_body_bytes, Some("task_body_bytes"))
+            }
             Content::EmptyOrObject | Content::Nothing => (64, None),
         };
         BodyLimit { bytes, key }
@@ -326,6 +344,6 @@ impl Gate {
 /// The one endpoint that may be open to everybody
 fn public(method: Option<Method>, path: &CanonicalPath) -> Result<Destination, AuthenticationError> {
     let destination = route::classify(method, path).ok();
-    let health = destination.filter(|destination| destination.endpoint() == Endpoint::Health);
+    let health = destination.filter(|destination| destination.endpoint().rule == Rule::Health);
     health.ok_or(AuthenticationError::NoToken)
 }

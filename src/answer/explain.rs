@@ -9,7 +9,7 @@ use super::respond::{missing, needed};
 use crate::authorize::{Caller, DeniedReason, Policy, Receipt, Verdict, verdict};
 use crate::config::RefusalDetail;
 use crate::resource_actions::judged_statement::JudgedStatement;
-use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, query_context};
+use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, native, query_context};
 
 /// What a request would do and need, whoever asks
 #[derive(Clone, Debug)]
@@ -33,6 +33,16 @@ impl Asked {
             forwarded: Some(judgement.forwarded.clone()),
             why_state: judgement.needs.why_state(rules),
         }
+    }
+
+    /// By a native query
+    ///
+    /// # Errors
+    ///
+    /// Where it is not understood or not let through.
+    pub fn native(body: &[u8], json_depth: usize, rules: &Rules) -> Result<Self, AnalysisError> {
+        let native::NativeQuery { kind, needs, .. } = native::judge(body, json_depth, rules)?;
+        Ok(Self { deed: format!("run this {kind} query"), needs, forwarded: None, why_state: None })
     }
 
     /// By a posted task

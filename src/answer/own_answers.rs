@@ -115,6 +115,9 @@ impl OwnAnswers<'_> {
     }
 
     async fn asked(&self, value: &Value, body: &[u8]) -> Result<Asked, Refusal> {
+        if value.get("queryType").is_some() {
+            return Ok(Asked::native(body, self.json_depth, self.rules)?);
+        }
         if value.get("query").is_none() {
             return Ok(Asked::task(body, self.json_depth, self.rules)?);
         }

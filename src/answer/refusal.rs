@@ -13,7 +13,7 @@ use crate::druid::json::JsonError;
 use crate::druid::path::TargetError;
 use crate::durable_storage::Unusable;
 use crate::evidence::judge::JudgeError;
-use crate::evidence::tasks::TaskError;
+use crate::evidence::overlord::TaskError;
 use crate::evidence::verify::VerifyError;
 use crate::forward::UpstreamError;
 use crate::request::arrived::ContentError;
@@ -21,6 +21,7 @@ use crate::request::body::BodyError;
 use crate::request::head::{FieldError, HeadError};
 use crate::request::route::RouteError;
 use crate::resource_actions::AnalysisError;
+use crate::resource_actions::native::NativeQueryError;
 use crate::resource_actions::sql::{SqlRefusal, SqlRefusalClass};
 use crate::resource_actions::submit::SubmitError;
 use crate::resource_actions::task_error::TaskSpecError;
@@ -137,7 +138,9 @@ reasons! {
     NotOwner => "not_owner",
     /// The gate does not know this endpoint
     UnknownEndpoint => "unknown_endpoint",
-    /// The statement is not understood or not let through
+    /// The gate knows this endpoint, and lets nobody through
+    EndpointClosed => "endpoint_closed",
+    /// The statement or query is not understood or not let through
     UnsupportedStatement => "unsupported_statement",
     /// The task is not understood or not let through
     UnsupportedTask => "unsupported_task",
@@ -198,6 +201,7 @@ impl Refusal {
             Self::Head(HeadError::TargetTooLong { .. }) => Reason::UriTooLong,
             Self::Authentication(error) => authentication_reason(error),
             Self::Route(RouteError::UnknownEndpoint(_)) => Reason::UnknownEndpoint,
+            Self::Route(RouteError::Closed(_)) => Reason::EndpointClosed,
             Self::Route(RouteError::Method { .. }) => Reason::Method,
             Self::Route(RouteError::Parameter { .. }) | Self::AboutWhom(_) => Reason::BadParameter,
             Self::Content(ContentError::Fields(FieldError::CrossSite)) => Reason::CrossSite,
@@ -211,8 +215,16 @@ impl Refusal {
             Self::Content(ContentError::Body(BodyError::Timeout)) => Reason::Timeout,
             Self::Content(ContentError::Body(BodyError::Gzip) | ContentError::Unexpected)
             | Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_))
-            | Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(_))) => Reason::BadJson,
-            Self::Submit(SubmitError::ReservedContextKey { .. }) => Reason::ReservedContextKey,
+            | Self::Analysis(
+                AnalysisError::TaskSpec(TaskSpecError::Json(_))
+                | AnalysisError::Native(NativeQueryError::Json(_) | NativeQueryError::Shape(_))
+                | AnalysisError::OtherDatasource,
+            ) => Reason::BadJson,
+            Self::Submit(SubmitError::ReservedContextKey { .. })
+            | Self::Analysis(AnalysisError::Native(NativeQueryError::ReservedContextKey(_))) => {
+                Reason::ReservedContextKey
+            }
+            Self::Analysis(AnalysisError::Native(_)) => Reason::UnsupportedStatement,
             Self::Judge(JudgeError::Refused(refusal)) => statement_reason(refusal),
             Self::Analysis(AnalysisError::TaskSpec(_)) => Reason::UnsupportedTask,
             Self::Task(TaskError::Unknown) => Reason::UnknownTask,
@@ -248,7 +260,10 @@ impl Refusal {
             (Self::Content(ContentError::Body(BodyError::Timeout)), _) => "body_seconds",
             (
                 Self::Submit(SubmitError::Json(JsonError::TooDeep { .. }))
-                | Self::Analysis(AnalysisError::TaskSpec(TaskSpecError::Json(JsonError::TooDeep { .. }))),
+                | Self::Analysis(
+                    AnalysisError::TaskSpec(TaskSpecError::Json(JsonError::TooDeep { .. }))
+                    | AnalysisError::Native(NativeQueryError::Json(JsonError::TooDeep { .. })),
+                ),
                 _,
             ) => "json_depth",
             (Self::Judge(JudgeError::Refused(SqlRefusal::TooManyBytes { .. })), _) => "statement_bytes",

@@ -64,6 +64,7 @@ pub fn status(reason: Reason) -> StatusCode {
         | Reason::Denied
         | Reason::NotOwner
         | Reason::UnknownEndpoint
+        | Reason::EndpointClosed
         | Reason::UnsupportedStatement
         | Reason::UnsupportedTask
         | Reason::ReservedContextKey
@@ -213,7 +214,7 @@ fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
     let subject = Printable(circumstances.subject.unwrap_or("the caller"));
     match (refusal, circumstances.detail) {
         (
-            Refusal::Denied(_) | Refusal::Task(crate::evidence::tasks::TaskError::Unknown),
+            Refusal::Denied(_) | Refusal::Task(crate::evidence::overlord::TaskError::Unknown),
             RefusalDetail::Code,
         ) => {
             format!("{subject} may not do this")

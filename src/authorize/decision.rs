@@ -1,20 +1,22 @@
 //! The decision, and the value that only it makes
 
 use super::caller::Caller;
-use super::policy::Policy;
+use super::policy::{Policy, Sight};
 use super::receipt::{DeniedReason, Receipt};
 use crate::authenticate::Identity;
-use crate::druid::{DruidRequest, Endpoint};
-use crate::resource_actions::{AnalyzedRequest, Needed, Storage};
+use crate::druid::endpoint::Rule;
+use crate::druid::{DruidRequest, Endpoint, Owner};
+use crate::resource_actions::listed::Listed;
+use crate::resource_actions::{AnalyzedRequest, Needed, Parts, RunningQuery, Storage};
 
 /// A request that was judged and may be sent, as it was judged; the only thing that `forward` takes
 ///
 /// Only [`decide`] makes one:
 ///
 /// ```compile_fail
-/// # use msq_gate::{authorize::Receipt, druid::DruidRequest, resource_actions::Storage};
-/// # fn forge(request: DruidRequest, receipt: Receipt, storage: Storage) {
-/// let forged = msq_gate::authorize::PermittedRequest { request, receipt, storage };
+/// # use msq_gate::{authorize::{Receipt, decision::Shown}, druid::DruidRequest, resource_actions::Storage};
+/// # fn forge(request: DruidRequest, receipt: Receipt, storage: Storage, shown: Shown) {
+/// let forged = msq_gate::authorize::PermittedRequest { request, receipt, storage, shown, running: None };
 /// # }
 /// ```
 #[must_use = "a permitted request that is not sent is a query that somebody waits for"]
@@ -23,12 +25,35 @@ pub struct PermittedRequest {
     request: DruidRequest,
     receipt: Receipt,
     storage: Storage,
+    shown: Shown,
+    running: Option<(Option<String>, RunningQuery)>,
+}
+
+/// How much of the answer its caller may see
+#[derive(Clone, Debug)]
+pub enum Shown {
+    /// All of it
+    Whole,
+    /// Of a list, those rows
+    Rows(Listed, Sight),
 }
 
 impl PermittedRequest {
-    fn new(analyzed: AnalyzedRequest, receipt: Receipt) -> Self {
-        let (request, storage) = analyzed.into_parts();
-        PermittedRequest { request, receipt, storage }
+    fn new(analyzed: AnalyzedRequest, receipt: Receipt, sight: Sight, submitter: Option<Owner>) -> Self {
+        let Parts { request, storage, listed, query_id, running } = analyzed.into_parts();
+        let running =
+            running.zip(submitter).map(|(needs, submitter)| (query_id, RunningQuery { submitter, needs }));
+        let is_all = |listed: &Listed| listed.unless.as_ref().is_some_and(|unless| sight.holds(unless));
+        let shown = match listed {
+            Some(listed) if !is_all(&listed) => Shown::Rows(listed, sight),
+            Some(_) | None => Shown::Whole,
+        };
+        PermittedRequest { request, receipt, storage, shown, running }
+    }
+
+    /// The query that runs as long as this is answered, and the id by which it can be cancelled, where it brings one
+    pub fn running(&self) -> Option<(Option<&str>, &RunningQuery)> {
+        self.running.as_ref().map(|(id, query)| (id.as_deref(), query))
     }
 
     /// Which endpoint it is for
@@ -46,9 +71,9 @@ impl PermittedRequest {
         &self.receipt
     }
 
-    /// The request, to be sent
-    pub fn into_request(self) -> DruidRequest {
-        self.request
+    /// The request, to be sent, and how much of its answer may be passed on
+    pub fn into_parts(self) -> (DruidRequest, Shown) {
+        (self.request, self.shown)
     }
 }
 
@@ -103,8 +128,12 @@ pub fn decide(
     identity: &Identity,
     policy: &Policy,
 ) -> Result<PermittedRequest, Box<Denied>> {
-    match verdict(analyzed.needs(), &Caller::verified(identity), policy) {
-        (Verdict::Permit, receipt) => Ok(PermittedRequest::new(analyzed, receipt)),
+    let caller = Caller::verified(identity);
+    match verdict(analyzed.needs(), &caller, policy) {
+        (Verdict::Permit, receipt) => {
+            let sight = caller.holder(policy).sight();
+            Ok(PermittedRequest::new(analyzed, receipt, sight, Some(identity.owner())))
+        }
         (Verdict::Deny(reason), receipt) => {
             let why_state = analyzed.why_state().filter(|_| receipt.misses_state());
             Err(Box::new(Denied { reason, deed: analyzed.deed().to_owned(), why_state, receipt }))
@@ -114,6 +143,6 @@ pub fn decide(
 
 /// Permits the one request that needs no caller, where the configuration opens it: the router's health
 pub fn permit_public_health(analyzed: AnalyzedRequest) -> Option<PermittedRequest> {
-    let is_health = analyzed.endpoint() == Endpoint::Health && *analyzed.needs() == Needed::Authenticated;
-    is_health.then(|| PermittedRequest::new(analyzed, Receipt::default()))
+    let is_health = analyzed.endpoint().rule == Rule::Health && *analyzed.needs() == Needed::Authenticated;
+    is_health.then(|| PermittedRequest::new(analyzed, Receipt::default(), Sight::default(), None))
 }

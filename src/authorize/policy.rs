@@ -1,5 +1,7 @@
 //! Who holds what: roles, the permissions of each, and who is in which
 
+use std::sync::Arc;
+
 use super::permission::Permission;
 use crate::druid::ResourceAction;
 use crate::druid::resource::Printable;
@@ -7,7 +9,7 @@ use crate::druid::resource::Printable;
 /// The roles of the policy file; what no role grants is denied
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    roles: Vec<Role>,
+    roles: Vec<Arc<Role>>,
 }
 
 /// A role: what it grants, what it denies, and who is in it besides those whose token says so
@@ -37,7 +39,21 @@ pub struct Member {
 /// The roles that a caller has, out of the policy's
 #[derive(Clone, Debug)]
 pub struct Holder<'policy> {
-    roles: Vec<&'policy Role>,
+    roles: Vec<&'policy Arc<Role>>,
+}
+
+/// What a caller holds, for as long as an answer to him passes
+#[derive(Clone, Debug, Default)]
+pub struct Sight {
+    roles: Vec<Arc<Role>>,
+}
+
+impl Sight {
+    /// Held if, and only if, some role grants it and no role denies it
+    pub fn holds(&self, needed: &ResourceAction) -> bool {
+        self.roles.iter().any(|role| role.grants(needed))
+            && !self.roles.iter().any(|role| role.denies(needed))
+    }
 }
 
 /// Whether a permission is held, and by what
@@ -86,17 +102,17 @@ impl Policy {
 
     /// The policy of these roles
     pub fn new(roles: Vec<Role>) -> Self {
-        Self { roles }
+        Self { roles: roles.into_iter().map(Arc::new).collect() }
     }
 
     /// The roles, in the order of the file
-    pub fn roles(&self) -> &[Role] {
+    pub fn roles(&self) -> &[Arc<Role>] {
         &self.roles
     }
 
     /// The caller of this identity and these role names; names that the policy does not know are ignored
     pub fn holder<Name: AsRef<str>>(&self, issuer: &str, identity: &str, claimed: &[Name]) -> Holder<'_> {
-        let is_in = |role: &&Role| {
+        let is_in = |role: &&Arc<Role>| {
             claimed.iter().any(|name| name.as_ref() == role.name)
                 || role.members.iter().any(|member| member.issuer == issuer && member.identity == identity)
         };
@@ -114,19 +130,31 @@ impl Policy {
 }
 
 impl Role {
+    /// Whoever holds the whole holds each area of it
     fn grants(&self, needed: &ResourceAction) -> bool {
-        self.grants.iter().any(|permission| permission.covers(needed))
+        let covers = |needed: &ResourceAction| self.grants.iter().any(|permission| permission.covers(needed));
+        covers(needed) || needed.whole().is_some_and(|whole| covers(&whole))
     }
 
+    /// Whoever is denied the whole is denied each area; and who is denied an area has not the whole
     fn denies(&self, needed: &ResourceAction) -> bool {
-        self.denies.iter().any(|permission| permission.covers(needed))
+        let covers = |needed: &ResourceAction| self.denies.iter().any(|permission| permission.covers(needed));
+        !self.denies.is_empty()
+            && (covers(needed)
+                || needed.whole().is_some_and(|whole| covers(&whole))
+                || needed.areas().iter().any(covers))
     }
 }
 
 impl<'policy> Holder<'policy> {
     /// The roles, in the order of the file
-    pub fn roles(&self) -> &[&'policy Role] {
+    pub fn roles(&self) -> &[&'policy Arc<Role>] {
         &self.roles
+    }
+
+    /// What he may see, to be asked while an answer passes
+    pub fn sight(&self) -> Sight {
+        Sight { roles: self.roles.iter().map(|role| Arc::clone(role)).collect() }
     }
 
     /// Held if, and only if, some role grants it and no role denies it; who would hold it is of all roles

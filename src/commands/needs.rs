@@ -14,8 +14,6 @@ use crate::druid::ResourceAction;
 use crate::druid::json::parse;
 use crate::druid::resource::Printable;
 use crate::evidence::judge::JudgeError;
-use crate::request::route::RouteError;
-use crate::request::route::closed::Closed;
 use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::sql::{JUDGE_STACK_BYTES, SqlLimits};
 use crate::resource_actions::submit::{Submit, SubmitError};
@@ -105,14 +103,14 @@ impl Asking {
         Ok(())
     }
 
-    /// A statement's text; or an object: a task where it has a `type`, else the body of a SQL submit
+    /// A statement's text; or an object: a task where it has a `type`, a native query where it has a `queryType`, else the body of a SQL submit
     pub(super) fn answer(&self, text: &str) -> Result<explain::Asked, Refusal> {
         if !text.trim_start().starts_with('{') {
             return self.submit(json!({"query": text}).to_string().as_bytes());
         }
         let value = parse(text.as_bytes(), self.json_depth).map_err(AnalysisError::json)?;
         if value.get("queryType").is_some() {
-            return Err(native());
+            return self.native(text.as_bytes());
         }
         if value.get("type").is_some() { self.task(text.as_bytes()) } else { self.submit(text.as_bytes()) }
     }
@@ -151,22 +149,20 @@ impl Asking {
             let known = KNOWN.join(", ");
             return Err(shape(format!("a line has no member `{stranger}`; its members are {known}")));
         }
-        if let Some(task) = request.get("task") {
-            let others = ["sql", "parameters", "context", "native"];
-            return match others.iter().find(|name| request.contains_key(**name)) {
-                None => self.task(task.to_string().as_bytes()),
-                Some(beside) => {
-                    Err(shape(format!("`{beside}` stands beside `task`; a line has a statement or a task")))
-                }
+        for (name, judge) in [("task", Self::task as Judge), ("native", Self::native)] {
+            let Some(body) = request.get(name) else { continue };
+            let others = ["sql", "parameters", "context", "task", "native"].into_iter();
+            return match others.filter(|other| *other != name).find(|other| request.contains_key(*other)) {
+                None => judge(self, body.to_string().as_bytes()),
+                Some(beside) => Err(shape(format!(
+                    "`{beside}` stands beside `{name}`; a line has a statement, a task or a native query"
+                ))),
             };
-        }
-        if request.contains_key("native") {
-            return Err(native());
         }
         if !request.get("sql").is_some_and(Value::is_string) {
             let given = stranger.map_or_else(String::new, |key| format!(", not in `{key}`"));
             return Err(shape(format!(
-                "a line has its statement, a string, in `sql`{given}; or a task in `task`"
+                "a line has its statement, a string, in `sql`{given}; or a task in `task`, or a native query in `native`"
             )));
         }
         let mut body = Map::new();
@@ -185,10 +181,17 @@ impl Asking {
         Ok(explain::Asked::statement(&judged, &context_keys, &self.rules))
     }
 
+    fn native(&self, body: &[u8]) -> Result<explain::Asked, Refusal> {
+        Ok(explain::Asked::native(body, self.json_depth, &self.rules)?)
+    }
+
     fn task(&self, body: &[u8]) -> Result<explain::Asked, Refusal> {
         Ok(explain::Asked::task(body, self.json_depth, &self.rules)?)
     }
 }
+
+/// Reads what stands in a line in place of a statement
+type Judge = fn(&Asking, &[u8]) -> Result<explain::Asked, Refusal>;
 
 fn json(asked: &explain::Asked) -> Value {
     let needed = asked.needs.resource_actions().into_iter().map(ResourceAction::sentence);
@@ -214,7 +217,7 @@ const KNOWN: [&str; 7] = ["id", "sql", "parameters", "context", "engine", "task"
 const ASKED: [&str; 3] = ["sql", "task", "native"];
 
 const LINE: &str = "a line is a JSON object: a statement, a string, in `sql`, with `parameters`, `context` and `engine` \
-                    where it has them, or a task in `task`; `id` comes back with the answer";
+                    where it has them, a task in `task`, or a native query in `native`; `id` comes back with the answer";
 
 fn no_line(message: String) -> Value {
     json!({"id": null, "refused": {"reason": "bad_json", "message": message}})
@@ -222,11 +225,6 @@ fn no_line(message: String) -> Value {
 
 fn shape(what: String) -> Refusal {
     Refusal::Submit(SubmitError::Shape(what))
-}
-
-/// Native queries are not judged yet, and none is let through
-fn native() -> Refusal {
-    Refusal::Route(RouteError::UnknownEndpoint(Closed::NativeQuery))
 }
 
 fn refused(refusal: &Refusal) -> Value {

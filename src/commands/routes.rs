@@ -3,24 +3,29 @@
 use serde_json::json;
 
 use super::{Exit, Format, say};
-use crate::request::route::table::{self, ROUTES, Route};
+use crate::druid::Endpoint;
+use crate::druid::endpoint::table;
 
 pub(super) fn run(format: Format) -> Result<(), Exit> {
     match format {
-        Format::Text => ROUTES.iter().for_each(|route| say(text(route))),
+        Format::Text => Endpoint::all().for_each(|endpoint| say(text(endpoint))),
         Format::Markdown => say(table::markdown().trim_end()),
         Format::Json => say(json()),
     }
     Ok(())
 }
 
-fn text(route: &Route) -> String {
-    format!("{:<6} {:<40} {}", route.method.word(), route.path, route.needs)
+fn text(endpoint: Endpoint) -> String {
+    format!("{:<6} {:<72} {}", endpoint.method.word(), endpoint.path, endpoint.rule)
 }
 
 fn json() -> serde_json::Value {
-    ROUTES
-        .iter()
-        .map(|route| json!({"method": route.method.word(), "path": route.path, "needs": route.needs}))
-        .collect()
+    let row = |endpoint: Endpoint| {
+        json!({
+            "method": endpoint.method.word(),
+            "path": endpoint.path,
+            "needs": endpoint.rule.to_string(),
+        })
+    };
+    Endpoint::all().map(row).collect()
 }

@@ -1,5 +1,7 @@
 //! What is legal but unwise: grants that mean more, or less, than they look like
 
+use std::borrow::Cow;
+
 use super::IssuerConfig;
 use super::fault::Severity;
 use super::marked_name::{Doubt, Kind, SCHEMAS, doubt, doubt_of};
@@ -7,8 +9,9 @@ use super::section::Section;
 use crate::authorize::Policy;
 use crate::authorize::permission::{Permission, READS_LIKE_A_PATTERN};
 use crate::authorize::policy::Role;
+use crate::druid::endpoint::Rule;
 use crate::druid::task::SELECT_STUB;
-use crate::druid::{Action, ResourceAction, ResourceType};
+use crate::druid::{Action, Endpoint, ResourceAction, ResourceType};
 use crate::resource_actions::Rules;
 use crate::resource_actions::rules::{Cancel, ContextKeys, InputSources, Lookups, SelectTasks, SystemTables};
 
@@ -98,7 +101,7 @@ fn doubt_of_exact(permission: &Permission) -> Option<Doubt> {
 }
 
 /// What to write in place of a permission that nothing asks for; `None` where something may
-fn why_nothing_asks(permission: &Permission, rules: &Rules) -> Option<&'static str> {
+fn why_nothing_asks(permission: &Permission, rules: &Rules) -> Option<Cow<'static, str>> {
     let acts = |action| permission.actions().contains(&action);
     let names = |action, name: &str| permission.covers(&ResourceAction::new(action, permission.kind(), name));
     let is_only = |name: &str| permission.exact_name() == Some(name);
@@ -118,11 +121,9 @@ fn why_nothing_asks(permission: &Permission, rules: &Rules) -> Option<&'static s
             writes && rules.context_keys == ContextKeys::Authorized,
             "write WRITE QUERY_CONTEXT, and set rules.context_keys = true",
         ),
-        ResourceType::State => {
-            (names(Action::Read, "STATE") || names(Action::Write, "STATE"), "the only name here is STATE")
-        }
-        ResourceType::Config => {
-            (names(Action::Read, "security"), "all that is asked for is READ CONFIG security")
+        ResourceType::State | ResourceType::Config => {
+            let is_asked = asked_areas(permission.kind()).any(|(action, area)| names(action, area));
+            return (!is_asked).then(|| areas_of(permission.kind()).into());
         }
         ResourceType::External => match rules.input_sources {
             InputSources::Together => (
@@ -134,7 +135,28 @@ fn why_nothing_asks(permission: &Permission, rules: &Rules) -> Option<&'static s
             }
         },
     };
-    (!is_asked).then_some(instead)
+    (!is_asked).then_some(instead.into())
+}
+
+/// The whole of STATE or CONFIG and the areas of it that some endpoint asks for
+fn asked_areas(kind: ResourceType) -> impl Iterator<Item = (Action, &'static str)> {
+    let fixed = Endpoint::all().filter_map(move |endpoint| {
+        let Rule::Fixed(action, of, area) = endpoint.rule else { return None };
+        (of == kind).then_some((action, area))
+    });
+    let whole = Action::ALL.into_iter().filter_map(move |action| Some((action, kind.whole()?)));
+    // Of running queries, and of supervisors whose datasources nobody knows.
+    let others = Action::ALL.into_iter().flat_map(|action| [(action, "queries"), (action, "supervisors")]);
+    fixed.chain(whole).chain(others.filter(move |_| kind == ResourceType::State))
+}
+
+fn areas_of(kind: ResourceType) -> String {
+    let others = if kind == ResourceType::Config { ", and security" } else { "" };
+    format!(
+        "the names here are {} for all of it, in part {}{others}, with READ or WRITE as `msq-gate routes` says",
+        kind.word(),
+        kind.areas().join(", ")
+    )
 }
 
 /// Grants of one name that a deny of the same role takes back

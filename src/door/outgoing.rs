@@ -14,7 +14,9 @@ use serde_json::Value;
 use super::activity::InFlight;
 use crate::druid::Endpoint;
 use crate::druid::endpoint::Patience;
-use crate::forward::answer::{AnswerBody, AnswerError};
+use crate::evidence::running::Begun;
+use crate::forward::answer::AnswerBody;
+use crate::forward::answer_error::AnswerError;
 use crate::record::audit::{Ending, Record};
 use crate::request::body::{Coding, inflate_beginning};
 
@@ -24,6 +26,8 @@ pub struct OutgoingBody {
     body: AnswerBody,
     /// Of Druid's body
     noted: Option<Box<Noted>>,
+    /// Of a query's: it runs as long as its answer goes out
+    running: Option<Begun>,
     // Held until the last byte is gone: a connection is not idle before.
     _in_flight: InFlight,
 }
@@ -31,7 +35,7 @@ pub struct OutgoingBody {
 impl OutgoingBody {
     /// A body of the gate's own
     pub fn own(body: Full<Bytes>, in_flight: InFlight) -> Self {
-        Self { body: AnswerBody::whole(body), noted: None, _in_flight: in_flight }
+        Self { body: AnswerBody::whole(body), noted: None, running: None, _in_flight: in_flight }
     }
 
     /// Druid's body, whose end is noted in the record, and with it the task that it names
@@ -43,9 +47,15 @@ impl OutgoingBody {
         in_flight: InFlight,
     ) -> Self {
         let room = if endpoint.starts_task() { BEGINNING } else { 0 };
-        let patience = endpoint.patience();
+        let patience = endpoint.patience;
         let noted = Noted { coding, patience, record, bytes_out: 0, room, beginning: Vec::new() };
-        Self { body, noted: Some(Box::new(noted)), _in_flight: in_flight }
+        Self { body, noted: Some(Box::new(noted)), running: None, _in_flight: in_flight }
+    }
+
+    /// The same, of a query that runs as long as this goes out
+    pub fn of(mut self, running: Option<Begun>) -> Self {
+        self.running = running;
+        self
     }
 
     fn close(&mut self, ending: Ending) {

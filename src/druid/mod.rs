@@ -5,13 +5,15 @@
 
 pub mod json;
 pub mod endpoint;
+pub mod method;
 pub mod owner;
 pub mod path;
 pub mod request;
 pub mod resource;
 pub mod task;
 
-pub use endpoint::{Endpoint, Method};
+pub use endpoint::Endpoint;
+pub use method::Method;
 pub use owner::Owner;
 pub use path::CanonicalPath;
 pub use request::DruidRequest;

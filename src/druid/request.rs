@@ -1,6 +1,6 @@
 //! What is judged and what is sent: one value
 
-use super::endpoint::{Endpoint, Method};
+use super::Endpoint;
 
 /// A request as it will be sent to Druid: endpoint, target and body
 ///
@@ -9,10 +9,10 @@ use super::endpoint::{Endpoint, Method};
 pub struct DruidRequest {
     /// Which API
     pub endpoint: Endpoint,
-    /// By which method
-    pub method: Method,
-    /// The task or statement id in the path, decoded
+    /// The name in the path that the endpoint is about, decoded: of a task, a datasource …
     pub id: Option<String>,
+    /// The datasource that a query parameter names
+    pub datasource: Option<String>,
     /// Path and query, canonical
     pub target: String,
     /// The body, whole; empty where the endpoint takes none

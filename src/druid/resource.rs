@@ -84,6 +84,37 @@ impl ResourceType {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
+
+    /// The name that means all of it, where it has areas
+    pub fn whole(self) -> Option<&'static str> {
+        matches!(self, Self::Config | Self::State).then(|| self.word())
+    }
+
+    /// The areas by which it may be held in part, in alphabetical order; the gate's own, Druid knows the whole only
+    ///
+    /// User administration is none: `CONFIG security` is a resource of its own in Druid.
+    pub fn areas(self) -> &'static [&'static str] {
+        match self {
+            Self::Config => &["broker", "compaction", "coordinator", "lookups", "properties", "workers"],
+            Self::State => &[
+                "compaction",
+                "queries",
+                "rules",
+                "segments",
+                "servers",
+                "status",
+                "supervisors",
+                "tasks",
+                "workers",
+            ],
+            Self::Datasource
+            | Self::External
+            | Self::Lookup
+            | Self::QueryContext
+            | Self::SystemTable
+            | Self::View => &[],
+        }
+    }
 }
 
 /// A resource: a type and an exact, case-sensitive name
@@ -129,6 +160,21 @@ impl ResourceAction {
         Self::new(action, ResourceType::State, "STATE")
     }
 
+    /// The resource action that takes this one in: `READ STATE STATE` all areas of the state
+    pub fn whole(&self) -> Option<Self> {
+        let (kind, name) = (self.resource.kind, self.resource.name.as_str());
+        let whole = kind.whole().filter(|_| kind.areas().contains(&name))?;
+        Some(Self::new(self.action, kind, whole))
+    }
+
+    /// The areas that this one takes in, none where it is no whole
+    pub fn areas(&self) -> Vec<Self> {
+        let kind = self.resource.kind;
+        let is_whole = kind.whole() == Some(self.resource.name.as_str());
+        let areas = if is_whole { kind.areas() } else { &[] };
+        areas.iter().map(|area| Self::new(self.action, kind, *area)).collect()
+    }
+
     /// The exact sentence, `ACTION TYPE NAME`
     pub fn sentence(&self) -> String {
         format!("{} {} {}", self.action.word(), self.resource.kind.word(), self.resource.name)
@@ -168,6 +214,13 @@ impl fmt::Display for Printable<'_> {
 fn is_unprintable(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether this can be the name of a datasource, a task or a supervisor (Druid's `IdUtils.validateId`): no leading dot,
+/// no slash, no white space but the plain space
+pub fn is_id(text: &str) -> bool {
+    let may_stand = |character: char| character != '/' && (!character.is_whitespace() || character == ' ');
+    !text.is_empty() && !text.starts_with('.') && text.chars().all(may_stand)
 }
 
 /// A non-empty set of resource actions, in the order of their sentences

@@ -1,20 +1,16 @@
 //! What the Overlord knows of a task: asked with the gate's own sign-in, remembered for a minute at most
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
 use quick_cache::sync::Cache;
 use serde_json::Value;
 
-use crate::druid::endpoint::{Judged, TaskUse};
-use crate::druid::json;
+use super::overlord::{Overlord, TaskError, broken};
+use crate::druid::endpoint::{Rule, TaskUse};
 use crate::druid::owner::OWNER_CONTEXT_KEY;
 use crate::druid::path::Escaped;
 use crate::druid::task::{QUERY_CONTROLLER, QUERY_WORKER};
 use crate::druid::{Owner, Task};
-use crate::forward::upstream::Question;
-use crate::forward::{Routers, UpstreamError};
 use crate::resource_actions::{Evidence, Rules, task_access};
 
 /// An id can be used again, so nothing about it is remembered for longer
@@ -26,25 +22,11 @@ const FOR_THE_RECORD: Duration = Duration::from_secs(2);
 /// A status is small; a payload holds the whole spec
 const STATUS_BYTES: usize = 1 << 20;
 const PAYLOAD_BYTES: usize = 64 << 20;
-/// Druid's own answers nest deeper than a client's body may
-const ANSWER_DEPTH: usize = 120;
-
-/// Why a task is not known
-#[derive(Debug, thiserror::Error)]
-pub enum TaskError {
-    /// Druid does not know the id
-    #[error("Druid knows no task or statement of this id")]
-    Unknown,
-    /// It could not be asked
-    #[error(transparent)]
-    Upstream(#[from] UpstreamError),
-}
 
 /// Asks the Overlord about tasks
 #[derive(Debug)]
 pub struct Tasks {
-    routers: Arc<Routers>,
-    patience: Duration,
+    overlord: Overlord,
     /// Without their owners
     found: Cache<String, (Task, Instant)>,
     owners: Cache<String, (Option<Owner>, Instant)>,
@@ -79,6 +61,9 @@ impl Whose {
                 Evidence::Task(_)
                 | Evidence::StatementOwner(None)
                 | Evidence::Statement { .. }
+                | Evidence::Running(_)
+                | Evidence::Supervisor(_)
+                | Evidence::Supervisors(_)
                 | Evidence::None,
                 _,
             ) => Self::Nobodys,
@@ -92,10 +77,10 @@ impl Whose {
 }
 
 impl Tasks {
-    /// Asks these routers
-    pub fn new(routers: Arc<Routers>, patience: Duration) -> Self {
+    /// Asks this one
+    pub fn new(overlord: Overlord) -> Self {
         let (found, owners, controllers) = (Cache::new(TASKS), Cache::new(TASKS), Cache::new(TASKS));
-        Self { routers, patience, found, owners, controllers }
+        Self { overlord, found, owners, controllers }
     }
 
     /// What has to be found out before a request about this id can be judged
@@ -103,12 +88,14 @@ impl Tasks {
     /// # Errors
     ///
     /// Where Druid does not know the id, or cannot be asked.
-    pub async fn evidence(&self, judged: Judged, id: &str, rules: &Rules) -> Result<Evidence, TaskError> {
-        match judged {
-            Judged::ByTask(purpose) => Ok(Evidence::Task(self.task(id, purpose, rules).await?)),
-            Judged::ByOwner(_) => Ok(Evidence::StatementOwner(self.owner(id).await?)),
-            Judged::ByEndpoint | Judged::ByStatement | Judged::ByTaskSpec => Ok(Evidence::None),
+    pub async fn evidence(&self, rule: Rule, id: &str, rules: &Rules) -> Result<Evidence, TaskError> {
+        if let Rule::Task(purpose) = rule {
+            return Ok(Evidence::Task(self.task(id, purpose, rules).await?));
         }
+        if let Rule::StatementOf(_) = rule {
+            return Ok(Evidence::StatementOwner(self.owner(id).await?));
+        }
+        Ok(Evidence::None)
     }
 
     async fn task(&self, id: &str, purpose: TaskUse, rules: &Rules) -> Result<Task, TaskError> {
@@ -137,7 +124,7 @@ impl Tasks {
             return Ok(task);
         }
         let target = format!("/druid/indexer/v1/task/{}/status", Escaped(id));
-        let answer = self.ask(&target, STATUS_BYTES).await?;
+        let answer = self.overlord.ask(&target, STATUS_BYTES).await?;
         let status = answer.get("status").ok_or_else(|| broken("a task's status has no `status`"))?;
         if status.get("id").and_then(Value::as_str) != Some(id) {
             return Err(broken("a task's status is of another task"));
@@ -198,7 +185,7 @@ impl Tasks {
     /// The task of this id, as it was submitted
     async fn payload(&self, id: &str) -> Result<Value, TaskError> {
         let target = format!("/druid/indexer/v1/task/{}", Escaped(id));
-        let mut answer = self.ask(&target, PAYLOAD_BYTES).await?;
+        let mut answer = self.overlord.ask(&target, PAYLOAD_BYTES).await?;
         let payload = answer.get_mut("payload").map(Value::take);
         let payload = payload.ok_or_else(|| broken("a task's payload has no `payload`"))?;
         match payload.get("id").and_then(Value::as_str) {
@@ -206,24 +193,9 @@ impl Tasks {
             _ => Err(broken("a task's payload is of another task")),
         }
     }
-
-    async fn ask(&self, target: &str, bytes: usize) -> Result<Value, TaskError> {
-        let (status, body) = self.routers.ask(&Question::get(target), bytes, self.patience).await?;
-        match status {
-            StatusCode::OK => {
-                json::parse(&body, ANSWER_DEPTH).map_err(|_| broken("a task's description is no JSON"))
-            }
-            StatusCode::NOT_FOUND => Err(TaskError::Unknown),
-            _ => Err(broken("it does not describe a task")),
-        }
-    }
 }
 
 fn remembered<T: Clone>(cache: &Cache<String, (T, Instant)>, id: &str) -> Option<T> {
     let (value, found) = cache.get(id)?;
     (found.elapsed() < REMEMBERED).then_some(value)
-}
-
-fn broken(why: &str) -> TaskError {
-    TaskError::Upstream(UpstreamError::Broken(why.to_owned()))
 }

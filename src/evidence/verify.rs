@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::base::metrics::{Metrics, Verified};
 use crate::config::Verify;
 use crate::druid::Endpoint;
+use crate::druid::endpoint::{Rule, Runs};
 use crate::druid::json;
 use crate::druid::resource::Printable;
 use crate::forward::upstream::Question;
@@ -93,7 +94,11 @@ impl Verifier {
             return None;
         }
         let body = submit.explanation(&judged.judgement().explanation());
-        let target = if endpoint == Endpoint::Sql { "/druid/v2/sql" } else { "/druid/v2/sql/task" };
+        let target = if endpoint.rule == Rule::Statement(Runs::AtOnce) {
+            "/druid/v2/sql"
+        } else {
+            "/druid/v2/sql/task"
+        };
         Some(Doubt { judged: Arc::clone(judged), question: Question::post(target, Bytes::from(body)) })
     }
 

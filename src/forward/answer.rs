@@ -1,6 +1,5 @@
 //! The body of Druid's answer on its way to the client: streamed, never buffered, never awaited for ever
 
-use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -10,24 +9,15 @@ use http_body_util::{Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
+use super::answer_error::AnswerError;
+use super::filtered::Filtered;
 use super::headers::trailers_towards_client;
-
-/// Why an answer broke off
-#[derive(Debug, thiserror::Error)]
-pub enum AnswerError {
-    /// Druid's side failed
-    #[error(transparent)]
-    Broken(#[from] Box<dyn Error + Send + Sync>),
-    /// Druid sent nothing for too long
-    #[error("Druid's answer stalled")]
-    Stalled,
-}
 
 /// An answer's body, with those of its trailers that cross
 #[derive(Debug)]
 pub struct AnswerBody {
     /// Streamed, or whole where it is a refusal, which had to be read to know whom it is about, or the gate's own
-    body: Either<Incoming, Full<Bytes>>,
+    body: Either<Incoming, Either<Full<Bytes>, Box<Filtered>>>,
     patience: Duration,
     /// Runs while Druid is waited for; a client that is slow to take what came does not start it
     waiting: Option<Pin<Box<Sleep>>>,
@@ -41,7 +31,12 @@ impl AnswerBody {
 
     /// A body that is there
     pub fn whole(body: Full<Bytes>) -> Self {
-        Self { body: Either::Right(body), patience: Duration::MAX, waiting: None }
+        Self { body: Either::Right(Either::Left(body)), patience: Duration::MAX, waiting: None }
+    }
+
+    /// A list, of which the rows that may be seen are passed on
+    pub(super) fn listed(list: Filtered, patience: Duration) -> Self {
+        Self { body: Either::Right(Either::Right(Box::new(list))), patience, waiting: None }
     }
 }
 

@@ -2,9 +2,13 @@
 
 pub mod account;
 pub mod answer;
+pub mod answer_error;
+mod elements;
+mod filtered;
 pub mod headers;
 pub mod passable;
 pub mod routers;
+mod rows;
 pub mod upstream;
 
 use bytes::Bytes;
@@ -42,25 +46,25 @@ pub async fn forward(
     routers: &Routers,
     limits: &Limits,
 ) -> Result<Response<AnswerBody>, UpstreamError> {
-    let request = permitted.into_request();
+    let (request, shown) = permitted.into_parts();
     let endpoint = request.endpoint;
-    let patience = match endpoint.patience() {
+    let patience = match endpoint.patience {
         Patience::Query => limits.answer,
         Patience::Control => limits.control_answer,
     };
-    let method = match request.method {
+    let method = match endpoint.method {
         druid::Method::Get => Method::GET,
         druid::Method::Post => Method::POST,
         druid::Method::Delete => Method::DELETE,
     };
     let mut fields = headers::towards_druid(arrived, !request.body.is_empty());
-    if endpoint.starts_task() {
-        // The id in its small answer is to be read for the record.
+    if endpoint.starts_task() || endpoint.rule.list().is_some() {
+        // The id in a small answer is to be read for the record, and the rows of a list for who may see them.
         fields.remove(ACCEPT_ENCODING);
     }
     let question = Question { method, target: request.target, body: Bytes::from(request.body) };
     let answer = routers.send(&question, &fields, patience).await?;
-    let (head, body) = passable(answer, endpoint, routers.account(), patience).await?.into_parts();
+    let (head, body) = passable(answer, endpoint, shown, routers.account(), patience).await?.into_parts();
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     *response.headers_mut() = headers::towards_client(&head.headers);

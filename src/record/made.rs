@@ -28,7 +28,7 @@ pub trait OnRecord {
 
 impl OnRecord for Destination {
     fn put_on(&self, record: &mut Record) {
-        record.endpoint(self.row(), self.id());
+        record.endpoint(self.endpoint().path, self.task());
     }
 }
 

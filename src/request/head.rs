@@ -212,10 +212,16 @@ pub fn check_fields(
         Content::Nothing if has_body => return Err(FieldError::UnexpectedBody),
         Content::Nothing => return Ok(Coding::Identity),
         Content::EmptyOrObject if !has_body => return Ok(Coding::Identity),
-        Content::Statement | Content::TaskSpec if !has_body && length.is_none() => {
+        Content::Query | Content::TaskSpec | Content::Json | Content::OfDatasource
+            if !has_body && length.is_none() =>
+        {
             return Err(FieldError::LengthRequired);
         }
-        Content::EmptyOrObject | Content::Statement | Content::TaskSpec => {}
+        Content::EmptyOrObject
+        | Content::Query
+        | Content::TaskSpec
+        | Content::Json
+        | Content::OfDatasource => {}
     }
     check_media_type(&head.headers)?;
     let coding = coding(&head.headers)?;
@@ -359,7 +365,7 @@ mod tests {
         let mut all = vec![("host", "gate:1")];
         all.extend_from_slice(fields);
         let limit = BodyLimit { bytes: 100, key: Some("body_bytes") };
-        check_fields(&head(Version::HTTP_11, "/a", &all), Content::Statement, true, limit)
+        check_fields(&head(Version::HTTP_11, "/a", &all), Content::Query, true, limit)
     }
 
     #[test]

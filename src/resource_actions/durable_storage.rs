@@ -4,6 +4,7 @@ use super::query_context::ContextValue;
 use super::sql::{Judgement, StatementKind};
 use super::submit::Submit;
 use crate::druid::Endpoint;
+use crate::druid::endpoint::{Rule, Runs};
 
 /// Results of stages go to durable storage
 const DURABLE_SHUFFLE_STORAGE: &str = "durableShuffleStorage";
@@ -29,7 +30,7 @@ impl Storage {
     ///
     /// Only the multi-stage query engine knows these keys, and an EXPLAIN runs nothing.
     pub fn asked(endpoint: Endpoint, submit: &Submit, judgement: &Judgement) -> Self {
-        let runs_as_task = matches!(endpoint, Endpoint::SqlTask | Endpoint::SqlStatements);
+        let runs_as_task = endpoint.rule == Rule::Statement(Runs::AsTask);
         if !runs_as_task || matches!(judgement.kind, StatementKind::Explain(_)) {
             return Self::NotAsked;
         }
@@ -79,6 +80,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::druid::Method;
     use crate::resource_actions::Rules;
     use crate::resource_actions::judged_statement::JudgedStatement;
     use crate::resource_actions::sql::SqlLimits;
@@ -86,7 +88,8 @@ mod tests {
     const INSERT: &str = "INSERT INTO b SELECT * FROM a PARTITIONED BY ALL";
 
     /// The keys by which this statement asks beside this context
-    fn asked_at(endpoint: Endpoint, query: &str, context: &str) -> Vec<&'static str> {
+    fn asked_at(path: &str, query: &str, context: &str) -> Vec<&'static str> {
+        let endpoint = Endpoint::at(Method::Post, path).unwrap();
         let body = format!(r#"{{"query":{},"context":{context}}}"#, json!(query));
         let submit = Submit::read(body.as_bytes(), 64).unwrap();
         let (rules, limits) = (Rules::default(), SqlLimits::default());
@@ -98,7 +101,7 @@ mod tests {
     }
 
     fn asked(query: &str, context: &str) -> Vec<&'static str> {
-        asked_at(Endpoint::SqlTask, query, context)
+        asked_at("/druid/v2/sql/task", query, context)
     }
 
     #[test]
@@ -187,10 +190,10 @@ mod tests {
     #[test]
     fn only_what_runs_as_a_task_asks() {
         let context = r#"{"durableShuffleStorage":true,"selectDestination":"durableStorage"}"#;
-        for endpoint in [Endpoint::SqlTask, Endpoint::SqlStatements] {
+        for endpoint in ["/druid/v2/sql/task", "/druid/v2/sql/statements"] {
             assert_eq!(asked_at(endpoint, "SELECT * FROM a", context).len(), 2, "{endpoint:?}");
             assert!(asked_at(endpoint, "EXPLAIN PLAN FOR SELECT * FROM a", context).is_empty());
         }
-        assert!(asked_at(Endpoint::Sql, "SELECT * FROM a", context).is_empty());
+        assert!(asked_at("/druid/v2/sql", "SELECT * FROM a", context).is_empty());
     }
 }

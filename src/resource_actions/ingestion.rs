@@ -9,11 +9,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::native::calls_lookup;
 use super::needed::Needed;
 use super::rules::{Lookups, Rules};
 use super::task_error::TaskSpecError;
 use super::task_input::{input_format, input_source};
-use super::task_members::{COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, KILL_MEMBERS};
+use super::task_members::{
+    COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, JVM_KEYS, JVM_PROPERTY, KILL_MEMBERS,
+};
 use super::task_object::{Object, object_at};
 use crate::druid::json;
 use crate::druid::{ResourceAction, ResourceType};
@@ -33,13 +36,8 @@ pub struct JudgedTask {
 ///
 /// Where it cannot be read in one way only, or is not understood to the last member that matters.
 pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
-    let value = json::parse(body, json_depth)?;
-    refuse_empty_keys(&value, "")?;
+    let value = read_body(body, json_depth, rules)?;
     let task = object_at("", &value)?;
-    match rules.lookups {
-        Lookups::Granted => refuse_lookups(&value, "")?,
-        Lookups::Open => {}
-    }
     match task.text("type")? {
         "index" => index(&task, "index", rules),
         "index_parallel" => index(&task, "index_parallel", rules),
@@ -49,10 +47,20 @@ pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask
     }
 }
 
+/// The body of a task or a supervisor: one reading, no empty key, and no lookup where those are granted
+pub(super) fn read_body(body: &[u8], json_depth: usize, rules: &Rules) -> Result<Value, TaskSpecError> {
+    let value = json::parse(body, json_depth)?;
+    refuse_empty_keys(&value, "")?;
+    match rules.lookups {
+        Lookups::Granted => refuse_lookups(&value, "")?,
+        Lookups::Open => {}
+    }
+    Ok(value)
+}
+
 /// `IndexTask` and `ParallelIndexSupervisorTask`
 fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
     task.only("type id resource spec context")?;
-    check_context(task)?;
     check_resource(task)?;
     let spec = task.member("spec")?.object()?;
     spec.only("dataSchema ioConfig tuningConfig")?;
@@ -65,6 +73,7 @@ fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedT
     io.only("type inputSource inputFormat appendToExisting dropExisting")?;
     io.is_of_type(kind)?;
     let mut needs = BTreeSet::from([write_datasource(schema.text("dataSource")?)]);
+    check_context(task, &mut needs)?;
     if let Some(format) = io.optional("inputFormat") {
         needs.extend(input_format(&format.object()?, rules)?);
     }
@@ -75,7 +84,6 @@ fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedT
 /// `CompactionTask` and `KillUnusedSegmentsTask`: they touch their own datasource only
 fn own_datasource(task: &Object<'_>, kind: &'static str, members: &str) -> Result<JudgedTask, TaskSpecError> {
     task.only(members)?;
-    check_context(task)?;
     check_resource(task)?;
     if let Some(io) = task.optional("ioConfig") {
         compaction_input(&io.object()?)?;
@@ -88,7 +96,8 @@ fn own_datasource(task: &Object<'_>, kind: &'static str, members: &str) -> Resul
             member.object()?;
         }
     }
-    let needs = BTreeSet::from([write_datasource(task.text("dataSource")?)]);
+    let mut needs = BTreeSet::from([write_datasource(task.text("dataSource")?)]);
+    check_context(task, &mut needs)?;
     Ok(JudgedTask { kind, needs: Needed::after_reading_everything(needs) })
 }
 
@@ -121,7 +130,7 @@ fn check_resource(task: &Object<'_>) -> Result<(), TaskSpecError> {
     resource.object()?.only("availabilityGroup requiredCapacity")
 }
 
-fn write_datasource(name: &str) -> ResourceAction {
+pub(super) fn write_datasource(name: &str) -> ResourceAction {
     ResourceAction::write(ResourceType::Datasource, name)
 }
 
@@ -156,17 +165,27 @@ fn refuse_lookups(value: &Value, path: &str) -> Result<(), TaskSpecError> {
     }
 }
 
-/// `lookup(…)` in an expression of Druid's, where functions count in either case
-fn calls_lookup(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.split("lookup").skip(1).any(|after| after.trim_start().starts_with('('))
+/// The context of a task, of which some keys reach beyond its own datasource
+pub(super) fn check_context(
+    task: &Object<'_>,
+    needs: &mut BTreeSet<ResourceAction>,
+) -> Result<(), TaskSpecError> {
+    task.optional("context").map_or(Ok(()), |context| check_context_keys(&context.object()?, needs))
 }
 
-fn check_context(task: &Object<'_>) -> Result<(), TaskSpecError> {
-    let Some(context) = task.optional("context") else { return Ok(()) };
-    let context = context.object()?;
-    let unknown = context.members.keys().find(|key| !CONTEXT_KEYS.split(' ').any(|name| name == *key));
-    unknown.map_or(Ok(()), |key| Err(TaskSpecError::ContextKey { key: key.clone() }))
+/// What becomes options of the task's JVM runs as the server does; nobody sets it who may not configure the cluster
+pub(super) fn check_context_keys(
+    context: &Object<'_>,
+    needs: &mut BTreeSet<ResourceAction>,
+) -> Result<(), TaskSpecError> {
+    for key in context.members.keys() {
+        if JVM_KEYS.contains(&key.as_str()) || key.starts_with(JVM_PROPERTY) {
+            needs.insert(ResourceAction::write(ResourceType::Config, "CONFIG"));
+        } else if !CONTEXT_KEYS.split(' ').any(|name| name == key) {
+            return Err(TaskSpecError::ContextKey { key: key.clone() });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -353,18 +372,25 @@ mod tests {
 
     #[test]
     fn context_keys_are_an_allow_list() {
+        let with = |key: &str| {
+            format!(r#"{{"type":"kill","dataSource":"a","interval":"1/2","context":{{"{key}":"x"}}}}"#)
+        };
+        assert_eq!(needs(&with("priority")).unwrap(), ["WRITE DATASOURCE a"]);
         for key in [
-            "druid.indexer.runner.javaOpts",
-            "druid.indexer.runner.javaOptsArray",
-            "druid.indexer.fork.property.x",
             "forceTimeChunkLock",
             "taskLockType",
             "useLineageBasedSegmentAllocation",
             "msqGateOwner",
+            "__user",
         ] {
-            let task =
-                format!(r#"{{"type":"kill","dataSource":"a","interval":"1/2","context":{{"{key}":"x"}}}}"#);
-            assert_eq!(needs(&task), Err(TaskSpecError::ContextKey { key: key.into() }));
+            assert_eq!(needs(&with(key)), Err(TaskSpecError::ContextKey { key: key.into() }));
+        }
+        for key in [
+            "druid.indexer.runner.javaOpts",
+            "druid.indexer.runner.javaOptsArray",
+            "druid.indexer.fork.property.x",
+        ] {
+            assert_eq!(needs(&with(key)).unwrap(), ["WRITE CONFIG CONFIG", "WRITE DATASOURCE a"], "{key}");
         }
     }
 

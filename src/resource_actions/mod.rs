@@ -2,15 +2,21 @@
 //!
 //! Pure and synchronous; anything not understood is refused here, and the refusal says which part.
 
+pub mod analysis_error;
+mod by_endpoint;
 pub mod durable_storage;
 pub mod ingestion;
 pub mod judged_statement;
+pub mod listed;
+pub mod native;
 pub mod needed;
 pub mod plan;
 pub mod query_context;
 pub mod rules;
+pub mod running_query;
 pub mod sql;
 pub mod submit;
+pub mod supervisor;
 pub mod task_access;
 pub mod task_error;
 mod task_input;
@@ -19,14 +25,16 @@ mod task_object;
 
 use std::sync::Arc;
 
-use crate::druid::endpoint::Judged;
+use crate::druid::endpoint::{List, Rule};
 use crate::druid::{DruidRequest, Endpoint, Owner, Task};
+pub use analysis_error::AnalysisError;
 pub use durable_storage::Storage;
 use judged_statement::JudgedStatement;
+use listed::{DatasourcesOfSupervisors, Listed};
 pub use needed::Needed;
 pub use rules::Rules;
+pub use running_query::RunningQuery;
 use submit::Submit;
-use task_error::TaskSpecError;
 
 /// A request and its own needs
 ///
@@ -38,9 +46,28 @@ pub struct AnalyzedRequest {
     deed: String,
     why_state: Option<&'static str>,
     storage: Storage,
+    listed: Option<Listed>,
+    query_id: Option<String>,
 }
 
 impl AnalyzedRequest {
+    fn new(request: DruidRequest, needs: Needed, deed: String) -> Self {
+        Self {
+            request,
+            needs,
+            deed,
+            why_state: None,
+            storage: Storage::NotAsked,
+            listed: None,
+            query_id: None,
+        }
+    }
+
+    /// The same, with this list in its answer
+    fn showing(self, listed: Option<Listed>) -> Self {
+        Self { listed, ..self }
+    }
+
     /// What it needs
     pub fn needs(&self) -> &Needed {
         &self.needs
@@ -61,10 +88,27 @@ impl AnalyzedRequest {
         self.why_state
     }
 
-    /// The request, to be sent if it may, and whether it asks for durable storage
-    pub fn into_parts(self) -> (DruidRequest, Storage) {
-        (self.request, self.storage)
+    /// The request, to be sent if it may, and what besides its needs was found out about it
+    pub fn into_parts(self) -> Parts {
+        let Self { request, needs, storage, listed, query_id, .. } = self;
+        let running = request.endpoint.is_query().then_some(needs);
+        Parts { request, storage, listed, query_id, running }
     }
+}
+
+/// A request, and what besides its needs was found out about it
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The request, to be sent if it may
+    pub request: DruidRequest,
+    /// Whether it asks for durable storage
+    pub storage: Storage,
+    /// Of a list what of it is seen
+    pub listed: Option<Listed>,
+    /// The id by which its query can be cancelled, where it brings one
+    pub query_id: Option<String>,
+    /// What whoever cancels its query needs, where it is one that can be cancelled
+    pub running: Option<Needed>,
 }
 
 /// What has been found out about a request besides what stands in it
@@ -85,24 +129,12 @@ pub enum Evidence {
     Task(Task),
     /// The owner of the statement of the id in its path
     StatementOwner(Option<Owner>),
-}
-
-/// Why a request's needs are not known; none of these lets it through
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnalysisError {
-    /// The task in its body is not let through
-    #[error(transparent)]
-    TaskSpec(#[from] TaskSpecError),
-    /// What was found out is not about this request; a fault of the gate's own
-    #[error("what was found out does not belong to this request")]
-    Mismatch,
-}
-
-impl AnalysisError {
-    /// That a body is no JSON in one reading
-    pub fn json(error: crate::druid::json::JsonError) -> Self {
-        Self::TaskSpec(TaskSpecError::Json(error))
-    }
+    /// The queries that were seen to begin with the id in its path, and have not ended
+    Running(Vec<RunningQuery>),
+    /// The datasources of the supervisor of the id in its path
+    Supervisor(Option<Vec<String>>),
+    /// The datasources of every supervisor
+    Supervisors(DatasourcesOfSupervisors),
 }
 
 /// Says what a request needs, and makes it what will be sent
@@ -111,34 +143,91 @@ impl AnalysisError {
 ///
 /// Where the request, or what was found out about it, does not say so.
 pub fn analyze(
-    mut request: DruidRequest,
+    request: DruidRequest,
     evidence: Evidence,
     rules: &Rules,
     json_depth: usize,
 ) -> Result<AnalyzedRequest, AnalysisError> {
-    let mut storage = Storage::NotAsked;
-    let mut why_state = None;
-    let (needs, deed) = match (request.endpoint.judged(), evidence) {
-        (Judged::ByEndpoint, Evidence::None) => (Needed::Authenticated, "use this endpoint".to_owned()),
-        (Judged::ByStatement, Evidence::Statement { submit, judged, submitter }) if judged.is_of(&submit) => {
-            let judgement = judged.judgement();
-            why_state = judgement.needs.why_state(rules);
-            storage = Storage::asked(request.endpoint, &submit, judgement);
-            request.body = submit.body(&judgement.forwarded, &submitter);
-            let keys = query_context::resource_actions(&submit.context_keys, rules);
-            (judgement.needs.clone().and(keys), format!("run this {}", judgement.kind))
+    by_endpoint::check_body(&request, json_depth)?;
+    match (request.endpoint.rule, evidence) {
+        (Rule::Statement(_), Evidence::Statement { submit, judged, submitter }) if judged.is_of(&submit) => {
+            Ok(of_statement(request, &submit, &judged, &submitter, rules))
         }
-        (Judged::ByTaskSpec, Evidence::None) => {
-            let judged = ingestion::judge(&request.body, json_depth, rules)?;
+        (Rule::Rows(List::Supervisors), Evidence::Supervisors(supervisors)) => {
+            let listed = Listed::new(List::Supervisors, None, rules, supervisors);
+            Ok(AnalyzedRequest::new(request, Needed::Authenticated, String::new()).showing(Some(listed)))
+        }
+        (Rule::Rows(List::Supervisors), _) => Err(AnalysisError::Mismatch),
+        (Rule::NativeQuery(asks), Evidence::None) => {
+            let query = native::judge(&request.body, json_depth, rules)?;
+            let deed = format!("run this {} query", query.kind);
+            let analyzed = AnalyzedRequest::new(request, query.needs_for(asks), deed);
+            Ok(AnalyzedRequest { query_id: query.id, ..analyzed })
+        }
+        (rule, evidence) => {
+            let (needs, deed) = judge(&request, evidence, rules, json_depth)?;
+            Ok(AnalyzedRequest::new(request, needs, deed).showing(Listed::of(rule, rules)))
+        }
+    }
+}
+
+/// What a request needs, and what its caller would do by it
+fn judge(
+    request: &DruidRequest,
+    evidence: Evidence,
+    rules: &Rules,
+    json_depth: usize,
+) -> Result<(Needed, String), AnalysisError> {
+    let body = request.body.as_slice();
+    Ok(match (request.endpoint.rule, evidence) {
+        (Rule::TaskSpec, Evidence::None) => {
+            let judged = ingestion::judge(body, json_depth, rules)?;
             (judged.needs, format!("post this task of type {}", judged.kind))
         }
-        (Judged::ByTask(purpose), Evidence::Task(task)) => {
+        (Rule::SupervisorSpec, Evidence::None) => {
+            let judged = supervisor::judge(body, json_depth, rules)?;
+            (judged.needs, format!("post this supervisor of type {}", judged.kind))
+        }
+        (Rule::Sampler, Evidence::None) => {
+            let judged = supervisor::judge_sample(body, json_depth, rules)?;
+            (judged.needs, format!("sample the input of this {}", judged.kind))
+        }
+        (Rule::Task(purpose), Evidence::Task(task)) => {
             (task_access::of_task(&task, purpose, rules), format!("{} this task", purpose.verb()))
         }
-        (Judged::ByOwner(purpose), Evidence::StatementOwner(owner)) => {
+        (Rule::StatementOf(purpose), Evidence::StatementOwner(owner)) => {
             (task_access::of_statement(owner, purpose), format!("{} this statement", purpose.verb()))
         }
+        (Rule::RunningQuery(purpose), Evidence::Running(queries)) => {
+            (running_query::needs_to_use(&queries, purpose), format!("{} this query", purpose.verb()))
+        }
+        (Rule::Supervisor(action), Evidence::Supervisor(datasources)) => {
+            let actions = Listed::of_supervisor(action, datasources.as_deref());
+            let needs = Needed::after_reading_everything(actions.into_iter().collect());
+            (needs, "use this supervisor".to_owned())
+        }
+        (_, Evidence::None) => {
+            let needs = by_endpoint::needs(request, rules).ok_or(AnalysisError::Mismatch)?;
+            (needs, "use this endpoint".to_owned())
+        }
         _ => return Err(AnalysisError::Mismatch),
-    };
-    Ok(AnalyzedRequest { request, needs, deed, why_state, storage })
+    })
+}
+
+/// A submitted statement, and the body as Druid will get it
+fn of_statement(
+    mut request: DruidRequest,
+    submit: &Submit,
+    judged: &JudgedStatement,
+    submitter: &Owner,
+    rules: &Rules,
+) -> AnalyzedRequest {
+    let judgement = judged.judgement();
+    let storage = Storage::asked(request.endpoint, submit, judgement);
+    request.body = submit.body(&judgement.forwarded, submitter);
+    let keys = query_context::resource_actions(&submit.context_keys, rules);
+    let (needs, deed) = (judgement.needs.clone().and(keys), format!("run this {}", judgement.kind));
+    let why_state = judgement.needs.why_state(rules);
+    let query_id = query_context::query_id(submit, &judgement.settings);
+    AnalyzedRequest { why_state, storage, query_id, ..AnalyzedRequest::new(request, needs, deed) }
 }

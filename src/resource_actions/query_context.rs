@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::rules::{ContextKeys, Rules};
+use super::submit::Submit;
 use crate::druid::json;
 use crate::druid::{ResourceAction, ResourceType};
 
@@ -59,6 +60,16 @@ impl ContextValue {
     /// Whether it names this constant of an enum of Druid's (`QueryContexts.getAsEnum`: any case, any alphabet's)
     pub fn names(&self, constant: &str) -> bool {
         matches!(self, Self::Text(text) if text.to_uppercase() == constant)
+    }
+}
+
+/// The id under which a statement runs, where it brings one: by the last `SET`, or else beside the statement
+pub(super) fn query_id(submit: &Submit, settings: &[Setting]) -> Option<String> {
+    const KEY: &str = "sqlQueryId";
+    let set = settings.iter().rfind(|setting| setting.key == KEY).map(|setting| setting.value.clone());
+    match set.or_else(|| submit.context_value(KEY).map(ContextValue::of_json)) {
+        Some(ContextValue::Text(id)) => Some(id),
+        Some(ContextValue::Boolean(_) | ContextValue::Other) | None => None,
     }
 }
 

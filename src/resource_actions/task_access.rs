@@ -28,11 +28,8 @@ pub fn of_task(task: &Task, purpose: TaskUse, rules: &Rules) -> Needed {
 
 /// What using a statement through `/druid/v2/sql/statements/{id}` needs (`SqlStatementResource`)
 pub fn of_statement(owner: Option<Owner>, purpose: TaskUse) -> Needed {
-    let action = match purpose {
-        TaskUse::Look => Action::Read,
-        TaskUse::Cancel => Action::Write,
-    };
-    Needed::SubmitterOr { submitter: owner, otherwise: ResourceActions::only(ResourceAction::state(action)) }
+    let state = ResourceAction::state(purpose.action());
+    Needed::SubmitterOr { submitter: owner, otherwise: ResourceActions::only(state) }
 }
 
 /// Whether the judgement depends on who submitted a task, so that its payload has to be asked for

@@ -16,6 +16,22 @@ pub enum TaskSpecError {
         /// The type
         kind: String,
     },
+    /// Its type is none of a supervisor that may be posted
+    #[error(
+        "supervisors of type `{kind}` may not be posted; those that may are kafka, kinesis, rabbit and autocompact"
+    )]
+    Supervisor {
+        /// The type
+        kind: String,
+    },
+    /// Its type is none that can be sampled
+    #[error(
+        "a sample of type `{kind}` is not understood; those that are: index, index_parallel, kafka, kinesis and rabbit"
+    )]
+    Sample {
+        /// The type
+        kind: String,
+    },
     /// A member is not on the list
     #[error("`{0}` is not understood in a task of this type; leave it out")]
     UnknownMember(String),

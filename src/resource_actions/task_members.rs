@@ -6,6 +6,20 @@
 pub(super) const CONTEXT_KEYS: &str = "priority storeCompactionState storeEmptyColumns subTaskTimeoutMillis tags taskLockTimeout \
      useConcurrentLocks";
 
+/// Context keys that become options or properties of the task's JVM (`ForkingTaskRunner`)
+pub(super) const JVM_KEYS: [&str; 2] =
+    ["druid.indexer.runner.javaOpts", "druid.indexer.runner.javaOptsArray"];
+/// What the names of properties begin with
+pub(super) const JVM_PROPERTY: &str = "druid.indexer.fork.property.";
+
+/// Of `SeekableStreamSupervisorIOConfig` and those for Kafka, Kinesis and RabbitMQ: all of them about the stream
+pub(super) const STREAM_IO_MEMBERS: &str = "type topic topicPattern multiTopic stream uri endpoint inputFormat replicas taskCount \
+     taskDuration consumerProperties configOverrides autoScalerConfig pollTimeout startDelay period useEarliestOffset \
+     useEarliestSequenceNumber completionTimeout lateMessageRejectionPeriod earlyMessageRejectionPeriod \
+     lateMessageRejectionStartDateTime idleConfig stopTaskCount stopTaskCountRatio emitTimeLagMetrics \
+     serverPriorityToReplicas boundedStreamConfig recordsPerFetch fetchDelayMillis awsAssumedRoleArn awsExternalId \
+     deaggregate";
+
 /// Of `DataSchema`
 pub(super) const DATA_SCHEMA_MEMBERS: &str = "dataSource timestampSpec dimensionsSpec metricsSpec granularitySpec transformSpec \
      projections segmentGranularitySpec baseTable";

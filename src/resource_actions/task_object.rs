@@ -34,7 +34,7 @@ impl<'a> Member<'a> {
 }
 
 impl<'a> Object<'a> {
-    fn path_of(&self, name: &str) -> String {
+    pub(super) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
@@ -46,6 +46,11 @@ impl<'a> Object<'a> {
     pub(super) fn only(&self, names: &str) -> Result<(), TaskSpecError> {
         let unknown = self.members.keys().find(|key| !names.split(' ').any(|name| name == *key));
         unknown.map_or(Ok(()), |key| Err(TaskSpecError::UnknownMember(self.path_of(key))))
+    }
+
+    /// The members of this object that may stand in place of another's
+    pub(super) fn beside(&self) -> Object<'a> {
+        Object { path: self.path.clone(), members: self.members }
     }
 
     pub(super) fn optional(&self, name: &str) -> Option<Member<'a>> {

@@ -20,6 +20,8 @@ use crate::base::small_file;
 use crate::base::tls::{self, TlsError};
 use crate::config::{Config, IssuerConfig, SignIn, UpstreamTls};
 use crate::evidence::judge::{self, Judge};
+use crate::evidence::overlord::Overlord;
+use crate::evidence::supervisors::Supervisors;
 use crate::evidence::tasks::Tasks;
 use crate::evidence::verify::Verifier;
 use crate::forward::Routers;
@@ -133,11 +135,14 @@ impl Parts {
         let routers = or_before(self.routers(&config), routers, Part::Upstream, faults)?;
         let storage = self.storage(&config, before).await;
         let keepers = self.keepers(&config, before, faults).await?;
+        let overlord = Overlord::new(Arc::clone(&routers), config.limits.control_answer);
         Ok(Gate {
             callers: Callers { authenticator, keepers },
             policy: config.policy.clone(),
             judge,
-            tasks: Tasks::new(Arc::clone(&routers), config.limits.control_answer),
+            tasks: Tasks::new(overlord.clone()),
+            supervisors: Supervisors::new(overlord),
+            running: before.map(|before| Arc::clone(&before.running)).unwrap_or_default(),
             verifier: Arc::new(Verifier::new(
                 config.door.verify,
                 Arc::clone(&routers),

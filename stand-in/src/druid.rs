@@ -104,6 +104,7 @@ impl Druid {
                 self.look(id, |task| self.reports(task))
             }
             ("GET", ["druid", "indexer", "v1", "task", id, "log"]) => self.look(id, |_| self.no_log()),
+            ("GET", ["druid", "indexer", "v1", list]) if TASK_LISTS.contains(list) => self.tasks(list),
             ("POST", ["druid", "indexer", "v1", "task", id, "shutdown"]) => self.look(id, |task| {
                 task.cancel();
                 Answer::json(200, &json!({ "task": id }))
@@ -149,6 +150,20 @@ impl Druid {
 
     fn look(&self, id: &str, tell: impl FnOnce(&mut Task) -> Answer) -> Answer {
         self.cluster().task(id).map_or_else(|| Answer::no_task(id), tell)
+    }
+
+    /// `OverlordResource.getTasks` and those for tasks in one state
+    fn tasks(&self, list: &str) -> Answer {
+        let is_listed = |task: &&Task| match list {
+            "runningTasks" => task.is_running(),
+            "completeTasks" => !task.is_running(),
+            "tasks" => true,
+            _ => false,
+        };
+        let cluster = self.cluster();
+        let listed = cluster.tasks.iter().filter(is_listed);
+        let statuses = listed.filter_map(|task| task.status().get("status").cloned());
+        Answer::json(200, &statuses.collect())
     }
 
     fn reports(&self, task: &Task) -> Answer {
@@ -346,6 +361,9 @@ impl Druid {
         answer
     }
 }
+
+/// The lists of tasks
+const TASK_LISTS: [&str; 5] = ["tasks", "runningTasks", "completeTasks", "pendingTasks", "waitingTasks"];
 
 /// Keys of the query context that only Druid may set
 const RESERVED: [&str; 3] = ["__timeColumn", "sqlInsertSegmentGranularity", "sqlReplaceTimeChunks"];

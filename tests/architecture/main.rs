@@ -68,7 +68,7 @@ const RULES: &[Rule] = &[
         except: &[
             "answer/respond.rs",
             "server/admin.rs",
-            "evidence/tasks.rs",
+            "evidence/overlord.rs",
             "evidence/verify.rs",
             "forward/routers.rs",
             "forward/upstream.rs",

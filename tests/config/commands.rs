@@ -100,13 +100,16 @@ fn a_line_that_is_none_is_told_which_members_a_line_has() {
 }
 
 #[test]
-fn a_native_query_is_refused_as_one_wherever_it_stands() {
-    let native = json!({"queryType": "scan", "dataSource": "a"});
-    assert_eq!(batch(&json!({"native": native}))["refused"]["reason"], "unknown_endpoint");
-    let said = run(LEAST, &["needs"], &native.to_string());
-    assert!(said.code == Some(65) && said.err.contains("unknown_endpoint"), "{}", said.err);
-    let help = run(LEAST, &["needs", "--help"], "").out + &run(LEAST, &["--help"], "").out;
-    assert!(!help.contains("native"), "{help}");
+fn a_native_query_is_judged_wherever_it_stands() {
+    let native = json!({"queryType": "scan", "dataSource": "wikipedia"});
+    assert_eq!(batch(&json!({"native": native}))["needs"], json!(["READ DATASOURCE wikipedia"]));
+    assert_eq!(run(LEAST, &["needs"], &native.to_string()).out, "READ DATASOURCE wikipedia\n");
+    let explained = run(LEAST, &["explain", "--roles", "viewer"], &native.to_string());
+    assert!(explained.code == Some(0) && explained.out.contains("run this scan query"), "{}", explained.out);
+    let unknown = native.to_string().replace("scan", "view");
+    let said = run(LEAST, &["needs"], &unknown);
+    assert!(said.code == Some(65) && said.err.contains("unsupported_statement"), "{}", said.err);
+    assert!(said.err.contains("`view`"), "{}", said.err);
 }
 
 #[test]

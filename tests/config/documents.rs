@@ -77,7 +77,7 @@ fn the_readme_lists_every_key_with_its_default() {
 
 #[test]
 fn the_readme_lists_every_endpoint_as_the_route_table_does() {
-    let table = msq_gate::request::route::table::markdown();
+    let table = msq_gate::druid::endpoint::table::markdown();
     let readme = project_file("README.md");
     assert!(readme.contains(&table), "the README's table of endpoints should be:\n\n{table}");
 }

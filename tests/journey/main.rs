@@ -4,6 +4,7 @@
 //!   it is told
 //! - `begins`: the way in that the README shows
 //! - `authenticates`: who is known and who is not, over the wire
+//! - `covers`: the table of endpoints, each row allowed and refused
 //! - `refuses`: what never reaches Druid, each beside its allowed twin
 //! - `forwards`: what reaches Druid, and how; that nothing is sent twice
 //! - `answers`: what comes back: rows, trailers, faults of Druid's side
@@ -34,6 +35,7 @@
 mod answers;
 mod authenticates;
 mod begins;
+mod covers;
 mod demonstrates;
 mod explains;
 mod forwards;

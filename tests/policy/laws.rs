@@ -143,7 +143,7 @@ fn what_nobody_granted_is_denied() {
 fn a_deny_trumps_every_grant() {
     always(|dice, policy, caller, needs| {
         let need = needs.iter().nth(dice.roll(needs.len())).unwrap();
-        let mut roles = policy.roles().to_vec();
+        let mut roles: Vec<_> = policy.roles().iter().map(|role| (**role).clone()).collect();
         let deny =
             format!("{} {} exact:{}", need.action.word(), need.resource.kind.word(), need.resource.name);
         let everywhere = vec![Permission::parse(&deny).unwrap()];
@@ -164,7 +164,7 @@ fn needing_more_never_permits_more() {
 #[test]
 fn holding_another_role_without_denies_never_permits_less() {
     always(|dice, policy, _, needs| {
-        let mut roles = policy.roles().to_vec();
+        let mut roles: Vec<_> = policy.roles().iter().map(|role| (**role).clone()).collect();
         roles.iter_mut().for_each(|role| role.denies.clear());
         let policy = Policy::new(roles);
         let few = claimed(dice);

@@ -4,20 +4,20 @@
 
 pub mod closed;
 pub mod own;
-pub mod table;
 
 use std::fmt::Write;
 
+use crate::druid::endpoint::{Parameter, Rule, Values};
 use crate::druid::path::{Escaped, Segment, TargetError, query_parameters};
+use crate::druid::resource::is_id;
 use crate::druid::{CanonicalPath, DruidRequest, Endpoint, Method};
 use closed::Closed;
-use table::{Parameter, ROUTES, Route, Values};
 
-/// Where a request goes: an endpoint, and the id in its path
+/// Where a request goes: an endpoint, and the names in its path
 #[derive(Clone, Debug)]
 pub struct Destination {
-    route: &'static Route,
-    id: Option<String>,
+    endpoint: Endpoint,
+    names: Vec<String>,
 }
 
 /// Why a request goes nowhere
@@ -26,6 +26,9 @@ pub enum RouteError {
     /// No row has this path
     #[error("{0}")]
     UnknownEndpoint(Closed),
+    /// Its row lets nobody through
+    #[error("{0}")]
+    Closed(&'static str),
     /// A row has this path, with other methods
     #[error("this endpoint takes {}", words(.allowed))]
     Method {
@@ -56,68 +59,95 @@ pub fn words(methods: &[Method]) -> String {
 ///
 /// Where there is none.
 pub fn classify(method: Option<Method>, path: &CanonicalPath) -> Result<Destination, RouteError> {
-    let mut allowed = Vec::new();
-    for route in ROUTES {
-        if let Some(id) = match_path(route, path.segments()) {
-            if method == Some(route.method) {
-                return Ok(Destination { route, id });
-            }
-            allowed.push(route.method);
-        }
+    let segments = without_prefix(path.segments());
+    let mut matching = best_matching(segments);
+    matching.retain(|endpoint| is_literally(*endpoint, segments));
+    if matching.is_empty() {
+        return Err(RouteError::UnknownEndpoint(Closed::of(path)));
     }
-    let unknown = || RouteError::UnknownEndpoint(Closed::of(path));
-    Err(if allowed.is_empty() { unknown() } else { RouteError::Method { allowed } })
+    let Some(found) = matching.iter().copied().find(|endpoint| method == Some(endpoint.method)) else {
+        let allowed = matching.iter().map(|endpoint| endpoint.method).collect();
+        return Err(RouteError::Method { allowed });
+    };
+    if let Rule::Closed(why) = found.rule {
+        return Err(RouteError::Closed(why));
+    }
+    Ok(Destination { endpoint: found, names: names(found, segments) })
 }
 
-/// The id of a path that is this row's, or `None` where it is not; literal rows come before `{id}`
-fn match_path(route: &Route, segments: &[Segment]) -> Option<Option<String>> {
-    let words: Vec<_> = route.path.split('/').skip(1).collect();
-    if words.len() != segments.len() {
-        return None;
-    }
-    let mut id = None;
-    for (word, segment) in words.into_iter().zip(segments) {
-        match word {
-            "{id}" if is_task_id(segment.text()) && !is_reserved(route.endpoint, segment) => {
-                id = Some(segment.text().to_owned());
-            }
-            literal if segment.is_literally(literal) => {}
-            _ => return None,
-        }
-    }
-    Some(id)
+/// The router's management proxy asks the same services by their own paths (`AsyncManagementForwardingServlet`)
+fn without_prefix(segments: &[Segment]) -> &[Segment] {
+    let begins = |words: [&str; 4]| {
+        segments.len() > words.len()
+            && segments.iter().zip(words).all(|(segment, word)| segment.is_literally(word))
+    };
+    let is_alias = begins(["proxy", "coordinator", "druid", "coordinator"])
+        || begins(["proxy", "overlord", "druid", "indexer"]);
+    if is_alias { segments.get(2..).unwrap_or_default() } else { segments }
 }
 
-/// `enabled` is no statement's id: Jersey's literal path wins over the template
-fn is_reserved(endpoint: Endpoint, segment: &Segment) -> bool {
-    let of_statement = matches!(endpoint, Endpoint::StatementStatus | Endpoint::StatementCancel);
-    of_statement && segment.text() == "enabled"
+/// The rows of this path as decoded; a literal word wins over a name, as in Jersey
+///
+/// So no name is ever another row's word, which it would be when it is written anew.
+fn best_matching(segments: &[Segment]) -> Vec<Endpoint> {
+    let of_length = Endpoint::all().filter(|endpoint| endpoint.segments == segments.len());
+    let mut matching: Vec<_> = of_length.filter(|endpoint| matches(*endpoint, segments)).collect();
+    let most = matching.iter().map(|endpoint| literals(*endpoint)).max();
+    matching.retain(|endpoint| Some(literals(*endpoint)) == most);
+    matching
 }
 
-/// Druid's `IdUtils.validateId`: no leading dot, no slash, no white space but the plain space
-fn is_task_id(text: &str) -> bool {
-    !text.starts_with('.') && !text.chars().any(|character| character.is_whitespace() && character != ' ')
+/// The words of a row's path, each with the segment in its place
+fn in_place(endpoint: Endpoint, segments: &[Segment]) -> impl Iterator<Item = (&'static str, &Segment)> {
+    endpoint.words().zip(segments)
+}
+
+fn matches(endpoint: Endpoint, segments: &[Segment]) -> bool {
+    in_place(endpoint, segments).all(|(word, segment)| match name_of(word) {
+        Some(name) => may_be(name, segment.text()),
+        None => segment.text() == word,
+    })
+}
+
+/// Whether the words of its path stand there without escapes
+fn is_literally(endpoint: Endpoint, segments: &[Segment]) -> bool {
+    in_place(endpoint, segments).all(|(word, segment)| name_of(word).is_some() || segment.is_literally(word))
+}
+
+fn literals(endpoint: Endpoint) -> usize {
+    endpoint.words().filter(|word| name_of(word).is_none()).count()
+}
+
+fn names(endpoint: Endpoint, segments: &[Segment]) -> Vec<String> {
+    let named = in_place(endpoint, segments).filter(|(word, _)| name_of(word).is_some());
+    named.map(|(_, segment)| segment.text().to_owned()).collect()
+}
+
+/// `task`, of `{task}`
+fn name_of(word: &str) -> Option<&str> {
+    word.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// What may stand for a name; whatever begins with `avatica` is JDBC to the router (`AsyncQueryForwardingServlet`)
+fn may_be(name: &str, text: &str) -> bool {
+    is_id(text) && !(name == "query" && text.starts_with("avatica"))
 }
 
 impl Destination {
     /// The endpoint
     pub fn endpoint(&self) -> Endpoint {
-        self.route.endpoint
+        self.endpoint
     }
 
-    /// The path of its row in the table
-    pub fn row(&self) -> &'static str {
-        self.route.path
-    }
-
-    /// The method that it takes
-    pub fn method(&self) -> Method {
-        self.route.method
-    }
-
-    /// The task or statement id, decoded
+    /// The name that the endpoint is about, decoded: the first in its path
     pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.names.first().map(String::as_str)
+    }
+
+    /// The id of the task or statement in its path
+    pub fn task(&self) -> Option<&str> {
+        let is_task = matches!(self.endpoint.names(), Some("task" | "statement"));
+        self.id().filter(|_| is_task)
     }
 
     /// The request that Druid will get, as far as its target says: with this query string and body
@@ -126,80 +156,68 @@ impl Destination {
     ///
     /// Where the query string has no single reading, or a value that it cannot have.
     pub fn request(&self, query: Option<&str>, body: Vec<u8>) -> Result<DruidRequest, RouteError> {
+        let crossing = self.crossing(query)?;
+        let of_datasource = crossing.iter().find(|(parameter, _)| parameter.values == Values::Datasource);
         Ok(DruidRequest {
-            endpoint: self.endpoint(),
-            method: self.method(),
-            id: self.id.clone(),
-            target: self.target(query)?,
+            endpoint: self.endpoint,
+            id: self.id().map(str::to_owned),
+            datasource: of_datasource.map(|(_, name)| name.clone()),
+            target: self.target(&crossing),
             body,
         })
     }
 
-    /// The path as Druid will get it: written from the table and the id, not from what arrived
-    pub fn path(&self) -> String {
-        match &self.id {
-            Some(id) => self.route.path.replace("{id}", &Escaped(id).to_string()),
-            None => self.route.path.to_owned(),
-        }
+    /// The path as Druid will get it: written from the table and the names, not from what arrived
+    fn path(&self) -> String {
+        let mut names = self.names.iter();
+        let path = self.endpoint.asked_by.unwrap_or(self.endpoint.path);
+        let words = path.split('/').skip(1).map(|word| match name_of(word) {
+            Some(_) => Escaped(names.next().map_or("", String::as_str)).to_string(),
+            None => word.to_owned(),
+        });
+        words.fold(String::new(), |path, word| path + "/" + &word)
     }
 
-    /// Path and query as Druid will get them; parameters that the table does not name stay behind
+    /// The parameters that cross; those that the table does not name stay behind
     ///
     /// # Errors
     ///
-    /// Where a parameter that crosses stands twice (Jersey would take the first) or has a value that it
-    /// cannot have.
-    pub fn target(&self, query: Option<&str>) -> Result<String, RouteError> {
+    /// Where one stands twice (Jersey would take the first) or has a value that it cannot have.
+    fn crossing(&self, query: Option<&str>) -> Result<Vec<(Parameter, String)>, RouteError> {
         let arrived = query_parameters(query.unwrap_or(""))?;
-        let mut target = self.path();
-        for parameter in self.route.parameters {
-            let mut values =
-                arrived.iter().filter(|(name, _)| name == parameter.name).map(|(_, value)| value);
-            let Some(value) = values.next() else { continue };
-            if values.next().is_some() {
-                return Err(RouteError::Parameter { name: parameter.name, fault: "stands twice" });
+        let mut crossing = Vec::new();
+        for parameter in self.endpoint.parameters {
+            let name = parameter.name;
+            let fault = |fault| RouteError::Parameter { name, fault };
+            for (count, (_, value)) in arrived.iter().filter(|(other, _)| other == name).enumerate() {
+                if count > 0 && !parameter.repeats {
+                    return Err(fault("stands twice"));
+                }
+                if let Values::Refused(instead) = parameter.values {
+                    return Err(fault(instead));
+                }
+                if !parameter.values.include(value) {
+                    return Err(fault("has a value that it cannot have"));
+                }
+                crossing.push((*parameter, value.clone()));
             }
-            append(&mut target, *parameter, value)?;
         }
-        Ok(target)
+        Ok(crossing)
     }
-}
 
-fn append(target: &mut String, parameter: Parameter, value: &str) -> Result<(), RouteError> {
-    let name = parameter.name;
-    if !may_be(parameter.values, value) {
-        return Err(RouteError::Parameter { name, fault: "has a value that it cannot have" });
+    /// Path and query as Druid will get them
+    fn target(&self, crossing: &[(Parameter, String)]) -> String {
+        let mut target = self.path();
+        for (parameter, value) in crossing {
+            target.push(if target.contains('?') { '&' } else { '?' });
+            target.push_str(parameter.name);
+            if parameter.values != Values::Flag {
+                // Writing to a String cannot fail.
+                let _written = write!(target, "={}", Escaped(value));
+            }
+        }
+        target
     }
-    let separator = if target.contains('?') { '&' } else { '?' };
-    // Writing to a String cannot fail.
-    let _written = match parameter.values {
-        Values::Flag => write!(target, "{separator}{name}"),
-        Values::Boolean | Values::Natural | Values::Integer | Values::Word | Values::FileName => {
-            write!(target, "{separator}{name}={}", Escaped(value))
-        }
-    };
-    Ok(())
-}
-
-fn may_be(values: Values, value: &str) -> bool {
-    match values {
-        Values::Boolean => matches!(value, "true" | "false"),
-        Values::Natural => is_number(value),
-        Values::Integer => is_number(value.strip_prefix('-').unwrap_or(value)),
-        Values::Word => {
-            !value.is_empty() && value.len() <= 64 && value.chars().all(|c| c.is_ascii_alphanumeric())
-        }
-        Values::FileName => {
-            !value.is_empty()
-                && value.chars().count() <= 255
-                && !value.chars().any(|c| c.is_control() || matches!(c, '"' | '/' | '\\' | ';'))
-        }
-        Values::Flag => true,
-    }
-}
-
-fn is_number(digits: &str) -> bool {
-    digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<i64>().is_ok()
 }
 
 #[cfg(test)]
@@ -213,12 +231,12 @@ mod tests {
 
     #[test]
     fn every_row_is_reached_by_its_own_path_with_and_without_a_trailing_slash() {
-        for route in ROUTES {
-            for path in [route.path.to_owned(), format!("{}/", route.path)] {
-                let path = path.replace("{id}", "query-1");
-                let (endpoint, id) = go(route.method, &path).unwrap();
-                assert_eq!(endpoint, route.endpoint, "{path}");
-                assert_eq!(id.is_some(), route.path.contains("{id}"));
+        for row in Endpoint::all().filter(|row| !matches!(row.rule, Rule::Closed(_))) {
+            for path in [row.path.to_owned(), format!("{}/", row.path)] {
+                let path = path.replace(['{', '}'], "");
+                let (endpoint, id) = go(row.method, &path).unwrap();
+                assert_eq!(endpoint, row, "{path}");
+                assert_eq!(id.as_deref(), row.names());
             }
         }
     }
@@ -230,43 +248,84 @@ mod tests {
             Err(RouteError::Method { allowed: vec![Method::Get, Method::Delete] })
         );
         for path in [
-            "/druid/v2",
-            "/druid/v2/SQL",
+            "/druid",
             "/druid/v2/%73ql",
             "/druid/v2/sql/avatica",
-            "/druid/v2/sql/x",
-            "/proxy/overlord/druid/indexer/v1/task",
-            "/druid/indexer/v1/tasks",
+            "/druid/v2/sql/avatica-protobuf",
+            "/druid/v2/sql/x/y",
+            "/proxy/overlord/druid/coordinator/v1/leader",
+            "/proxy/Overlord/druid/indexer/v1/task",
+            "/proxy/coordinator/druid/indexer/v1/task",
+            "/proxy/coordinator/proxy/coordinator/druid/coordinator/v1/leader",
+            "/druid/indexer/v1/action",
             "/druid/indexer/v1/task/.x/status",
         ] {
-            assert!(matches!(go(Method::Post, path), Err(RouteError::UnknownEndpoint(_))), "{path}");
+            for method in [Method::Get, Method::Post, Method::Delete] {
+                assert!(matches!(go(method, path), Err(RouteError::UnknownEndpoint(_))), "{path}");
+            }
         }
     }
 
     #[test]
-    fn enabled_is_not_a_statement() {
-        assert_eq!(
-            go(Method::Get, "/druid/v2/sql/statements/enabled"),
-            Ok((Endpoint::SqlStatementsEnabled, None))
-        );
-        assert!(matches!(
-            go(Method::Delete, "/druid/v2/sql/statements/enabled"),
-            Err(RouteError::Method { .. })
-        ));
+    fn a_word_of_another_row_is_never_a_name() {
+        assert_eq!(go(Method::Get, "/druid/v2/sql/statements/enabled").unwrap().1, None);
+        for (method, path) in [
+            (Method::Delete, "/druid/v2/sql/statements/enabled"),
+            (Method::Delete, "/druid/v2/sql"),
+            (Method::Delete, "/druid/v2/sql/task"),
+            (Method::Get, "/druid/indexer/v1/supervisor/suspendAll"),
+        ] {
+            assert!(matches!(go(method, path), Err(RouteError::Method { .. })), "{path}");
+            let (rest, last) = path.split_at(path.len() - 1);
+            let escaped = format!("{rest}%{:02X}", last.as_bytes()[0]);
+            assert!(matches!(go(method, &escaped), Err(RouteError::UnknownEndpoint(_))), "{escaped}");
+        }
     }
 
     #[test]
-    fn known_parameters_cross_once_and_unknown_ones_stay_behind() {
-        let path = CanonicalPath::parse("/druid/v2/sql/statements/a%20b/results").unwrap();
-        let results = classify(Some(Method::Get), &path).unwrap();
+    fn the_management_proxys_paths_are_those_behind_it() {
+        for (alias, path) in [
+            ("/proxy/overlord/druid/indexer/v1/task/a/status", "/druid/indexer/v1/task/a/status"),
+            ("/proxy/coordinator/druid/coordinator/v1/datasources", "/druid/coordinator/v1/datasources"),
+        ] {
+            assert_eq!(go(Method::Get, alias).unwrap(), go(Method::Get, path).unwrap());
+            let destination = classify(Some(Method::Get), &CanonicalPath::parse(alias).unwrap()).unwrap();
+            assert_eq!(destination.request(None, Vec::new()).unwrap().target, path);
+        }
+        let security = "/proxy/coordinator/druid-ext/basic-security/authorization/db/b/roles/a%20b";
+        let destination = classify(Some(Method::Get), &CanonicalPath::parse(security).unwrap()).unwrap();
+        assert_eq!(destination.request(None, Vec::new()).unwrap().target, security);
+    }
+
+    #[test]
+    fn known_parameters_cross_as_often_as_they_may_and_unknown_ones_stay_behind() {
+        let target = |path: &str, query| {
+            let path = CanonicalPath::parse(path).unwrap();
+            let destination = classify(Some(Method::Get), &path).unwrap();
+            destination.request(query, Vec::new()).map(|request| request.target)
+        };
         let base = "/druid/v2/sql/statements/a%20b/results";
-        assert_eq!(results.target(None).unwrap(), base);
+        assert_eq!(target(base, None).unwrap(), base);
         assert_eq!(
-            results.target(Some("resultFormat=csv&page=0&_method=DELETE")).unwrap(),
+            target(base, Some("resultFormat=csv&page=0&_method=DELETE")).unwrap(),
             format!("{base}?page=0&resultFormat=csv")
         );
         for query in ["page=0&page=1", "page=-1", "page=", "filename=a%22b", "resultFormat=a/b"] {
-            assert!(results.target(Some(query)).is_err(), "{query}");
+            assert!(target(base, Some(query)).is_err(), "{query}");
         }
+        let segments = "/druid/coordinator/v1/metadata/segments";
+        let query = "datasources=a&datasources=b%26c";
+        assert_eq!(target(segments, Some(query)).unwrap(), format!("{segments}?{query}"));
+    }
+
+    #[test]
+    fn a_datasource_that_a_parameter_names_is_known() {
+        let path = CanonicalPath::parse("/druid/indexer/v1/tasks").unwrap();
+        let tasks = classify(Some(Method::Get), &path).unwrap();
+        let named = |query| tasks.request(Some(query), Vec::new()).map(|request| request.datasource);
+        assert_eq!(named("datasource=a%20b"), Ok(Some("a b".to_owned())));
+        assert_eq!(named("state=running"), Ok(None));
+        assert!(named("datasource=a&datasource=b").is_err());
+        assert!(named("datasource=").is_err());
     }
 }

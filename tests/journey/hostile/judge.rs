@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::Method;
-use msq_gate::request::route::table::ROUTES;
+use msq_gate::druid::Endpoint;
 use serde_json::Value;
 use stand_in::SeenRequest;
 
@@ -328,10 +328,10 @@ fn is_canonical(seen: &SeenRequest) -> bool {
             && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte))
     };
     let segments: Vec<_> = path.split('/').skip(1).collect();
-    ROUTES.iter().filter(|route| route.method.word() == seen.method.as_str()).any(|route| {
-        let words: Vec<_> = route.path.split('/').skip(1).collect();
+    Endpoint::all().filter(|route| route.method.word() == seen.method.as_str()).any(|route| {
+        let words: Vec<_> = route.asked_by.unwrap_or(route.path).split('/').skip(1).collect();
         let fits =
-            |(word, segment): (&&str, &&str)| word == segment || (*word == "{id}" && is_plain(segment));
+            |(word, segment): (&&str, &&str)| word == segment || (word.starts_with('{') && is_plain(segment));
         words.len() == segments.len() && words.iter().zip(&segments).all(fits)
     })
 }

@@ -13,6 +13,10 @@ pub(super) struct Difference {
     pub(super) why: &'static str,
 }
 
+/// Nothing of it reaches Druid, as the row says, and it is told so otherwise
+const REFUSED: Difference =
+    Difference { id: "", statuses: &[405], upstream_sees: "nothing", statement: None, why: "" };
+
 const LET_THROUGH: Difference =
     Difference { id: "", statuses: &[200, 202], upstream_sees: "normalized", statement: None, why: "" };
 
@@ -24,6 +28,20 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         why: "the statements API is served like the task API; the 400 is Druid's, for want of executionMode",
         ..LET_THROUGH
     },
+    Difference {
+        id: "pa-ext-json",
+        why: "a query of this id can be cancelled, so the path is listed with another method",
+        ..REFUSED
+    },
+    Difference { id: "pa-seg-tilde", why: "the same", ..REFUSED },
+    Difference { id: "pa-qs-dup", why: "the list of tasks is listed, with GET", ..REFUSED },
+    Difference {
+        id: "pa-proxy-basic-sec",
+        statuses: &[413],
+        why: "the path is listed; it takes no body, and a body comes before what the caller may",
+        ..REFUSED
+    },
+    Difference { id: "pa-shutdown-all", statuses: &[413], why: "the same", ..REFUSED },
     Difference {
         id: "sq-e-string",
         statement: Some(r#"INSERT INTO "own" SELECT 'a'' FROM "other" --' FROM "own" PARTITIONED BY ALL"#),

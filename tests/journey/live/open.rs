@@ -335,10 +335,10 @@ async fn posted_tasks(gate: &TestGate, table: &mut Table) {
 async fn everything_else(gate: &TestGate, table: &mut Table) {
     let nobody = Person::with(gate, &[]);
     for path in [
-        "/druid/indexer/v1/tasks",
-        "/status/properties",
-        "/druid/coordinator/v1/datasources",
-        "/proxy/overlord/druid/indexer/v1/tasks",
+        "/unified-console.html",
+        "/druid/v2/sql/avatica",
+        "/druid-internal/v1/httpRemoteTaskRunner/knownTasks",
+        "/proxy/coordinator/druid/indexer/v1/tasks",
     ] {
         let answer = nobody.get(path).await;
         table.note("-", path, &nobody.name, &Expect::Refused("unknown_endpoint"), &answer);

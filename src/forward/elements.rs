@@ -1,0 +1,194 @@
+//! A JSON list taken apart as it comes: each element by itself, of which one at a time is held
+
+/// Where the elements of a list begin and end
+///
+/// It counts brackets and looks for quotation marks; whether an element is JSON is for whoever reads it.
+#[derive(Debug)]
+pub(super) struct Elements {
+    state: State,
+    depth: usize,
+    in_text: bool,
+    is_escaped: bool,
+    element: Vec<u8>,
+    most_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Before,
+    Within { closing: u8, is_first: bool },
+    After,
+}
+
+/// What comes of a list
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    /// It begins, with this bracket
+    Begins(u8),
+    /// An element, or a member with its name
+    Element(&'a [u8]),
+    /// It ends, with this bracket
+    Ends(u8),
+}
+
+/// The text is no list, or an element is longer than may be held
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoList {
+    /// Neither an array nor an object, or something stands beside it
+    #[error("it is neither an array nor an object")]
+    Shape,
+    /// One of its elements is too long
+    #[error("one of its elements is too long")]
+    TooLong,
+    /// An element is not what the table says
+    #[error("one of its elements is not what it should be")]
+    Element,
+}
+
+impl Elements {
+    /// Of a list whose elements are no longer than this
+    pub(super) fn new(most_bytes: usize) -> Self {
+        Self {
+            state: State::Before,
+            depth: 0,
+            in_text: false,
+            is_escaped: false,
+            element: Vec::new(),
+            most_bytes,
+        }
+    }
+
+    /// Takes what has come, and tells its parts in their order
+    pub(super) fn take(
+        &mut self,
+        bytes: &[u8],
+        mut tell: impl FnMut(Part<'_>) -> Result<(), NoList>,
+    ) -> Result<(), NoList> {
+        let mut from = 0;
+        for (at, byte) in bytes.iter().copied().enumerate() {
+            if self.in_text {
+                self.within_text(byte);
+                continue;
+            }
+            match (self.state, byte) {
+                (State::Before | State::After, b' ' | b'\n' | b'\r' | b'\t') => from = at + 1,
+                (State::Before, b'[' | b'{') => {
+                    self.state = State::Within { closing: byte + 2, is_first: true };
+                    from = at + 1;
+                    tell(Part::Begins(byte))?;
+                }
+                (State::Before | State::After, _) => return Err(NoList::Shape),
+                (State::Within { .. }, b'"') => self.in_text = true,
+                (State::Within { .. }, b'[' | b'{') => self.depth += 1,
+                (State::Within { .. }, b']' | b'}') if self.depth > 0 => self.depth -= 1,
+                (State::Within { closing, is_first }, b',' | b']' | b'}') if self.depth == 0 => {
+                    self.keep(bytes.get(from..at).unwrap_or_default())?;
+                    from = at + 1;
+                    self.boundary(byte, closing, is_first, &mut tell)?;
+                }
+                (State::Within { .. }, _) => {}
+            }
+        }
+        self.keep(bytes.get(from..).unwrap_or_default())
+    }
+
+    /// Whether the list has come to its end
+    pub(super) fn is_whole(&self) -> bool {
+        self.state == State::After
+    }
+
+    fn within_text(&mut self, byte: u8) {
+        match byte {
+            _ if self.is_escaped => self.is_escaped = false,
+            b'\\' => self.is_escaped = true,
+            b'"' => self.in_text = false,
+            _ => {}
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), NoList> {
+        if self.element.len() + bytes.len() > self.most_bytes {
+            return Err(NoList::TooLong);
+        }
+        self.element.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn boundary(
+        &mut self,
+        byte: u8,
+        closing: u8,
+        is_first: bool,
+        tell: &mut impl FnMut(Part<'_>) -> Result<(), NoList>,
+    ) -> Result<(), NoList> {
+        let is_end = byte != b',';
+        if is_end && byte != closing {
+            return Err(NoList::Shape);
+        }
+        let element = self.element.trim_ascii();
+        match (element.is_empty(), is_first && is_end) {
+            (false, _) => tell(Part::Element(element))?,
+            (true, true) => {}
+            (true, false) => return Err(NoList::Shape),
+        }
+        self.element.clear();
+        self.state = State::Within { closing, is_first: false };
+        if is_end {
+            self.state = State::After;
+            tell(Part::Ends(byte))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of a text that comes in pieces of so many bytes
+    fn told(text: &str, piece: usize) -> Result<Vec<String>, NoList> {
+        let mut elements = Elements::new(20);
+        let mut told = Vec::new();
+        for bytes in text.as_bytes().chunks(piece) {
+            elements.take(bytes, |part| {
+                told.push(match part {
+                    Part::Begins(byte) | Part::Ends(byte) => char::from(byte).to_string(),
+                    Part::Element(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                });
+                Ok(())
+            })?;
+        }
+        if elements.is_whole() { Ok(told) } else { Err(NoList::Shape) }
+    }
+
+    #[test]
+    fn elements_are_told_apart_wherever_the_text_is_cut() {
+        for (text, expected) in [
+            ("[]", vec!["[", "]"]),
+            (" [ ] \n", vec!["[", "]"]),
+            (r#"["a","b,]"]"#, vec!["[", r#""a""#, r#""b,]""#, "]"]),
+            (r#"[{"a":[1,{}]}, 2 ]"#, vec!["[", r#"{"a":[1,{}]}"#, "2", "]"]),
+            (r#"{"a":{"b":1},"c":"\"}"}"#, vec!["{", r#""a":{"b":1}"#, r#""c":"\"}""#, "}"]),
+            (r#"["\\",1]"#, vec!["[", r#""\\""#, "1", "]"]),
+        ] {
+            for piece in [1, 2, 3, 100] {
+                assert_eq!(told(text, piece).unwrap(), expected, "{text} by {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_or_not_whole_is_told_so() {
+        assert!(told("[1]", 1).is_ok());
+        for text in
+            ["", "1", "null", "\"a\"", "[", "[1", "[1,", "[1,]", "[,1]", "[1}", "{]", "[1]x", "[1][2]", "[1"]
+        {
+            for piece in [1, 100] {
+                assert!(told(text, piece).is_err(), "{text} by {piece}");
+            }
+        }
+        assert!(told(r#"["12345678901234567"]"#, 7).is_ok());
+        assert_eq!(told(r#"["1234567890123456789"]"#, 7), Err(NoList::TooLong));
+        assert_eq!(told(r#"["1234567890123456789"]"#, 100), Err(NoList::TooLong));
+    }
+}

@@ -1,0 +1,71 @@
+//! What a request needs whose endpoint and names in the path say it all
+
+use serde_json::Value;
+
+use super::analysis_error::AnalysisError;
+use super::listed::Listed;
+use super::needed::Needed;
+use super::rules::{Lookups, Rules};
+use crate::druid::endpoint::{Content, Rule};
+use crate::druid::json;
+use crate::druid::{Action, DruidRequest, ResourceAction, ResourceActions, ResourceType};
+
+/// The datasource whose retention rules count for every other (`RulesResource`)
+const DEFAULT_RULES: &str = "_default";
+
+/// What it needs; none where its rule asks for more than the endpoint
+pub(super) fn needs(request: &DruidRequest, rules: &Rules) -> Option<Needed> {
+    let id = || request.id.clone().unwrap_or_default();
+    let on_datasource = |action: Action| ResourceAction::new(action, ResourceType::Datasource, id());
+    let config = |action, area| ResourceAction::new(action, ResourceType::Config, area);
+    let all = |actions: Vec<ResourceAction>| Needed::after_reading_everything(actions.into_iter().collect());
+    Some(match request.endpoint.rule {
+        Rule::Health | Rule::Anybody => Needed::Authenticated,
+        Rule::Fixed(action, kind, name) => {
+            Needed::All(ResourceActions::only(ResourceAction::new(action, kind, name)))
+        }
+        Rule::Datasource(actions) => all(actions.iter().map(|action| on_datasource(*action)).collect()),
+        Rule::Retention(Action::Write) if id() == DEFAULT_RULES => {
+            all(vec![on_datasource(Action::Write), config(Action::Write, "coordinator")])
+        }
+        Rule::Retention(action) => all(vec![on_datasource(action)]),
+        Rule::Lookup(action) => {
+            let granted = (rules.lookups == Lookups::Granted)
+                .then(|| ResourceAction::new(action, ResourceType::Lookup, id()));
+            all([config(action, "lookups")].into_iter().chain(granted).collect())
+        }
+        // Druid asks for the datasource of the parameter, and of each row for its own.
+        Rule::Rows(_) | Rule::RowsUnless(..) => {
+            all(request.datasource.iter().map(|name| Listed::of_datasource(name)).collect())
+        }
+        Rule::Statement(_)
+        | Rule::NativeQuery(_)
+        | Rule::TaskSpec
+        | Rule::SupervisorSpec
+        | Rule::Sampler
+        | Rule::Task(_)
+        | Rule::StatementOf(_)
+        | Rule::RunningQuery(_)
+        | Rule::Supervisor(_)
+        | Rule::Closed(_) => return None,
+    })
+}
+
+/// That a body has one reading, and names no other datasource than the path
+pub(super) fn check_body(request: &DruidRequest, json_depth: usize) -> Result<(), AnalysisError> {
+    match request.endpoint.content {
+        Content::Nothing | Content::EmptyOrObject => Ok(()),
+        Content::Json => parse(request, json_depth).map(|_| ()),
+        Content::OfDatasource => match parse(request, json_depth)?.get("dataSource") {
+            None | Some(Value::Null) => Ok(()),
+            Some(Value::String(named)) if Some(named) == request.id.as_ref() => Ok(()),
+            Some(_) => Err(AnalysisError::OtherDatasource),
+        },
+        // Whoever judges these reads them.
+        Content::Query | Content::TaskSpec => Ok(()),
+    }
+}
+
+fn parse(request: &DruidRequest, json_depth: usize) -> Result<Value, AnalysisError> {
+    json::parse(&request.body, json_depth).map_err(AnalysisError::json)
+}
