@@ -40,6 +40,7 @@ use crate::request::body::{BodyLimit, Coding};
 use crate::request::head::{self, HeadLimits};
 use crate::request::route::own::OwnEndpoint;
 use crate::request::route::{self, Destination};
+use crate::resource_actions::scheduled;
 use crate::resource_actions::submit::Submit;
 use crate::resource_actions::{Evidence, Rules, analyze};
 
@@ -245,6 +246,14 @@ impl Gate {
                 let judged = record.of(self.judge.judged(&submit).await?);
                 Ok(Evidence::Statement { submit, judged, submitter: identity.owner() })
             }
+            (Rule::SupervisorSpec, _) => match scheduled::statement(&request.body, self.limits.json_depth)? {
+                None => Ok(Evidence::None),
+                Some(submit) => {
+                    let submit = record.of(Box::new(submit));
+                    let judged = record.of(self.judge.judged(&submit).await?);
+                    Ok(Evidence::Statement { submit, judged, submitter: identity.owner() })
+                }
+            },
             (Rule::Task(_) | Rule::StatementOf(_), Some(id)) => {
                 Ok(self.tasks.evidence(rule, id, &self.rules).await?)
             }

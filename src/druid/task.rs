@@ -5,6 +5,11 @@ use super::Owner;
 /// The datasource under which the tasks of SELECT statements run (`MSQTaskQueryMaker`)
 pub const SELECT_STUB: &str = "__query_select";
 
+/// Whether this is no datasource, but the name under which tasks of many people run
+pub fn is_stub(datasource: &str) -> bool {
+    datasource == SELECT_STUB || datasource == "__query_export"
+}
+
 /// The type of the task that runs a statement of the multi-stage query engine
 pub const QUERY_CONTROLLER: &str = "query_controller";
 

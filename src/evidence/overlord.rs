@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
 
@@ -37,11 +38,17 @@ impl Overlord {
         Self { routers, patience }
     }
 
-    /// Its description of something, of at most these bytes
+    /// Its description of something, of at most these bytes, in one reading
     pub(super) async fn ask(&self, target: &str, bytes: usize) -> Result<Value, TaskError> {
+        let body = self.ask_for_bytes(target, bytes).await?;
+        json::parse(&body, DEPTH).map_err(|_| broken("its description is no JSON"))
+    }
+
+    /// The same as it came
+    pub(super) async fn ask_for_bytes(&self, target: &str, bytes: usize) -> Result<Bytes, TaskError> {
         let (status, body) = self.routers.ask(&Question::get(target), bytes, self.patience).await?;
         match status {
-            StatusCode::OK => json::parse(&body, DEPTH).map_err(|_| broken("its description is no JSON")),
+            StatusCode::OK => Ok(body),
             StatusCode::NOT_FOUND => Err(TaskError::Unknown),
             _ => Err(broken("it does not describe what it was asked for")),
         }

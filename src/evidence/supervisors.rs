@@ -1,10 +1,11 @@
 //! The datasources of supervisors: asked of the Overlord with the gate's own sign-in, each time anew
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::overlord::{Overlord, TaskError, broken};
 use crate::druid::path::Escaped;
-use crate::resource_actions::listed::{DatasourcesOfSupervisors, datasources_of_supervisor};
+use crate::resource_actions::listed::DatasourcesOfSupervisors;
+use crate::resource_actions::supervisor_spec::SupervisorSpec;
 
 /// All supervisors with their specifications
 const BYTES: usize = 64 << 20;
@@ -27,8 +28,10 @@ impl Supervisors {
     ///
     /// Where Druid does not know the id, or cannot be asked.
     pub async fn datasources(&self, id: &str) -> Result<Option<Vec<String>>, TaskError> {
-        let spec = self.overlord.ask(&format!("/druid/indexer/v1/supervisor/{}", Escaped(id)), BYTES).await?;
-        Ok(datasources_of_supervisor(&spec))
+        let target = format!("/druid/indexer/v1/supervisor/{}", Escaped(id));
+        let spec = self.overlord.ask_for_bytes(&target, BYTES).await?;
+        let spec: SupervisorSpec = serde_json::from_slice(&spec).map_err(|_| unreadable())?;
+        Ok(spec.datasources())
     }
 
     /// The datasources of every supervisor
@@ -37,12 +40,19 @@ impl Supervisors {
     ///
     /// Where Druid cannot be asked.
     pub async fn all(&self) -> Result<DatasourcesOfSupervisors, TaskError> {
-        let list = self.overlord.ask("/druid/indexer/v1/supervisor?full", BYTES).await?;
-        let list = list.as_array().ok_or_else(|| broken("its list of supervisors is none"))?;
-        let of_one = |one: &Value| {
-            let id = one.get("id")?.as_str()?.to_owned();
-            Some((id, one.get("spec").and_then(datasources_of_supervisor)))
-        };
-        Ok(list.iter().filter_map(of_one).collect())
+        let list = self.overlord.ask_for_bytes("/druid/indexer/v1/supervisor?full", BYTES).await?;
+        let list: Vec<Listed> = serde_json::from_slice(&list).map_err(|_| unreadable())?;
+        Ok(list.into_iter().map(|one| (one.id, one.spec.and_then(|spec| spec.datasources()))).collect())
     }
+}
+
+/// A supervisor in the list with specifications
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
+    spec: Option<SupervisorSpec>,
+}
+
+fn unreadable() -> TaskError {
+    broken("its description of a supervisor cannot be read")
 }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::elements::{Elements, NoList, Part};
@@ -13,7 +12,8 @@ use crate::authorize::policy::Sight;
 use crate::druid::Action;
 use crate::druid::ResourceAction;
 use crate::druid::endpoint::List;
-use crate::resource_actions::listed::{Listed, datasources_of_supervisor};
+use crate::resource_actions::listed::Listed;
+use crate::resource_actions::supervisor_spec::SupervisorSpec;
 
 /// A row is held whole: a segment, a task, a supervisor's specification
 const MOST_BYTES: usize = 16 << 20;
@@ -142,9 +142,8 @@ impl Seeing {
     }
 
     fn version(&mut self, row: &[u8]) -> Result<bool, NoList> {
-        let version: Value = serde_json::from_slice(row).map_err(|_| NoList::Element)?;
-        let spec = version.get("spec").filter(|spec| spec.is_object()).ok_or(NoList::Element)?;
-        Ok(self.sees_supervisor(datasources_of_supervisor(spec).as_deref()))
+        let Version { spec } = serde_json::from_slice(row).map_err(|_| NoList::Element)?;
+        Ok(self.sees_supervisor(spec.datasources().as_deref()))
     }
 
     fn sees_supervisor(&self, datasources: Option<&[String]>) -> bool {
@@ -163,6 +162,12 @@ impl Seeing {
         self.known.insert(datasource.to_owned(), is_held);
         is_held
     }
+}
+
+/// A version of a supervisor's specification
+#[derive(serde::Deserialize)]
+struct Version {
+    spec: SupervisorSpec,
 }
 
 /// What becomes of a list in which nothing is seen

@@ -8,6 +8,7 @@ use super::needed::Needed;
 use super::rules::{Lookups, Rules};
 use crate::druid::endpoint::{Content, Rule};
 use crate::druid::json;
+use crate::druid::task::is_stub;
 use crate::druid::{Action, DruidRequest, ResourceAction, ResourceActions, ResourceType};
 
 /// The datasource whose retention rules count for every other (`RulesResource`)
@@ -24,7 +25,13 @@ pub(super) fn needs(request: &DruidRequest, rules: &Rules) -> Option<Needed> {
         Rule::Fixed(action, kind, name) => {
             Needed::All(ResourceActions::only(ResourceAction::new(action, kind, name)))
         }
-        Rule::Datasource(actions) => all(actions.iter().map(|action| on_datasource(*action)).collect()),
+        Rule::Datasource(actions) => {
+            // What is done to a stub is done to the tasks of everybody (`shutdownAllTasks`).
+            let is_of_everybody = is_stub(&id()) && actions.contains(&Action::Write);
+            let state =
+                is_of_everybody.then(|| ResourceAction::new(Action::Write, ResourceType::State, "tasks"));
+            all(actions.iter().map(|action| on_datasource(*action)).chain(state).collect())
+        }
         Rule::Retention(Action::Write) if id() == DEFAULT_RULES => {
             all(vec![on_datasource(Action::Write), config(Action::Write, "coordinator")])
         }

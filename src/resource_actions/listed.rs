@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::rules::{Rules, SelectTasks};
 use crate::druid::endpoint::{List, Rule};
 use crate::druid::task::SELECT_STUB;
@@ -70,24 +68,5 @@ impl Listed {
             }
             None => vec![ResourceAction::new(action, ResourceType::State, "supervisors")],
         }
-    }
-}
-
-/// The datasources of a supervisor, from its specification (`SupervisorSpec.getDataSources`); `None` where it is of a
-/// type that is not known
-pub fn datasources_of_supervisor(spec: &Value) -> Option<Vec<String>> {
-    let text =
-        |pointer: &str| spec.pointer(pointer).and_then(Value::as_str).map(|name| vec![name.to_owned()]);
-    match spec.get("type").and_then(Value::as_str)? {
-        "kafka" | "kinesis" | "rabbit" => {
-            text("/spec/dataSchema/dataSource").or_else(|| text("/dataSchema/dataSource"))
-        }
-        "autocompact" => text("/spec/dataSource"),
-        "scheduled_batch" => text("/dataSource"),
-        "NoopSupervisorSpec" => match spec.get("dataSources") {
-            None | Some(Value::Null) => Some(Vec::new()),
-            Some(names) => names.as_array()?.iter().map(|name| Some(name.as_str()?.to_owned())).collect(),
-        },
-        _ => None,
     }
 }

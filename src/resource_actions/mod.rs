@@ -14,9 +14,11 @@ pub mod plan;
 pub mod query_context;
 pub mod rules;
 pub mod running_query;
+pub mod scheduled;
 pub mod sql;
 pub mod submit;
 pub mod supervisor;
+pub mod supervisor_spec;
 pub mod task_access;
 pub mod task_error;
 mod task_input;
@@ -163,6 +165,14 @@ pub fn analyze(
             let deed = format!("run this {} query", query.kind);
             let analyzed = AnalyzedRequest::new(request, query.needs_for(asks), deed);
             Ok(AnalyzedRequest { query_id: query.id, ..analyzed })
+        }
+        (Rule::SupervisorSpec, Evidence::Statement { submit, judged, .. }) if judged.is_of(&submit) => {
+            let needs = scheduled::needs(&request.body, json_depth, &submit, &judged, rules)?;
+            Ok(AnalyzedRequest::new(
+                request,
+                needs,
+                "post this supervisor of type scheduled_batch".to_owned(),
+            ))
         }
         (rule, evidence) => {
             let (needs, deed) = judge(&request, evidence, rules, json_depth)?;

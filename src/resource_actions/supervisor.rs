@@ -31,6 +31,8 @@ pub(super) fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<Jud
     }
     match kind {
         "autocompact" => of_compaction(&supervisor),
+        // With a statement in it, it is judged by that.
+        "scheduled_batch" => Err(supervisor.shape("spec", "an object with a statement in `query`")),
         other => Err(TaskSpecError::Supervisor { kind: other.to_owned() }),
     }
 }
@@ -170,7 +172,6 @@ mod tests {
             format!(r#"{{"type":"kafka","spec":{{{PARTS}}},"dataSchema":{{"dataSource":"b"}}}}"#),
             good.replace("\"topic\"", "\"unknown\""),
             good.replace(r#""dataSource":"a""#, r#""dataSource":["a"]"#),
-            good.replace("kafka", "scheduled_batch"),
             good.replace("kafka", "NoopSupervisorSpec"),
             format!("[{good}]"),
         ] {

@@ -525,7 +525,7 @@ async fn what_is_not_there_is_not_found() {
     ] {
         assert_eq!((got.status.as_u16(), &got.json()["errorCode"]), (404, &json!("notFound")));
     }
-    for target in ["/", "/nope", "/druid/indexer/v1/tasks", "/druid/v2"] {
+    for target in ["/", "/nope", "/druid/indexer/v1/nothing", "/druid/v2"] {
         assert_eq!(get(&druid, target).await.status, 404, "{target}");
     }
     assert_eq!(get(&druid, "/druid/v2/sql").await.status, 405);

@@ -4,6 +4,7 @@
 //!   it is told
 //! - `begins`: the way in that the README shows
 //! - `authenticates`: who is known and who is not, over the wire
+//! - `cancels`: queries that run, and who may cancel them
 //! - `covers`: the table of endpoints, each row allowed and refused
 //! - `refuses`: what never reaches Druid, each beside its allowed twin
 //! - `forwards`: what reaches Druid, and how; that nothing is sent twice
@@ -35,6 +36,7 @@
 mod answers;
 mod authenticates;
 mod begins;
+mod cancels;
 mod covers;
 mod demonstrates;
 mod explains;
@@ -47,6 +49,8 @@ mod keys;
 mod keys_catalogue;
 mod lasts;
 mod live;
+#[path = "../support/native_queries.rs"]
+mod native_queries;
 mod owns;
 mod preflights;
 mod providers;

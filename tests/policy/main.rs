@@ -12,6 +12,9 @@ mod corpora;
 mod generated;
 mod laws;
 mod matrix;
+mod native;
+#[path = "../support/native_queries.rs"]
+mod native_queries;
 mod places;
 mod properties;
 mod scoped;

@@ -94,7 +94,8 @@ pub(super) const ROWS: &[Row] = &[
     ]),
     get("/druid/coordinator/v1/metadata/datasources/{datasource}", READ_DATASOURCE).with(SHAPES),
     get("/druid/coordinator/v1/metadata/datasources/{datasource}/segments", READ_DATASOURCE).with(SHAPES),
-    post("/druid/coordinator/v1/metadata/datasources/{datasource}/segments", Content::Json, READ_DATASOURCE)
+    // A read, for which Druid asks WRITE, since it is a POST.
+    post("/druid/coordinator/v1/metadata/datasources/{datasource}/segments", Content::Json, WRITE_DATASOURCE)
         .with(SHAPES),
     get("/druid/coordinator/v1/metadata/datasources/{datasource}/unusedSegments", READ_DATASOURCE)
         .with(UNUSED),
