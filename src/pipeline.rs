@@ -35,8 +35,8 @@ use crate::forward::answer::AnswerBody;
 use crate::forward::{self, Routers, UpstreamError};
 use crate::preflight::storage_report::StorageWatch;
 use crate::record::audit::{Audit, Record};
-use crate::request::arrived::Arrived;
-use crate::request::body::{BodyLimit, Coding};
+use crate::request::arrived::{Arrived, ContentError};
+use crate::request::body::{BodyError, BodyLimit, Coding};
 use crate::request::head::{self, HeadLimits};
 use crate::request::route::own::OwnEndpoint;
 use crate::request::route::{self, Destination};
@@ -123,6 +123,7 @@ impl Serves for Gate {
                 answer.map(|body| OutgoingBody::druids(body, coding, record, endpoint, in_flight).of(running))
             }
             Err(refusal) => {
+                let refusal = if in_flight.has_huge_chunk() { self.huge_chunk(refusal) } else { refusal };
                 let answer = self.refuse(&refusal, arrived, record).await;
                 answer.map(|body| OutgoingBody::own(own(body), in_flight))
             }
@@ -336,6 +337,16 @@ impl Gate {
     fn head_limits(&self) -> HeadLimits {
         let Limits { head_bytes: bytes, target_bytes, head_fields: fields, .. } = self.limits;
         HeadLimits { bytes, target_bytes, fields }
+    }
+
+    /// A body that breaks off since one of its chunks is larger than any body may be is too large, whole or not
+    fn huge_chunk(&self, refusal: Refusal) -> Refusal {
+        if !matches!(refusal, Refusal::Content(ContentError::Body(BodyError::Framing))) {
+            return refusal;
+        }
+        let [one, other] = [Content::Query, Content::TaskSpec].map(|content| self.body_limit(content));
+        let limit = if one.bytes > other.bytes { one } else { other };
+        Refusal::Content(BodyError::TooLarge { limit }.into())
     }
 
     fn body_limit(&self, content: Content) -> BodyLimit {

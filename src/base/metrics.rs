@@ -14,6 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
 
+use super::drain::Leaving;
+
 /// The counters
 #[derive(Debug)]
 pub struct Metrics {
@@ -34,6 +36,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Audit records that could not be written
     pub audit_failures: Counter,
+    /// Whether the gate leaves what is in flight
+    pub leaving: Leaving,
     registry: Registry,
 }
 
@@ -171,6 +175,7 @@ impl Default for Metrics {
             storage_age: new(page, "durable_storage_report_age_seconds", age),
             connections: new(page, "connections", "Connections that are open"),
             audit_failures: new(page, "audit_failures", "Audit records that could not be written"),
+            leaving: Leaving::default(),
             registry: std::mem::take(page),
         }
     }

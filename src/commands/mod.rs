@@ -113,6 +113,8 @@ enum Exit {
     System = 71,
     /// A file cannot be written
     CannotCreate = 73,
+    /// Requests had to be cut; another try may do
+    Cut = 75,
     /// Somebody may not
     NoPermission = 77,
     /// The configuration cannot be used

@@ -16,7 +16,10 @@ pub(super) fn run(file: &Path) -> Result<(), Exit> {
     }
     super::log_as_json();
     let served = super::run_to_its_end(serve(config, file))?;
-    served.map_err(|error| fail(exit(&error), format_args!("{}: {error}", file.display())))
+    match served.map_err(|error| fail(exit(&error), format_args!("{}: {error}", file.display())))? {
+        0 => Ok(()),
+        _ => Err(Exit::Cut),
+    }
 }
 
 fn exit(error: &StartError) -> Exit {
@@ -24,7 +27,8 @@ fn exit(error: &StartError) -> Exit {
     if is_the_systems { Exit::System } else { Exit::Configuration }
 }
 
-async fn serve(config: crate::config::Config, file: &Path) -> Result<(), StartError> {
+/// Serves until it is told to stop; how many requests had to be cut then
+async fn serve(config: crate::config::Config, file: &Path) -> Result<usize, StartError> {
     let mut signals = Signals::new()?;
     let server = Server::start(config).await?;
     server.watch(file.to_owned());
@@ -35,10 +39,11 @@ async fn serve(config: crate::config::Config, file: &Path) -> Result<(), StartEr
     while let Told::Refresh = signals.next().await {
         server.refresh().await;
     }
-    if !server.drain().await {
-        tracing::warn!("requests were still in flight when the time to drain was over");
+    let cut = server.drain_unless(signals.stop()).await;
+    if cut > 0 {
+        tracing::warn!(cut, "requests were still in flight at the end, and are left");
     }
-    Ok(())
+    Ok(cut)
 }
 
 /// What a signal asks for
@@ -62,6 +67,11 @@ impl Signals {
             interrupt: on(SignalKind::interrupt())?,
             hang_up: on(SignalKind::hangup())?,
         })
+    }
+
+    /// Waits until somebody says, perhaps again, that it is to stop
+    async fn stop(&mut self) {
+        while let Told::Refresh = self.next().await {}
     }
 
     pub(super) async fn next(&mut self) -> Told {

@@ -162,7 +162,9 @@ pub const KEYS: &[Key] = keys! {
         "body_seconds": Whole(1, DAY), Value("30"),
             "for a request's whole body";
         "idle_seconds": Whole(1, DAY), Value("60"),
-            "between requests on one connection";
+            "between requests on one connection, and for a client to take more of an answer";
+        "answer_bytes_per_second": Whole(0, 1 << 20), Value("1024"),
+            "how fast a client takes what there is of an answer, at least: who is slower for long is left, and who takes nothing after `idle_seconds`; on HTTP/2 all streams together, and each its share by `h2_streams`. Waiting for Druid never counts; 0 takes any client";
         // hyper's buffer is no smaller than 8 KiB.
         "head_bytes": Whole(8_192, 1 << 20), Value("16384"),
             "of a request's head";
@@ -186,6 +188,8 @@ pub const KEYS: &[Key] = keys! {
             "levels of nesting in a statement";
         "connections": Whole(1, 1_000_000), Value("10000"),
             "open at once, and never more than half of the file limit";
+        "connections_per_address": Whole(1, 1_000_000), Unset,
+            "of these from one address, an IPv6 one by its /64, the one that a balancer names where there is a PROXY header; where not given, a quarter";
         "h2_streams": Whole(1, 10_000), Value("100"),
             "requests at once on one HTTP/2 connection";
         "connect_seconds": Whole(1, 10 * MINUTE), Value("2"),
@@ -194,8 +198,8 @@ pub const KEYS: &[Key] = keys! {
             "to the first byte of a query's answer";
         "control_answer_seconds": Whole(1, DAY), Value("60"),
             "the same for all else";
-        "drain_seconds": Whole(0, DAY), Value("30"),
-            "for requests in flight when the gate stops";
+        "drain_seconds": Whole(0, DAY), Value("600"),
+            "for requests in flight when the gate stops; what runs longer is cut, as it is by a second SIGTERM or Ctrl-C";
         "token_leeway_seconds": Whole(0, 120), Value("30"),
             "of clock difference for exp and nbf; at most 120";
         "key_refresh_seconds": Whole(1, DAY), Value("900"),

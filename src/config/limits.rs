@@ -13,6 +13,7 @@ pub struct Limits {
     pub head: Duration,
     pub body: Duration,
     pub idle: Duration,
+    pub answer_rate: u32,
     pub head_bytes: usize,
     pub head_fields: usize,
     pub target_bytes: usize,
@@ -24,6 +25,8 @@ pub struct Limits {
     pub statement_tokens: usize,
     pub statement_nesting: usize,
     pub connections: usize,
+    /// Where it is not given, a share of what there are
+    pub connections_per_address: Option<usize>,
     pub h2_streams: u32,
     pub connect: Duration,
     pub answer: Duration,
@@ -46,6 +49,7 @@ impl Limits {
             head: seconds("head_seconds"),
             body: seconds("body_seconds"),
             idle: seconds("idle_seconds"),
+            answer_rate: u32::try_from(section.number("answer_bytes_per_second")).unwrap_or(u32::MAX),
             head_bytes: count("head_bytes"),
             head_fields: count("head_fields"),
             target_bytes: count("target_bytes"),
@@ -57,6 +61,7 @@ impl Limits {
             statement_tokens: count("statement_tokens"),
             statement_nesting: count("statement_nesting"),
             connections: count("connections"),
+            connections_per_address: Some(count("connections_per_address")).filter(|share| *share > 0),
             h2_streams: u32::try_from(section.number("h2_streams")).unwrap_or(u32::MAX),
             connect: seconds("connect_seconds"),
             answer: seconds("answer_seconds"),
@@ -68,8 +73,23 @@ impl Limits {
         }
     }
 
-    /// Warns where a head of the most bytes has no room for a token of the most bytes
+    /// Warns of limits that do not go together
     pub(super) fn advise(&self, section: &Section<'_>) {
+        self.advise_on_token(section);
+        if self.drain < self.answer {
+            let what = format!(
+                "a query may take {} seconds to its answer, and when the gate stops it is cut after {}",
+                self.answer.as_secs(),
+                self.drain.as_secs()
+            );
+            let instead =
+                format!("write `drain_seconds = {}`, or fewer `answer_seconds`", self.answer.as_secs());
+            section.warn("drain_seconds", what, instead);
+        }
+    }
+
+    /// Warns where a head of the most bytes has no room for a token of the most bytes
+    fn advise_on_token(&self, section: &Section<'_>) {
         let needed = self.token_bytes + REST_OF_A_HEAD;
         if needed > self.head_bytes {
             let what = format!(

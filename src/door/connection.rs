@@ -14,15 +14,15 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
-use super::activity::{Activity, InFlight, Protocol};
+use super::activity::{Activity, InFlight, Protocol, Takes};
 use super::framing::{Followed, Framing};
 use super::outgoing::OutgoingBody;
-use crate::base::drain;
+use crate::base::drain::{self, Stop};
 use crate::base::metrics::Metrics;
 use crate::config::Limits;
 use crate::request::head::TwoFramings;
@@ -36,85 +36,85 @@ pub enum Unread {
     Malformed,
 }
 
-/// Serves a connection until it ends, a deadline passes, or the gate drains and it is done; `unread` is told of a
-/// request that never gets to `handle`
-pub async fn serve<Io, Handle, Answer>(
-    io: Io,
+/// What a connection is served with
+#[derive(Debug)]
+pub struct Serving<'a> {
     protocol: Protocol,
-    limits: &Limits,
-    metrics: &Metrics,
-    draining: watch::Receiver<bool>,
-    handle: Handle,
-    unread: impl FnOnce(Unread),
-) where
-    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    Handle: Fn(Request<Incoming>, InFlight) -> Answer + Send + Sync + 'static,
-    Answer: Future<Output = Response<OutgoingBody>> + Send + 'static,
-{
-    let activity = Arc::new(Activity::new(protocol, limits));
-    let framing = (protocol == Protocol::Http1).then(Framing::new);
-    let (pending, has_ended) = (Vec::new(), false);
-    let watched = TokioIo::new(Watched { io, framing, pending, has_ended, activity: Arc::clone(&activity) });
-    let counted = Arc::clone(&activity);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        if counted.next_has_two_framings() {
-            request.extensions_mut().insert(TwoFramings);
-        }
-        let counted = Arc::clone(&counted);
-        let answer = handle(request, InFlight::begin(&counted));
-        async move {
-            let mut answer = answer.await;
-            if counted.is_last() {
-                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    limits: &'a Limits,
+    activity: Arc<Activity>,
+    metrics: &'a Metrics,
+    stop: Stop,
+    /// What is waited for before the gate ends
+    tracker: &'a TaskTracker,
+}
+
+impl<'a> Serving<'a> {
+    /// A connection with this protocol, within these limits
+    pub fn new(
+        protocol: Protocol,
+        limits: &'a Limits,
+        metrics: &'a Metrics,
+        stop: Stop,
+        tracker: &'a TaskTracker,
+    ) -> Self {
+        let activity = Arc::new(Activity::new(protocol, limits));
+        Self { protocol, limits, activity, metrics, stop, tracker }
+    }
+
+    /// Serves it until it ends, a deadline passes, or the gate drains and it is done; `unread` is told of a request that
+    /// never gets to `handle`
+    pub async fn serve<Io, Handle, Answer>(self, io: Io, handle: Handle, unread: impl FnOnce(Unread))
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        Handle: Fn(Request<Incoming>, InFlight) -> Answer + Send + Sync + 'static,
+        Answer: Future<Output = Response<OutgoingBody>> + Send + 'static,
+    {
+        let watched = Watched::new(io, self.protocol, self.limits, &self.activity);
+        let counted = Arc::clone(&self.activity);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if counted.next_has_two_framings() {
+                request.extensions_mut().insert(TwoFramings);
             }
-            Ok::<_, std::convert::Infallible>(answer)
-        }
-    });
-    let serving = Serving { activity: &activity, metrics, draining };
-    match protocol {
-        Protocol::Http1 => {
-            let connection = http1_builder(limits).serve_connection(watched, service);
-            serving.serve(connection, http1::Connection::graceful_shutdown, unread).await;
-        }
-        Protocol::Http2 => {
-            let connection = http2_builder(limits).serve_connection(watched, service);
-            serving.serve(connection, http2::Connection::graceful_shutdown, unread).await;
+            let counted = Arc::clone(&counted);
+            let answer = handle(request, InFlight::begin(&counted));
+            async move {
+                let mut answer = answer.await;
+                if counted.is_last() {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, std::convert::Infallible>(answer)
+            }
+        });
+        match self.protocol {
+            Protocol::Http1 => {
+                let connection = http1_builder(self.limits).serve_connection(TokioIo::new(watched), service);
+                self.see_through(connection, http1::Connection::graceful_shutdown, unread).await;
+            }
+            Protocol::Http2 => {
+                let builder = http2_builder(self.limits, self.tracker);
+                let connection = builder.serve_connection(TokioIo::new(watched), service);
+                self.see_through(connection, http2::Connection::graceful_shutdown, unread).await;
+            }
         }
     }
-}
 
-/// What a connection is served with
-struct Serving<'a> {
-    activity: &'a Activity,
-    metrics: &'a Metrics,
-    draining: watch::Receiver<bool>,
-}
-
-impl Serving<'_> {
     /// `drain` lets it take no further request, and end when those at hand are answered
-    async fn serve<Connection: Future<Output = hyper::Result<()>>>(
-        mut self,
+    async fn see_through<Connection: Future<Output = hyper::Result<()>>>(
+        self,
         connection: Connection,
         drain: impl Fn(Pin<&mut Connection>),
         unread: impl FnOnce(Unread),
     ) {
         let mut connection = pin!(connection);
+        let Stop { mut draining, mut is_cut } = self.stop;
         let mut asked_to_drain = false;
         loop {
             let deadline = self.activity.deadline();
             tokio::select! {
-                ended = &mut connection => {
-                    if let Err(error) = ended {
-                        if error.is_parse() {
-                            let is_large = error.is_parse_too_large();
-                            unread(if is_large { Unread::TooLarge } else { Unread::Malformed });
-                        }
-                        tracing::debug!(%error, "connection ended");
-                    }
-                    return;
-                }
+                ended = &mut connection => return tell(ended, unread),
                 () = tokio::time::sleep_until(deadline.at) => {
-                    if self.activity.deadline().at <= Instant::now() {
+                    let deadline = self.activity.deadline();
+                    if deadline.at <= Instant::now() {
                         if let Some(limit) = deadline.limit {
                             self.metrics.limit_met(limit);
                         }
@@ -122,12 +122,32 @@ impl Serving<'_> {
                     }
                 }
                 () = self.activity.changed.notified() => {}
-                () = drain::begins(&mut self.draining), if !asked_to_drain => {
+                () = drain::begins(&mut draining), if !asked_to_drain => {
                     asked_to_drain = true;
                     drain(connection.as_mut());
                 }
+                () = drain::begins(&mut is_cut), if asked_to_drain => return,
             }
         }
+    }
+}
+
+/// How a connection has ended
+fn tell(ended: hyper::Result<()>, unread: impl FnOnce(Unread)) {
+    let Err(error) = ended else { return };
+    if error.is_parse() {
+        unread(if error.is_parse_too_large() { Unread::TooLarge } else { Unread::Malformed });
+    }
+    tracing::debug!(%error, "connection ended");
+}
+
+/// Runs what answers on a stream of HTTP/2, and has it waited for
+#[derive(Clone, Debug)]
+struct Streams(TaskTracker);
+
+impl<Stream: Future<Output: Send> + Send + 'static> hyper::rt::Executor<Stream> for Streams {
+    fn execute(&self, stream: Stream) {
+        self.0.spawn(stream);
     }
 }
 
@@ -147,8 +167,8 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
-fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2_builder(limits: &Limits, tracker: &TaskTracker) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(Streams(tracker.clone()));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)
@@ -170,11 +190,18 @@ struct Watched<Io> {
 }
 
 impl<Io> Watched<Io> {
+    fn new(io: Io, protocol: Protocol, limits: &Limits, activity: &Arc<Activity>) -> Self {
+        let largest = u64::try_from(limits.body_bytes.max(limits.task_body_bytes)).unwrap_or(u64::MAX);
+        let framing = (protocol == Protocol::Http1).then(|| Framing::new(largest));
+        Self { io, framing, pending: Vec::new(), has_ended: false, activity: Arc::clone(activity) }
+    }
+
     fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.activity.wrote(written.is_pending());
-        if matches!(written, Poll::Ready(Ok(1..))) {
-            self.activity.taken();
-        }
+        self.activity.wrote(match written {
+            Poll::Ready(Ok(1..)) => Takes::Something,
+            Poll::Ready(_) => Takes::All,
+            Poll::Pending => Takes::Nothing,
+        });
         written
     }
 }
@@ -200,8 +227,7 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
         }
         if buffer.filled().len() > before {
             self.activity.bytes_came();
-            self.follow(buffer, before);
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(self.follow(buffer, before));
         }
         if self.has_ended && self.activity.keeps_end() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
@@ -209,8 +235,10 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
 
 impl<Io> Watched<Io> {
     /// Keeps back what came behind the end of a head or body, until it is asked for
-    fn follow(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
-        let Some(framing) = &mut self.framing else { return };
+    ///
+    /// A body of which a chunk is larger than any may be breaks off there: nobody waits for it to come.
+    fn follow(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
+        let Some(framing) = &mut self.framing else { return Ok(()) };
         let came = buffer.filled().get(before..).unwrap_or_default();
         let Followed { bytes, head_with_two } = framing.follow(came);
         self.pending.splice(..0, came.iter().skip(bytes).copied());
@@ -220,7 +248,13 @@ impl<Io> Watched<Io> {
         if framing.is_unfollowed() {
             self.activity.is_followed_no_more();
         }
+        if framing.has_huge_chunk() {
+            self.activity.huge_chunk_came();
+            buffer.set_filled(before);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a chunk is larger than any body may be"));
+        }
         buffer.set_filled(before + bytes);
+        Ok(())
     }
 }
 
@@ -236,7 +270,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_flush(context);
-        self.activity.wrote(polled.is_pending());
+        self.activity.wrote(if polled.is_pending() { Takes::Nothing } else { Takes::All });
         polled
     }
 

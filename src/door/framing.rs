@@ -12,6 +12,9 @@ pub(super) struct Framing {
     head: Head,
     /// The line at hand, as far as a name and a number go
     line: Vec<u8>,
+    /// How large a chunk may be, and whether one is larger
+    largest_chunk: u64,
+    has_huge_chunk: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +54,14 @@ pub(super) struct Followed {
 }
 
 impl Framing {
-    pub(super) fn new() -> Self {
-        Self { place: Place::Head, head: Head::default(), line: Vec::new() }
+    pub(super) fn new(largest_chunk: u64) -> Self {
+        let (place, head) = (Place::Head, Head::default());
+        Self { place, head, line: Vec::new(), largest_chunk, has_huge_chunk: false }
+    }
+
+    /// Whether a chunk is said to be larger than it may be
+    pub(super) fn has_huge_chunk(&self) -> bool {
+        self.has_huge_chunk
     }
 
     /// Whether it is not known where the next head begins
@@ -117,6 +126,10 @@ impl Framing {
         match self.place {
             Place::ChunkSize => match chunk_size(line) {
                 Some(0) => Place::Trailers,
+                Some(size) if size > self.largest_chunk => {
+                    self.has_huge_chunk = true;
+                    Place::Unfollowed
+                }
                 Some(size) => size.checked_add(2).map_or(Place::Unfollowed, Place::Chunk),
                 None => Place::Unfollowed,
             },
@@ -178,7 +191,7 @@ mod tests {
 
     /// The heads in these bytes, come in pieces of this size: where each ends, and whether it has two framings
     fn heads(text: &str, size: usize) -> Vec<(usize, bool)> {
-        let (mut framing, mut at, mut heads) = (Framing::new(), 0, Vec::new());
+        let (mut framing, mut at, mut heads) = (Framing::new(1 << 20), 0, Vec::new());
         while at < text.len() {
             let piece = text.as_bytes().get(at..text.len().min(at + size)).unwrap();
             let Followed { bytes, head_with_two } = framing.follow(piece);
@@ -253,7 +266,7 @@ mod tests {
             format!("Transfer-Encoding: chunked\r\n\r\n{zeros}5\r\n"),
         ] {
             for size in [1, 9, 1_000] {
-                let mut framing = Framing::new();
+                let mut framing = Framing::new(1 << 20);
                 let text = format!("POST / HTTP/1.1\r\n{rest}");
                 let mut left = text.as_bytes();
                 while !left.is_empty() {

@@ -1,8 +1,9 @@
 //! The public door: sockets, TLS, one task for each connection, and a drain at the end
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -12,13 +13,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::task::TaskTracker;
 
 use super::activity::{InFlight, Protocol};
-use super::connection::{self, Unread};
+use super::connection::{Serving, Unread};
 use super::outgoing::OutgoingBody;
 use super::proxy_protocol::{self, ProxyProtocolError};
-use crate::base::drain;
+use super::shares::{OverShare, Place, Shares};
+use crate::base::drain::{self, Stop};
 use crate::base::live::Live;
 use crate::base::metrics::Metrics;
 use crate::config::Limits;
@@ -49,46 +52,74 @@ pub trait Serves: Send + Sync + 'static {
     fn unread(&self, client: SocketAddr, unread: Unread);
 }
 
-/// Takes connections at these doors until told to drain, then waits for those at hand
+/// How long those who are cut have to note it
+const CUT_WITHIN: Duration = Duration::from_secs(1);
+
+/// Takes connections at these doors until told to drain, then waits for those at hand, for `drain_seconds` or until it
+/// is hurried
 ///
-/// Returns whether all of them were done in time.
+/// Those that are not done by then are cut; their requests are counted as left by the gate.
 pub async fn listen<Gate: Serves>(
     doors: Vec<TcpListener>,
     tls: Arc<ServerConfig>,
     live: Arc<Live<Gate>>,
     draining: watch::Receiver<bool>,
-) -> bool {
-    let places = Arc::new(Semaphore::new(connection_limit(live.now().limits().connections)));
-    let connections = TaskTracker::new();
-    let mut taking = JoinSet::new();
-    for listener in doors {
-        let door = Door {
-            acceptor: TlsAcceptor::from(Arc::clone(&tls)),
-            live: Arc::clone(&live),
-            places: Arc::clone(&places),
-            connections: connections.clone(),
-            draining: draining.clone(),
-        };
-        taking.spawn(door.take(listener));
-    }
+    mut hurried: watch::Receiver<bool>,
+) {
+    let places = connection_limit(live.now().limits().connections);
+    let (cut, is_cut) = watch::channel(false);
+    let inside = Arc::new(Inside {
+        acceptor: TlsAcceptor::from(tls),
+        live,
+        share: (places / 4).max(1),
+        places: Arc::new(Semaphore::new(places)),
+        shares: Arc::default(),
+        connections: TaskTracker::new(),
+        stop: Stop { draining, is_cut },
+    });
+    let taking: JoinSet<_> = doors.into_iter().map(|listener| Arc::clone(&inside).take(listener)).collect();
     taking.join_all().await;
+    let (gate, connections) = (inside.live.now(), &inside.connections);
     connections.close();
-    tokio::time::timeout(live.now().limits().drain, connections.wait()).await.is_ok()
+    let in_time = tokio::select! {
+        waited = tokio::time::timeout(gate.limits().drain, connections.wait()) => waited.is_ok(),
+        () = drain::begins(&mut hurried) => false,
+    };
+    if !in_time {
+        gate.metrics().leaving.begin();
+        cut.send_replace(true);
+        // Whoever has noted nothing by then is left all the same.
+        let _noted = tokio::time::timeout(CUT_WITHIN, connections.wait()).await;
+    }
 }
 
-/// What every connection at a door needs
-struct Door<Gate> {
+/// What every connection needs
+struct Inside<Gate> {
     acceptor: TlsAcceptor,
     live: Arc<Live<Gate>>,
     places: Arc<Semaphore>,
+    /// Of these for one address, where the configuration says nothing else
+    share: usize,
+    shares: Arc<Shares>,
     connections: TaskTracker,
-    draining: watch::Receiver<bool>,
+    stop: Stop,
 }
 
-impl<Gate: Serves> Door<Gate> {
+/// Why a connection is not served
+#[derive(Debug, thiserror::Error)]
+enum Unserved {
+    #[error(transparent)]
+    Proxy(#[from] ProxyProtocolError),
+    #[error("its address has its share")]
+    OverShare,
+    #[error("TLS: {0}")]
+    Tls(#[from] io::Error),
+}
+
+impl<Gate: Serves> Inside<Gate> {
     /// Takes connections until the gate drains
-    async fn take(self, listener: TcpListener) {
-        let mut draining = self.draining.clone();
+    async fn take(self: Arc<Self>, listener: TcpListener) {
+        let mut draining = self.stop.draining.clone();
         loop {
             if self.places.available_permits() == 0 {
                 self.live.now().metrics().limit_met("connections");
@@ -103,11 +134,10 @@ impl<Gate: Serves> Door<Gate> {
                 () = drain::begins(&mut draining) => return,
             };
             match accepted {
-                Ok((socket, client)) => {
-                    let (acceptor, live) = (self.acceptor.clone(), Arc::clone(&self.live));
-                    let served = serve(socket, client, acceptor, live, self.draining.clone());
+                Ok((socket, peer)) => {
+                    let inside = Arc::clone(&self);
                     self.connections.spawn(async move {
-                        served.await;
+                        inside.serve(socket, peer).await;
                         drop(place);
                     });
                 }
@@ -118,49 +148,71 @@ impl<Gate: Serves> Door<Gate> {
             }
         }
     }
+
+    async fn serve(&self, socket: TcpStream, peer: SocketAddr) {
+        let gate = self.live.now();
+        let _open = Open::new(gate.metrics());
+        let handshake = tokio::time::timeout(gate.limits().handshake, self.let_in(socket, peer, &gate));
+        let (client, stream, _place) = match handshake.await {
+            Ok(Ok(shaken)) => shaken,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, %peer, "a connection is not served");
+                return;
+            }
+            Err(_) => {
+                gate.metrics().limit_met("handshake_seconds");
+                return;
+            }
+        };
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        let (answering, refusing) = (Arc::clone(&self.live), Arc::clone(&self.live));
+        let answer = move |request, in_flight| {
+            // A request keeps the gate that it began with; the next one on this connection may meet another.
+            let gate = answering.now();
+            async move { gate.answer(request, client, in_flight).await }
+        };
+        let unread = move |unread| refusing.now().unread(client, unread);
+        let serving =
+            Serving::new(protocol, gate.limits(), gate.metrics(), self.stop.clone(), &self.connections);
+        serving.serve(stream, answer, unread).await;
+    }
+
+    /// Who it is, in his share of the connections, and TLS with him
+    async fn let_in(
+        &self,
+        mut socket: TcpStream,
+        peer: SocketAddr,
+        gate: &Gate,
+    ) -> Result<(SocketAddr, TlsStream<TcpStream>, Place), Unserved> {
+        let client = client_behind(&mut socket, peer, gate.balancers()).await?;
+        let share = gate.limits().connections_per_address.unwrap_or(self.share);
+        let place = self.shares.take(client.ip(), share, Instant::now()).map_err(|OverShare { is_to_be_told }| {
+            gate.metrics().limit_met("connections_per_address");
+            if is_to_be_told {
+                let client = client.ip();
+                tracing::warn!(%client, share, "an address has its share of the connections; more of it are closed at once");
+            }
+            Unserved::OverShare
+        })?;
+        // Small answers wait for nobody; a socket that cannot promise it serves all the same.
+        let _delayed = socket.set_nodelay(true);
+        bound_unsent(&socket);
+        Ok((client, self.acceptor.accept(socket).await?, place))
+    }
 }
 
-async fn serve<Gate: Serves>(
-    mut socket: TcpStream,
-    peer: SocketAddr,
-    acceptor: TlsAcceptor,
-    live: Arc<Live<Gate>>,
-    draining: watch::Receiver<bool>,
-) {
-    let gate = live.now();
-    let _open = Open::new(gate.metrics());
-    // Small answers wait for nobody; a socket that cannot promise it serves all the same.
-    let _delayed = socket.set_nodelay(true);
-    let handshake = async {
-        let client = client_behind(&mut socket, peer, gate.balancers()).await;
-        let client = client.map_err(|error| error.to_string())?;
-        let stream = acceptor.accept(socket).await;
-        Ok::<_, String>((client, stream.map_err(|error| format!("TLS: {error}"))?))
-    };
-    let (client, stream) = match tokio::time::timeout(gate.limits().handshake, handshake).await {
-        Ok(Ok(shaken)) => shaken,
-        Ok(Err(error)) => {
-            tracing::debug!(%error, %peer, "the handshake failed");
-            return;
-        }
-        Err(_) => {
-            gate.metrics().limit_met("handshake_seconds");
-            return;
-        }
-    };
-    let protocol = match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => Protocol::Http2,
-        _ => Protocol::Http1,
-    };
-    let (answering, refusing) = (Arc::clone(&live), live);
-    let answer = move |request, in_flight| {
-        // A request keeps the gate that it began with; the next one on this connection may meet another.
-        let gate = answering.now();
-        async move { gate.answer(request, client, in_flight).await }
-    };
-    let unread = move |unread| refusing.now().unread(client, unread);
-    connection::serve(stream, protocol, gate.limits(), gate.metrics(), draining, answer, unread).await;
+/// Lets the kernel keep little that is not sent: what a client takes is seen as he takes it, and costs less memory
+#[cfg(target_os = "linux")]
+fn bound_unsent(socket: &TcpStream) {
+    const UNSENT_BYTES: u32 = 64 << 10;
+    let _unbounded = socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES);
 }
+
+#[cfg(not(target_os = "linux"))]
+fn bound_unsent(_: &TcpStream) {}
 
 /// The peer, or the client whom a balancer names
 async fn client_behind(

@@ -5,4 +5,6 @@ pub mod connection;
 mod framing;
 pub mod listener;
 pub mod outgoing;
+mod pace;
 pub mod proxy_protocol;
+mod shares;

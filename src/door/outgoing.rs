@@ -4,14 +4,14 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use serde::Deserializer as _;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::activity::InFlight;
+use super::activity::{InFlight, Owed};
 use crate::druid::Endpoint;
 use crate::druid::endpoint::Patience;
 use crate::evidence::running::Begun;
@@ -28,14 +28,14 @@ pub struct OutgoingBody {
     noted: Option<Box<Noted>>,
     /// Of a query's: it runs as long as its answer goes out
     running: Option<Begun>,
-    // Held until the last byte is gone: a connection is not idle before.
-    _in_flight: InFlight,
+    // Held until its end, and its pieces until the last byte is gone: a connection is not idle before.
+    in_flight: InFlight,
 }
 
 impl OutgoingBody {
     /// A body of the gate's own
     pub fn own(body: Full<Bytes>, in_flight: InFlight) -> Self {
-        Self { body: AnswerBody::whole(body), noted: None, running: None, _in_flight: in_flight }
+        Self { body: AnswerBody::whole(body), noted: None, running: None, in_flight }
     }
 
     /// Druid's body, whose end is noted in the record, and with it the task that it names
@@ -49,7 +49,7 @@ impl OutgoingBody {
         let room = if endpoint.starts_task() { BEGINNING } else { 0 };
         let patience = endpoint.patience;
         let noted = Noted { coding, patience, record, bytes_out: 0, room, beginning: Vec::new() };
-        Self { body, noted: Some(Box::new(noted)), running: None, _in_flight: in_flight }
+        Self { body, noted: Some(Box::new(noted)), running: None, in_flight }
     }
 
     /// The same, of a query that runs as long as this goes out
@@ -65,14 +65,36 @@ impl OutgoingBody {
     }
 }
 
+/// A piece of a body on its way out; what of it leaves is noted, since on HTTP/2 the client says how much may
+#[derive(Debug)]
+pub struct Piece {
+    bytes: Bytes,
+    owed: Owed,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.owed.taken(count);
+        self.bytes.advance(count);
+    }
+}
+
 impl Body for OutgoingBody {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = AnswerError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, AnswerError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         match (&polled, &mut self.noted) {
             (Poll::Ready(Some(Ok(frame))), Some(noted)) => noted.note(frame),
@@ -86,7 +108,9 @@ impl Body for OutgoingBody {
             (Poll::Ready(None), _) => self.close(Ending::Finished),
             (Poll::Pending, _) | (_, None) => {}
         }
-        polled
+        let in_flight = &self.in_flight;
+        let owed = |frame: Frame<Bytes>| frame.map_data(|bytes| Piece { bytes, owed: in_flight.owe() });
+        polled.map(|frame| frame.map(|frame| frame.map(owed)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -101,7 +125,7 @@ impl Body for OutgoingBody {
 impl Drop for OutgoingBody {
     fn drop(&mut self) {
         // hyper does not ask for more once it knows that there is none.
-        let ending = if self.body.is_end_stream() { Ending::Finished } else { Ending::ClientLeft };
+        let ending = if self.body.is_end_stream() { Ending::Finished } else { Ending::Left };
         self.close(ending);
     }
 }

@@ -135,8 +135,8 @@ pub enum Ending {
     Finished,
     /// It broke off on Druid's side
     BrokeOff,
-    /// The client left before its end
-    ClientLeft,
+    /// The client left before its end, or the gate did
+    Left,
 }
 
 /// The record of one request
@@ -338,8 +338,13 @@ impl Record {
         match ending {
             Ending::Finished => self.close("finished", "allowed", None),
             Ending::BrokeOff => self.close("finished", "failed", Some(Reason::UpstreamBroken.code())),
-            Ending::ClientLeft => self.close("finished", "failed", Some("client_left")),
+            Ending::Left => self.close("finished", "failed", Some(self.who_left())),
         }
+    }
+
+    /// Who has left before the end: the client, or the gate, at the end of its time to drain
+    fn who_left(&self) -> &'static str {
+        if self.audit.metrics.leaving.cuts() { "gate_left" } else { "client_left" }
     }
 
     fn close(&mut self, event: &str, verdict: &'static str, reason: Option<&'static str>) {
@@ -395,8 +400,8 @@ impl Drop for Record {
     fn drop(&mut self) {
         match self.state {
             State::Closed => {}
-            State::Undecided => self.close("refused", "failed", Some("client_left")),
-            State::Decided => self.close("finished", "failed", Some("client_left")),
+            State::Undecided => self.close("refused", "failed", Some(self.who_left())),
+            State::Decided => self.close("finished", "failed", Some(self.who_left())),
         }
     }
 }

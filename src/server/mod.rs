@@ -41,7 +41,8 @@ pub struct Server {
     pub admin_address: SocketAddr,
     running: Arc<Running>,
     draining: watch::Sender<bool>,
-    listening: JoinHandle<bool>,
+    hurried: watch::Sender<bool>,
+    listening: JoinHandle<()>,
 }
 
 impl Server {
@@ -77,10 +78,11 @@ impl Server {
             |gate: &Gate| gate.storage.as_ref(),
             drained.clone(),
         ));
-        let listening = tokio::spawn(listener::listen(doors, tls, Arc::clone(&live), drained));
+        let (hurried, is_hurried) = watch::channel(false);
+        let listening = tokio::spawn(listener::listen(doors, tls, Arc::clone(&live), drained, is_hurried));
         let running =
             Running { live, parts, certificate, faulty, addresses: written, hang_up: Notify::new() };
-        Ok(Self { addresses, admin_address, running: Arc::new(running), draining, listening })
+        Ok(Self { addresses, admin_address, running: Arc::new(running), draining, hurried, listening })
     }
 
     /// Looks at the configuration's file, and at those it names, every second from now on
@@ -106,11 +108,23 @@ impl Server {
         self.running.hang_up.notify_one();
     }
 
-    /// Takes no further connection and waits for the requests at hand; whether all were done in time
+    /// Takes no further connection and waits for the requests at hand, `drain_seconds` at most; whether none had to be cut
     pub async fn drain(self) -> bool {
+        self.drain_unless(std::future::pending()).await == 0
+    }
+
+    /// The same, but at once when somebody hurries it; how many requests had to be cut
+    pub async fn drain_unless(mut self, hurry: impl Future<Output = ()>) -> usize {
         // Whoever listens is told; nobody is left to be told where all have ended.
         let _told = self.draining.send(true);
-        self.listening.await.unwrap_or(false)
+        tokio::select! {
+            _ = &mut self.listening => {}
+            () = hurry => {
+                self.hurried.send_replace(true);
+                let _ended = self.listening.await;
+            }
+        }
+        self.running.parts.metrics.leaving.cut()
     }
 }
 

@@ -102,6 +102,9 @@ faults! {
     a_limit_out_of_bounds:
         "[roles.viewer]" => "[limits]\ntoken_leeway_seconds = 121\n[roles.viewer]",
         "proxy.toml:14: limits.token_leeway_seconds: is no number that can stand here; write a whole number from 0 to 120";
+    a_drain_that_is_shorter_than_an_answer_may_take:
+        "[roles.viewer]" => "[limits]\ndrain_seconds = 30\n[roles.viewer]",
+        "proxy.toml:14: warning: limits.drain_seconds: a query may take 600 seconds to its answer, and when the gate stops it is cut after 30; write `drain_seconds = 600`, or fewer `answer_seconds`";
     a_token_that_no_head_has_room_for:
         "[roles.viewer]" => "[limits]\ntoken_bytes = 15000\n[roles.viewer]",
         "proxy.toml:14: warning: limits.token_bytes: a token of 15000 bytes does not fit into `head_bytes`, 16384, with all else that a head holds; write `head_bytes = 17048`, 22048 for HTTP Basic, or fewer `token_bytes`";

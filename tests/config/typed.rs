@@ -28,6 +28,7 @@ const VALUES: &[(&str, &str)] = &[
     ("roles.*.grants", "[\"READ DATASOURCE wikipedia\"]"),
     ("roles.*.denies", "[\"READ DATASOURCE secret\"]"),
     ("rules.cancel", "\"owner\""),
+    ("limits.connections_per_address", "100"),
     ("durable_storage.bucket", "\"druid\""),
     ("durable_storage.prefix", "\"msq\""),
     ("durable_storage.endpoint", "\"https://s3.test\""),

@@ -19,7 +19,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -201,12 +201,54 @@ impl TestGate {
         first: &[u8],
         alpn: &[u8],
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut tls = (*self.tls).clone();
-        tls.alpn_protocols = vec![alpn.to_vec()];
         let mut socket = TcpStream::connect(self.address).await?;
         socket.write_all(first).await?;
+        self.shake_hands(socket, alpn).await
+    }
+
+    /// A connection from this address of the loopback network
+    pub(crate) async fn connect_from(
+        &self,
+        address: [u8; 4],
+        alpn: &[u8],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((address, 0).into())?;
+        self.shake_hands(socket.connect(self.address).await?, alpn).await
+    }
+
+    async fn shake_hands(&self, socket: TcpStream, alpn: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut tls = (*self.tls).clone();
+        tls.alpn_protocols = vec![alpn.to_vec()];
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::new(tls)).connect(name, socket).await
+    }
+
+    /// That it answers operators within 100 ms, whatever else it does, and stops at once when it is told to twice
+    pub(crate) async fn obeys(mut self) -> Self {
+        self.lives().await;
+        let hurried = self.server.take().unwrap().drain_unless(std::future::ready(()));
+        let ended = tokio::time::timeout(Duration::from_secs(5), hurried).await;
+        assert!(ended.is_ok(), "it does not stop");
+        self
+    }
+
+    /// That it answers operators within 100 ms, at the third try at the latest
+    pub(crate) async fn lives(&self) {
+        let mut took = Duration::MAX;
+        for _ in 0..3 {
+            let began = std::time::Instant::now();
+            assert_eq!(self.ask_admin("/livez").await.0, 200);
+            took = took.min(began.elapsed());
+        }
+        assert!(took < Duration::from_millis(100), "{took:?}");
+    }
+
+    /// How often a limit was met
+    pub(crate) async fn limit_met(&self, limit: &str) -> usize {
+        let line = format!("msq_gate_limit_met_total{{limit=\"{limit}\"}} ");
+        let page = self.metrics().await;
+        page.lines().find_map(|counted| counted.strip_prefix(&line)?.parse().ok()).unwrap_or(0)
     }
 
     /// The lines of the audit record so far
@@ -343,6 +385,12 @@ impl Asking<'_> {
     }
 
     pub(crate) async fn send(self) -> Answer {
+        let broke_off = || panic!("the connection broke off before the answer's end");
+        self.try_send().await.unwrap_or_else(broke_off)
+    }
+
+    /// Its answer; `None` where the connection breaks off before that is whole
+    pub(crate) async fn try_send(self) -> Option<Answer> {
         let Self { gate, mut request, speaks } = self;
         let authority = gate.address.to_string();
         let answer = match speaks {
@@ -351,20 +399,20 @@ impl Asking<'_> {
                 let io = TokioIo::new(gate.connect(b"http/1.1").await);
                 let (mut sender, connection) = http1::handshake(io).await.unwrap();
                 tokio::spawn(connection);
-                sender.send_request(request).await.unwrap()
+                sender.send_request(request).await.ok()?
             }
             Speaks::Http2 => {
                 *request.uri_mut() = format!("https://{authority}{}", request.uri()).parse().unwrap();
                 let io = TokioIo::new(gate.connect(b"h2").await);
                 let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
                 tokio::spawn(connection);
-                sender.send_request(request).await.unwrap()
+                sender.send_request(request).await.ok()?
             }
         };
         let (head, body) = answer.into_parts();
-        let collected = body.collect().await.unwrap();
+        let collected = body.collect().await.ok()?;
         let trailers = collected.trailers().cloned();
-        Answer { status: head.status, headers: head.headers, trailers, body: collected.to_bytes() }
+        Some(Answer { status: head.status, headers: head.headers, trailers, body: collected.to_bytes() })
     }
 }
 

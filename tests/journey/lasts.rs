@@ -105,6 +105,42 @@ async fn bodies_are_taken_up_to_their_limit_and_no_further() {
 }
 
 #[tokio::test]
+async fn a_chunk_that_is_larger_than_any_body_is_refused_before_it_comes() {
+    let (gate, druid) = setup("[limits]\nbody_bytes = 1000\ntask_body_bytes = 2000\n").await;
+    let token = gate.token("alice", &[]);
+    let post = |chunk: &str| {
+        format!(
+            "POST /druid/v2/sql/task HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}"
+        )
+    };
+    let mut fits = gate.connect(b"http/1.1").await;
+    let body = r#"{"query":"SELECT 1"}"#;
+    let whole = post(&format!("{:x};a=b\r\n{body}\r\n0\r\n\r\n", body.len()));
+    fits.write_all(whole.as_bytes()).await.unwrap();
+    let mut said = vec![0; 4096];
+    let read = fits.read(&mut said).await.unwrap();
+    assert!(String::from_utf8_lossy(&said[..read]).starts_with("HTTP/1.1 202 "));
+    druid.clear_requests();
+    for size in ["7d1", "8000000000000000", "8000000000000000;a=b", "ffffffffffffffff"] {
+        for pieces in [post(&format!("{size}\r\n")), post(&format!("2\r\n{{}}\r\n{size}\r\nabc"))] {
+            let mut stream = gate.connect(b"http/1.1").await;
+            let (first, last) = pieces.split_at(pieces.len() - 3);
+            stream.write_all(first.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            stream.write_all(last.as_bytes()).await.unwrap();
+            gate.lives().await;
+            let said = until_closed(&mut stream).await;
+            assert!(
+                said.starts_with("HTTP/1.1 413 ") && said.contains(r#""reason":"too_large""#),
+                "{size}: {said}"
+            );
+        }
+    }
+    assert!(druid.requests().is_empty());
+    gate.obeys().await;
+}
+
+#[tokio::test]
 async fn a_connection_goes_on_after_a_refusal_and_ends_when_it_idles() {
     let (gate, _druid) = setup(LIMITS).await;
     let mut stream = gate.connect(b"http/1.1").await;

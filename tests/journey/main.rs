@@ -23,6 +23,7 @@
 //! - `secrets`: that no byte of a key, a password or a token stands in any output
 //! - `restarts`: torn files, signals, kills: the catalogue's group `reload`
 //! - `lasts`: deadlines, limits, drain
+//! - `takes`: clients that take little of an answer, or many connections
 //! - `live`: before a real Druid, where one is given
 
 #![expect(
@@ -66,4 +67,5 @@ mod secrets;
 #[path = "../support/statements.rs"]
 mod statements;
 mod stores;
+mod takes;
 mod verifies;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use stand_in::{StandIn, StandInSettings, TaskPace};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::gate::TestGate;
+use crate::gate::{Speaks, TestGate};
 use crate::scripted::Scripted;
 
 const ENABLED: &str = "/druid/v2/sql/task/enabled";
@@ -124,6 +124,81 @@ async fn what_is_in_flight_is_answered_before_the_end() {
     assert!(draining.await.unwrap(), "and the end comes inside its time");
 }
 
+/// Requests that Druid does not answer, one over each protocol; they break off when the gate leaves them
+async fn asked_for_ever(gate: &Arc<TestGate>, druid: &Scripted) -> tokio::task::JoinSet<bool> {
+    let mut asking = tokio::task::JoinSet::new();
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        let gate = Arc::clone(gate);
+        asking.spawn(async move {
+            gate.get(ENABLED).bearer(&gate.token("alice", &[])).over(speaks).try_send().await.is_none()
+        });
+    }
+    druid.has_seen(2).await;
+    asking
+}
+
+/// Why each request that was let through has ended, as it stands on record
+fn endings(gate: &TestGate) -> Vec<Value> {
+    let lines = gate.audit();
+    lines.iter().filter(|line| line["event"] == "finished").map(|line| line["reason"].clone()).collect()
+}
+
+#[tokio::test]
+async fn what_outlasts_the_drain_is_left_by_the_gate_on_record_and_in_the_exit_status() {
+    // Neither a request that waits for its answer, nor one that has some of it, is left by its client.
+    for first in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n["] {
+        let druid = Scripted::start_held_after(first, b"").await;
+        let mut gate = TestGate::start(&druid.url, "[limits]\ndrain_seconds = 1\n").await;
+        let mut program = Program::start(&gate.path("proxy.toml"));
+        gate.address = program.address;
+        let gate = Arc::new(gate);
+        let asking = asked_for_ever(&gate, &druid).await;
+        program.signal("kill -TERM PID");
+        assert_eq!(program.ended().await, Some(75));
+        assert_eq!(endings(&gate), ["gate_left", "gate_left"]);
+        assert!(asking.join_all().await.into_iter().all(|broke_off| broke_off));
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_drain_at_once() {
+    for second in ["TERM", "INT"] {
+        let druid = Scripted::start_held(b"").await;
+        let mut gate = TestGate::start(&druid.url, "").await;
+        let mut program = Program::start(&gate.path("proxy.toml"));
+        gate.address = program.address;
+        let gate = Arc::new(gate);
+        let asking = asked_for_ever(&gate, &druid).await;
+        program.signal("kill -TERM PID");
+        while TcpStream::connect(gate.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let began = Instant::now();
+        program.signal(&format!("kill -HUP PID; kill -{second} PID"));
+        assert_eq!(program.ended().await, Some(75), "{second}");
+        assert!(began.elapsed() < Duration::from_secs(10), "the drain itself has ten minutes");
+        assert_eq!(endings(&gate), ["gate_left", "gate_left"]);
+        drop(asking);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_during_the_drain_has_left_himself_and_nothing_is_cut() {
+    let druid = Scripted::start_held(b"").await;
+    let mut gate = TestGate::start(&druid.url, "").await;
+    let mut program = Program::start(&gate.path("proxy.toml"));
+    gate.address = program.address;
+    let gate = Arc::new(gate);
+    let asking = asked_for_ever(&gate, &druid).await;
+    program.signal("kill -TERM PID");
+    while TcpStream::connect(gate.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    drop(asking);
+    assert_eq!(program.ended().await, Some(0));
+    assert_eq!(endings(&gate), ["client_left", "client_left"]);
+}
+
 /// A TCP balancer: passes each connection to the first of its backends that takes it
 async fn balancer(backends: Arc<std::sync::Mutex<Vec<std::net::SocketAddr>>>) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -221,6 +296,18 @@ impl Program {
         while !self.logged().iter().any(|line| line.to_string().contains(text)) {
             assert!(Instant::now() < end, "it does not log {text}: {:#?}", self.logged());
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until it has ended; with which status
+    async fn ended(&mut self) -> Option<i32> {
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < end, "it does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

@@ -20,8 +20,8 @@ pub(crate) enum Script {
     AnswerAndHang(Vec<u8>),
     /// The connection is reset at once
     Reset,
-    /// These bytes, once everybody is let go
-    Held(Vec<u8>, watch::Receiver<bool>),
+    /// The first bytes at once, the others once everybody is let go
+    Held(Vec<u8>, Vec<u8>, watch::Receiver<bool>),
 }
 
 /// The router
@@ -40,8 +40,13 @@ impl Scripted {
 
     /// One that answers with these bytes when it is told to
     pub(crate) async fn start_held(answer: &[u8]) -> Self {
+        Self::start_held_after(b"", answer).await
+    }
+
+    /// One that answers with the first bytes at once, and with the others when it is told to
+    pub(crate) async fn start_held_after(first: &[u8], others: &[u8]) -> Self {
         let held = watch::Sender::new(false);
-        Self::start_with(Script::Held(answer.to_vec(), held.subscribe()), held).await
+        Self::start_with(Script::Held(first.to_vec(), others.to_vec(), held.subscribe()), held).await
     }
 
     /// Lets everybody who waits have his answer
@@ -127,7 +132,8 @@ async fn play(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<String>>)
                 let _end = socket.read(&mut [0; 1]).await;
                 return;
             }
-            Script::Held(bytes, released) => {
+            Script::Held(first, bytes, released) => {
+                let _written = socket.write_all(first).await;
                 let mut released = released.clone();
                 drop(released.wait_for(|released| *released).await);
                 let _written = socket.write_all(bytes).await;
