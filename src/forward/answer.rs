@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{Either, Full};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
@@ -18,25 +18,37 @@ use super::headers::trailers_towards_client;
 pub struct AnswerBody {
     /// Streamed, or whole where it is a refusal, which had to be read to know whom it is about, or the gate's own
     body: Either<Incoming, Either<Full<Bytes>, Box<Filtered>>>,
+    /// The beginning, which was awaited
+    first: Option<Frame<Bytes>>,
     patience: Duration,
     /// Runs while Druid is waited for; a client that is slow to take what came does not start it
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl AnswerBody {
-    /// The body, each frame of which may take this long
-    pub fn new(incoming: Incoming, patience: Duration) -> Self {
-        Self { body: Either::Left(incoming), patience, waiting: None }
+    /// The body, once its first frame is there; each may take this long
+    ///
+    /// # Errors
+    ///
+    /// Where it has broken off before that: nothing is promised to the client yet.
+    pub async fn begun(incoming: Incoming, patience: Duration) -> Result<Self, AnswerError> {
+        let mut body = Self { body: Either::Left(incoming), first: None, patience, waiting: None };
+        if !body.is_end_stream() {
+            body.first = body.frame().await.transpose()?;
+        }
+        Ok(body)
     }
 
     /// A body that is there
     pub fn whole(body: Full<Bytes>) -> Self {
-        Self { body: Either::Right(Either::Left(body)), patience: Duration::MAX, waiting: None }
+        let body = Either::Right(Either::Left(body));
+        Self { body, first: None, patience: Duration::MAX, waiting: None }
     }
 
     /// A list, of which the rows that may be seen are passed on
     pub(super) fn listed(list: Filtered, patience: Duration) -> Self {
-        Self { body: Either::Right(Either::Right(Box::new(list))), patience, waiting: None }
+        let body = Either::Right(Either::Right(Box::new(list)));
+        Self { body, first: None, patience, waiting: None }
     }
 }
 
@@ -48,6 +60,9 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.waiting = None;
             let crossing = |frame: Frame<Bytes>| match frame.into_trailers() {
@@ -63,10 +78,17 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.first.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let mut hint = self.body.size_hint();
+        let first = self.first.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len);
+        let first = u64::try_from(first).unwrap_or(u64::MAX);
+        if let Some(rest) = hint.upper() {
+            hint.set_upper(rest.saturating_add(first));
+        }
+        hint.set_lower(hint.lower().saturating_add(first));
+        hint
     }
 }

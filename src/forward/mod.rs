@@ -39,7 +39,7 @@ pub use upstream::UpstreamError;
 ///
 /// # Errors
 ///
-/// Where Druid gives no answer that can be passed on. The request is never sent twice.
+/// Where Druid gives no answer that can be passed on. Only a GET is ever sent twice.
 pub async fn forward(
     permitted: PermittedRequest,
     arrived: &HeaderMap,

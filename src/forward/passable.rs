@@ -30,7 +30,8 @@ const OF_ERRORS: [&str; 2] = ["application/json", "text/plain"];
 ///
 /// # Errors
 ///
-/// Where it is in no form that Druid has for this endpoint, as a login page is not, or refuses `account`.
+/// Where it is in no form that Druid has for this endpoint, as a login page is not, breaks off before any of its body is
+/// there, or refuses `account`.
 pub async fn passable(
     answer: Response<Incoming>,
     endpoint: Endpoint,
@@ -44,7 +45,8 @@ pub async fn passable(
             return rows(answer, Rows::new(listed, sight), patience).await;
         }
         Shown::Rows(..) | Shown::Whole if answer.status() != StatusCode::FORBIDDEN => {
-            return Ok(answer.map(|body| AnswerBody::new(body, patience)));
+            let (head, body) = answer.into_parts();
+            return Ok(Response::from_parts(head, AnswerBody::begun(body, patience).await?));
         }
         Shown::Rows(..) | Shown::Whole => {}
     }

@@ -1,7 +1,7 @@
 //! One router or several: the one that answers is used, and left when it does not
 //!
 //! A request goes to another router only where no byte of it can have left: no connection could be made. So a
-//! POST is never sent twice.
+//! POST is never sent twice; a GET may be, to the same router.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -74,7 +74,7 @@ impl Routers {
     ) -> Result<Response<Incoming>, UpstreamError> {
         let mut last = UpstreamError::Unreachable("there is no router".into());
         for (position, router) in self.starting_at_the_one_in_use() {
-            match router.send(question, fields.clone(), patience).await {
+            match router.send(question, fields, patience).await {
                 Err(unreachable @ UpstreamError::Unreachable(_)) => last = unreachable,
                 // It was reached: whether it has acted is not known, so nobody else is asked.
                 Err(error) => return Err(error),

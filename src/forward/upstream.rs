@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 use super::account::Account;
+use super::answer_error::AnswerError;
 use crate::base::connector::{Connector, connector, why};
 use crate::base::password::Password;
 
@@ -25,6 +26,8 @@ const POOL_IDLE: Duration = Duration::from_secs(60);
 /// The router
 pub struct Upstream {
     client: Client<Connector, Full<Bytes>>,
+    /// Keeps no connection: each request has one of its own
+    fresh: Client<Connector, Full<Bytes>>,
     scheme: Scheme,
     authority: String,
     sign_in: Option<HeaderValue>,
@@ -101,27 +104,51 @@ impl Upstream {
     ) -> Result<Self, InvalidHeaderValue> {
         let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let tls = tls.unwrap_or_else(crate::base::tls::client_without_roots);
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(64)
-            .http1_max_headers(200)
-            .http1_max_buf_size(64 << 10)
-            .build(connector(tls, connect));
+        let keeping = |idle: usize| {
+            let connector = connector(tls.clone(), connect);
+            let mut builder = Client::builder(TokioExecutor::new());
+            builder.pool_max_idle_per_host(idle);
+            builder
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(POOL_IDLE)
+                .http1_max_headers(200)
+                .http1_max_buf_size(64 << 10)
+                .build(connector)
+        };
         let sign_in = sign_in.map(|(name, password)| basic(name, password.expose())).transpose()?;
-        Ok(Self { client, scheme, authority, sign_in })
+        Ok(Self { client: keeping(64), fresh: keeping(0), scheme, authority, sign_in })
     }
 
     /// Sends one request, once, and awaits the head of the answer
+    ///
+    /// A GET is sent once more where the connection breaks before that: it may have idled in the pool, and Druid may have
+    /// closed it just then.
     pub(super) async fn send(
         &self,
         question: &Question,
-        mut fields: HeaderMap,
+        fields: &HeaderMap,
         patience: Duration,
     ) -> Result<Response<Incoming>, UpstreamError> {
+        let asked = async {
+            match self.client.request(self.request(question, fields)?).await {
+                Err(error) if question.method == Method::GET && has_broken_off(&error) => {
+                    self.fresh.request(self.request(question, fields)?).await.map_err(classify)
+                }
+                answer => answer.map_err(classify),
+            }
+        };
+        tokio::time::timeout(patience, asked).await.map_err(|_| UpstreamError::Timeout)?
+    }
+
+    fn request(
+        &self,
+        question: &Question,
+        fields: &HeaderMap,
+    ) -> Result<Request<Full<Bytes>>, UpstreamError> {
         let Question { method, target, body } = question;
         let broken = |error: &dyn fmt::Display| UpstreamError::Broken(error.to_string());
+        let mut fields = fields.clone();
         fields.insert(HOST, HeaderValue::from_str(&self.authority).map_err(|error| broken(&error))?);
         if let Some(sign_in) = &self.sign_in {
             fields.insert(AUTHORIZATION, sign_in.clone());
@@ -134,8 +161,7 @@ impl Upstream {
         *request.version_mut() = Version::HTTP_11;
         *request.uri_mut() = self.uri(target).map_err(|error| broken(&error))?;
         *request.headers_mut() = fields;
-        let answer = tokio::time::timeout(patience, self.client.request(request)).await;
-        answer.map_err(|_| UpstreamError::Timeout)?.map_err(classify)
+        Ok(request)
     }
 
     fn uri(&self, target: &str) -> Result<Uri, http::Error> {
@@ -178,6 +204,26 @@ fn basic(name: &str, password: &str) -> Result<HeaderValue, InvalidHeaderValue> 
         HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// Whether a connection that was there ended before an answer's head was
+fn has_broken_off(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(|error| {
+        let of_the_socket =
+            std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+        error.is_incomplete_message() || of_the_socket
+    })
+}
+
+impl From<AnswerError> for UpstreamError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Stalled => Self::Timeout,
+            AnswerError::Broken(error) => Self::Broken(why(error.as_ref())),
+            AnswerError::Unlike(_) => Self::Broken(error.to_string()),
+        }
+    }
 }
 
 fn classify(error: hyper_util::client::legacy::Error) -> UpstreamError {

@@ -72,6 +72,33 @@ async fn answers_of_druids_that_cannot_be_passed_on_are_the_gates_own_502() {
     }
 }
 
+#[tokio::test]
+async fn a_body_that_breaks_before_its_first_byte_is_502_and_one_that_stalls_there_504() {
+    for (body, status, reason) in [
+        ("Transfer-Encoding: chunked\r\n\r\n5\r\n[1,2]\r\n0\r\n\r\n", 200, None),
+        ("Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, None),
+        ("Content-Length: 0\r\n\r\n", 200, None),
+        ("Transfer-Encoding: chunked\r\n\r\nzz\r\n[1,2]\r\n", 502, Some("upstream_broken")),
+        ("Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n[", 502, Some("upstream_broken")),
+        ("Transfer-Encoding: chunked\r\n\r\n", 502, Some("upstream_broken")),
+        ("Content-Length: 5\r\n\r\n", 502, Some("upstream_broken")),
+    ] {
+        let bytes = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{body}").into_bytes();
+        for speaks in [Speaks::Http1, Speaks::Http2] {
+            let answer = answer_to(Script::AnswerAndClose(bytes.clone()), speaks).await;
+            let told = (answer.status.as_u16(), answer.reason());
+            assert_eq!(told, (status, reason.map(str::to_owned)), "{speaks:?} {body}");
+            if status == 200 {
+                continue;
+            }
+            let answer = answer_to(Script::AnswerAndHang(bytes.clone()), speaks).await;
+            let hangs = !body.contains("zz") && !body.contains("ff");
+            let stalled = if hangs { (504, Some("upstream_timeout".to_owned())) } else { told };
+            assert_eq!((answer.status.as_u16(), answer.reason()), stalled, "{speaks:?} {body}");
+        }
+    }
+}
+
 const BLOCKED: &str = r#"{"error":"druidException","errorCode":"general","persona":"USER","category":"FORBIDDEN","errorMessage":"Query [q] blocked by rule [r]","context":{}}"#;
 
 /// A 403 with this body, as gzip or not

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stand_in::{SeenRequest, StandIn, StandInSettings};
 
 use crate::gate::{Speaks, TestGate};
-use crate::scripted::{Script, Scripted, ok};
+use crate::scripted::{Breaks, Script, Scripted, ok};
 
 const TASK: &str = "/druid/v2/sql/task";
 
@@ -145,6 +145,32 @@ async fn a_post_is_never_sent_twice_however_its_answer_fails() {
             "{script:?}"
         );
         assert_eq!(druid.seen().len(), 1, "{script:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_get_is_asked_again_where_a_kept_connection_breaks_and_a_post_is_not() {
+    for breaks in [Breaks::Ends, Breaks::IsReset] {
+        let druid = Scripted::start(Script::AnswerOnce(ok("{}"), breaks)).await;
+        let gate = TestGate::start(&druid.url, "").await;
+        let token = gate.token("alice", &[]);
+        for seen in [1, 3] {
+            let answer = gate.get("/druid/v2/sql/task/enabled").bearer(&token).send().await;
+            assert_eq!((answer.status, druid.seen().len()), (StatusCode::OK, seen), "{breaks:?}");
+        }
+        gate.lives().await;
+
+        let druid = Scripted::start(Script::AnswerOnce(ok("{}"), breaks)).await;
+        let gate = TestGate::start(&druid.url, "").await;
+        let token = gate.token("alice", &[]);
+        assert_eq!(gate.get("/druid/v2/sql/task/enabled").bearer(&token).send().await.status, StatusCode::OK);
+        let answer = gate.post(TASK, &json!({"query": "SELECT 1"})).bearer(&token).send().await;
+        assert_eq!(
+            (answer.status, answer.reason().as_deref(), druid.seen().len()),
+            (StatusCode::BAD_GATEWAY, Some("upstream_broken"), 2),
+            "{breaks:?}"
+        );
+        gate.obeys().await;
     }
 }
 

@@ -18,10 +18,19 @@ pub(crate) enum Script {
     AnswerAndClose(Vec<u8>),
     /// These bytes, then nothing until the test is over
     AnswerAndHang(Vec<u8>),
+    /// These bytes for the first request, and at the second the connection ends or is reset without an answer
+    AnswerOnce(Vec<u8>, Breaks),
     /// The connection is reset at once
     Reset,
     /// The first bytes at once, the others once everybody is let go
     Held(Vec<u8>, Vec<u8>, watch::Receiver<bool>),
+}
+
+/// How a connection breaks
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Breaks {
+    Ends,
+    IsReset,
 }
 
 /// The router
@@ -107,7 +116,9 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 async fn play(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<String>>) {
+    let mut count = 0;
     while let Some(request) = read_request(&mut socket).await {
+        count += 1;
         seen.lock().unwrap().push(request.clone());
         match script {
             Script::Chosen(answers) => {
@@ -120,6 +131,15 @@ async fn play(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<String>>)
                 if socket.write_all(bytes).await.is_err() {
                     return;
                 }
+            }
+            Script::AnswerOnce(bytes, _) if count == 1 => {
+                let _written = socket.write_all(bytes).await;
+            }
+            Script::AnswerOnce(_, breaks) => {
+                if let Breaks::IsReset = breaks {
+                    socket.set_zero_linger().unwrap();
+                }
+                return;
             }
             Script::AnswerAndClose(bytes) => {
                 let _written = socket.write_all(bytes).await;
