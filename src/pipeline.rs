@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use ipnet::IpNet;
 
 use crate::answer::own_answers::OwnAnswers;
@@ -34,7 +35,7 @@ use crate::evidence::verify::{Doubt, Verifier};
 use crate::forward::answer::AnswerBody;
 use crate::forward::{self, Routers, UpstreamError};
 use crate::preflight::storage_report::StorageWatch;
-use crate::record::audit::{Audit, Record};
+use crate::record::audit::{Audit, Ending, Record};
 use crate::request::arrived::{Arrived, ContentError};
 use crate::request::body::{BodyError, BodyLimit, Coding};
 use crate::request::head::{self, HeadLimits};
@@ -107,25 +108,32 @@ impl Serves for Gate {
         in_flight: InFlight,
     ) -> Response<OutgoingBody> {
         let mut record = self.begin_record(client, request.method().as_str());
-        // Whoever asks for a head alone takes a body for a breach of the protocol (RFC 9110, section 9.3.2).
         let is_whole = request.method() != http::Method::HEAD;
-        let own = |body: OwnBody| if is_whole { body } else { OwnBody::default() };
+        let own = |answer: Response<OwnBody>, in_flight| {
+            let answer = if is_whole { answer } else { head_of(&answer) };
+            answer.map(|body| OutgoingBody::own(body, in_flight))
+        };
         let decision = HeaderValue::from_str(record.decision());
         let mut arrived = Arrived::new(request, client);
         let mut answer = match self.judge_and_forward(&mut arrived, &mut record).await {
             Ok(Answered::Gate(answer)) => {
                 record.answered(answer.status().as_u16());
-                answer.map(|body| OutgoingBody::own(own(body), in_flight))
+                own(answer, in_flight)
             }
             Ok(Answered::Druid(answer, endpoint, running)) => {
                 record.upstream_status(answer.status().as_u16());
-                let coding = Coding::of_answer(answer.headers());
-                answer.map(|body| OutgoingBody::druids(body, coding, record, endpoint, in_flight).of(running))
+                if is_whole {
+                    let coding = Coding::of_answer(answer.headers());
+                    let druids = |body| OutgoingBody::druids(body, coding, record, endpoint, in_flight);
+                    answer.map(|body| druids(body).of(running))
+                } else {
+                    record.finished(Ending::Finished, 0);
+                    head_of(&answer).map(|body| OutgoingBody::own(body, in_flight))
+                }
             }
             Err(refusal) => {
                 let refusal = if in_flight.has_huge_chunk() { self.huge_chunk(refusal) } else { refusal };
-                let answer = self.refuse(&refusal, arrived, record).await;
-                answer.map(|body| OutgoingBody::own(own(body), in_flight))
+                own(self.refuse(&refusal, arrived, record).await, in_flight)
             }
         };
         answer.headers_mut().extend(decision.ok().map(|decision| (DECISION, decision)));
@@ -359,6 +367,18 @@ impl Gate {
         };
         BodyLimit { bytes, key }
     }
+}
+
+/// The head of an answer alone, which says how long its body is: whoever asks for no more takes a body for a breach of
+/// the protocol (RFC 9110, section 9.3.2)
+fn head_of<B: Body>(answer: &Response<B>) -> Response<OwnBody> {
+    let mut head = Response::new(OwnBody::default());
+    *head.status_mut() = answer.status();
+    *head.headers_mut() = answer.headers().clone();
+    if let Some(length) = answer.body().size_hint().exact() {
+        head.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    head
 }
 
 /// The one endpoint that may be open to everybody

@@ -192,6 +192,7 @@ impl Refusal {
                 Reason::BadFraming
             }
             Self::Head(HeadError::Field(_)) => Reason::BadHeader,
+            Self::Head(HeadError::Loop) => Reason::UpstreamBroken,
             Self::Head(HeadError::Target(_)) | Self::Target(_) | Self::Route(RouteError::Target(_)) => {
                 Reason::BadTarget
             }
@@ -205,7 +206,8 @@ impl Refusal {
             Self::Route(RouteError::Method { .. }) => Reason::Method,
             Self::Route(RouteError::Parameter { .. }) | Self::AboutWhom(_) => Reason::BadParameter,
             Self::Content(ContentError::Fields(FieldError::CrossSite)) => Reason::CrossSite,
-            Self::Content(ContentError::Fields(FieldError::Expectation)) => Reason::Expectation,
+            Self::Content(ContentError::Fields(FieldError::Expectation))
+            | Self::Content(ContentError::Body(BodyError::Unasked)) => Reason::Expectation,
             Self::Content(ContentError::Fields(FieldError::MediaType | FieldError::Coding)) => {
                 Reason::MediaType
             }
@@ -305,6 +307,9 @@ impl Refusal {
         {
             let found = found.for_operators();
             tracing::info!(decision, claim, ?wanted, found, "a token does not match the configuration");
+        }
+        if let Self::Head(HeadError::Loop) = self {
+            tracing::error!(decision, error = %self, "a request came back");
         }
         if let Self::Audit(error) = self {
             tracing::error!(decision, %error, "the audit record cannot be written");

@@ -15,7 +15,10 @@ pub enum Method {
 
 impl Method {
     /// The method of this word; case counts (RFC 9110, section 9.1)
+    ///
+    /// HEAD asks for what GET does, and only the answer's head goes out.
     pub fn from_word(word: &str) -> Option<Self> {
+        let word = if word == "HEAD" { "GET" } else { word };
         [Self::Get, Self::Post, Self::Delete].into_iter().find(|method| method.word() == word)
     }
 

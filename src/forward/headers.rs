@@ -10,6 +10,8 @@ use http::header::{
     HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRAILER, USER_AGENT, VIA,
 };
 
+use crate::request::head::PASSED_A_GATE;
+
 /// The request fields that cross
 const CROSSING: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, USER_AGENT, TRACEPARENT];
 
@@ -27,7 +29,7 @@ pub fn towards_druid(arrived: &HeaderMap, has_body: bool) -> HeaderMap {
             fields.insert(name, value.clone());
         }
     }
-    fields.insert(VIA, HeaderValue::from_static("1.1 msq-gate"));
+    fields.insert(VIA, PASSED_A_GATE);
     if has_body {
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }

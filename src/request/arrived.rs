@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::Request;
 use http::header::EXPECT;
 use http::request::Parts;
+use http::{Request, Version};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Incoming};
 
 use super::body::{self, BodyError, BodyLimit};
 use super::head::{self, FieldError};
+use super::unasked::Unasked;
 use crate::druid::endpoint::Content;
 
 /// How much of a refused request's body is read so that its connection can go on
@@ -73,6 +74,9 @@ impl Arrived {
         let has_body = matches!(&self.body, Body::Unread(body) if !body.is_end_stream());
         let coding = head::check_fields(&self.head, content, has_body, limit)?;
         let bytes = match std::mem::replace(&mut self.body, Body::Broken) {
+            Body::Unread(body) if has_body && self.waits_in_vain() => {
+                body::read(Unasked::new(body), coding, limit, patience).await?
+            }
             Body::Unread(body) if has_body => body::read(body, coding, limit, patience).await?,
             Body::Unread(_) => Vec::new(),
             Body::Read | Body::Broken => return Err(BodyError::Framing.into()),
@@ -82,6 +86,11 @@ impl Arrived {
             return Err(ContentError::Unexpected);
         }
         Ok(bytes)
+    }
+
+    /// Whether its client may send nothing before he is asked to, and cannot be: hyper sends no `100` over HTTP/2
+    fn waits_in_vain(&self) -> bool {
+        self.head.version == Version::HTTP_2 && self.head.headers.contains_key(EXPECT)
     }
 
     /// Reads what is left of its body, if that is little; whether its connection can go on

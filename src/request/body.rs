@@ -11,6 +11,8 @@ use http::header::CONTENT_ENCODING;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 
+use super::unasked::Waits;
+
 /// How a body is coded
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
@@ -60,6 +62,9 @@ pub enum BodyError {
     /// It broke off, or its framing is wrong
     #[error("the body broke off or its framing is wrong")]
     Framing,
+    /// Its client waits to be asked for it
+    #[error("over HTTP/2 nobody is asked for his body: leave out `Expect`, or send it over HTTP/1.1")]
+    Unasked,
     /// Fields come after it
     #[error("the request has trailer fields, which nobody reads; leave them out")]
     Trailers,
@@ -84,8 +89,10 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let whole = tokio::time::timeout(patience, Limited::new(body, limit.bytes).collect()).await;
-    let whole = whole.map_err(|_| BodyError::Timeout)?.map_err(|error| {
-        if error.is::<LengthLimitError>() { BodyError::TooLarge { limit } } else { BodyError::Framing }
+    let whole = whole.map_err(|_| BodyError::Timeout)?.map_err(|error| match error {
+        error if error.is::<LengthLimitError>() => BodyError::TooLarge { limit },
+        error if error.is::<Waits>() => BodyError::Unasked,
+        _ => BodyError::Framing,
     })?;
     if whole.trailers().is_some() {
         return Err(BodyError::Trailers);

@@ -5,7 +5,7 @@
 
 use http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
-    TRANSFER_ENCODING, UPGRADE,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::request::Parts;
 use http::{Method, Uri, Version};
@@ -16,6 +16,9 @@ use crate::druid::path::TargetError;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// What a gate writes on whatever it forwards
+pub const PASSED_A_GATE: HeaderValue = HeaderValue::from_static("1.1 msq-gate");
+
 /// Why a head cannot be read in one way only
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeadError {
@@ -25,6 +28,11 @@ pub enum HeadError {
     /// A field that must stand once, or must not stand
     #[error("{0}")]
     Field(&'static str),
+    /// A gate has forwarded it
+    #[error(
+        "the request comes from a gate, which should forward it to Druid: `upstream.url` leads to a gate"
+    )]
+    Loop,
     /// The target is none for a server of its own
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -67,7 +75,7 @@ pub struct HeadLimits {
 ///
 /// # Errors
 ///
-/// Where two readers could read the head in two ways.
+/// Where two readers could read the head in two ways, or a gate has read it before.
 pub fn check(head: &Parts, limits: HeadLimits) -> Result<(), HeadError> {
     if head.headers.len() > limits.fields {
         return Err(HeadError::TooManyFields { limit: limits.fields });
@@ -85,7 +93,15 @@ pub fn check(head: &Parts, limits: HeadLimits) -> Result<(), HeadError> {
     }
     let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     let limit = limits.target_bytes;
-    if target > limit { Err(HeadError::TargetTooLong { limit }) } else { Ok(()) }
+    if target > limit {
+        return Err(HeadError::TargetTooLong { limit });
+    }
+    if head.headers.get_all(VIA).iter().any(has_passed_a_gate) { Err(HeadError::Loop) } else { Ok(()) }
+}
+
+/// Whether a gate is among those who forwarded a request (RFC 9110, section 7.6.3)
+fn has_passed_a_gate(via: &HeaderValue) -> bool {
+    via.as_bytes().split(|byte| *byte == b',').any(|passed| passed.trim_ascii() == PASSED_A_GATE.as_bytes())
 }
 
 /// How long a head is as HTTP/1.1 writes it (RFC 9112, sections 3 and 5), but for the target's host
@@ -341,6 +357,15 @@ mod tests {
         assert!(with("/a", &[("host", "user@a")]).is_err());
         assert!(with("https://gate:1/a", &[("host", "other")]).is_err());
         assert!(with("ftp://gate:1/a", &[("host", "gate:1")]).is_err());
+    }
+
+    #[test]
+    fn what_a_gate_has_forwarded_is_known_among_other_proxies() {
+        let via = |value: &str| framing(&[("via", value)]);
+        assert_eq!(via("1.1 msq-gateway, 2.0 edge (msq-gate)"), Ok(()));
+        for value in ["1.1 msq-gate", "2.0 edge,1.1 msq-gate , 1.1 balancer"] {
+            assert_eq!(via(value), Err(HeadError::Loop), "{value}");
+        }
     }
 
     #[test]

@@ -4,3 +4,4 @@ pub mod arrived;
 pub mod body;
 pub mod head;
 pub mod route;
+mod unasked;

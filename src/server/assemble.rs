@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::faulty_files::Part;
+use super::own_address::is_own;
 use super::watch_files::MOST_BYTES;
 use crate::authenticate::callers::Callers;
 use crate::authenticate::key_keeper::{KeyKeeper, KeyPlace, Rhythm, Source};
@@ -57,6 +58,12 @@ pub enum StartError {
         address: String,
         /// Why
         source: io::Error,
+    },
+    /// A router's address is the gate's own
+    #[error("{authority} is an address of this gate itself; write the router's")]
+    Loop {
+        /// The address
+        authority: String,
     },
     /// The audit file cannot be opened
     #[error("the audit record cannot be opened: {0}")]
@@ -284,8 +291,12 @@ pub(crate) fn source(issuer: &IssuerConfig) -> Result<Source, StartError> {
 ///
 /// # Errors
 ///
-/// Where its password or its roots are not there.
+/// Where its password or its roots are not there, or a router is the gate itself.
 pub fn routers(config: &Config) -> Result<Routers, StartError> {
+    let own = [config.listen.addresses.as_slice(), std::slice::from_ref(&config.admin.address)].concat();
+    if let Some(authority) = config.upstream.authorities.iter().find(|authority| is_own(authority, &own)) {
+        return Err(StartError::Loop { authority: authority.clone() });
+    }
     let tls = match &config.upstream.tls {
         UpstreamTls::Plain => None,
         UpstreamTls::SystemRoots => Some(tls::client(None)?),

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Frame};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use msq_gate::config::Config;
@@ -160,6 +163,22 @@ impl TestGate {
             *statuses.entry(connection.send(target, token).await.as_u16()).or_default() += 1;
         }
         statuses
+    }
+
+    /// What somebody is told who posts over HTTP/2, and sends no byte of his body before he is asked to
+    pub(crate) async fn expect_over_http_2(&self, target: &str, token: Option<&String>) -> Answer {
+        let io = TokioIo::new(self.connect(b"h2").await);
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        let mut request = Request::post(format!("https://{}{target}", self.address))
+            .header("content-type", "application/json")
+            .header("expect", "100-continue");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let (head, body) = sender.send_request(request.body(Unsent).unwrap()).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: head.status, headers: head.headers, trailers: None, body }
     }
 
     /// The status of one request over a connection of its own; `None` where the connection was cut
@@ -335,6 +354,21 @@ fn trusting(ca: &str) -> Arc<ClientConfig> {
     let builder =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A body that does not come
+struct Unsent;
+
+impl Body for Unsent {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Pending
+    }
 }
 
 /// A connection over which requests are sent one after the other

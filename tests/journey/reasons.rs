@@ -4,12 +4,14 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Output, Stdio};
 
 use http::StatusCode;
+use msq_gate::config::Config;
 use msq_gate::development::ThrowAwayIssuer;
 use serde_json::json;
 
 use crate::gate::TestGate;
 use crate::keys::Web;
 use crate::restarts::Program;
+use crate::scripted::{Script, Scripted, ok};
 
 const ENABLED: &str = "/druid/v2/sql/task/enabled";
 
@@ -34,6 +36,48 @@ async fn the_log_says_why_druid_cannot_be_reached_and_the_answer_does_not() {
         assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{}", answer.text());
         assert!(!answer.text().contains(reason), "{}", answer.text());
         program.has_logged(reason).await;
+    }
+}
+
+#[tokio::test]
+async fn a_gate_that_leads_to_a_gate_is_told_so_and_goes_round_in_no_circle() {
+    let druid = Scripted::start(Script::Answer(ok("true"))).await;
+    let health = "[rules]\npublic_health = true\n";
+    let inner = TestGate::start(&druid.url, health).await;
+    let url = format!(
+        "https://localhost:{}\"\nca_file = \"{}",
+        inner.address.port(),
+        inner.path("ca.pem").display()
+    );
+    let outer = TestGate::start(&url, health).await;
+    assert_eq!(inner.get("/status/health").send().await.status, StatusCode::OK);
+    assert_eq!(druid.seen().len(), 1);
+    let answer = outer.get("/status/health").send().await;
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (StatusCode::BAD_GATEWAY, Some("upstream_broken")),
+        "{}",
+        answer.text()
+    );
+    assert!(answer.text().contains("leads to a gate"), "{}", answer.text());
+    assert_eq!(druid.seen().len(), 1, "it ends at the first gate that is not the first");
+    outer.obeys().await;
+}
+
+#[tokio::test]
+async fn a_router_that_is_the_gate_itself_keeps_it_from_starting() {
+    let gate = TestGate::start("http://127.0.0.1:1", "").await;
+    let text = std::fs::read_to_string(gate.path("proxy.toml")).unwrap();
+    let at = |listen: &str, admin: &str, url: &str| {
+        let text = text.replacen("127.0.0.1:0", listen, 1).replacen("127.0.0.1:0", admin, 1);
+        let config =
+            Config::read(&text.replace("http://127.0.0.1:1", url), gate.folder.path()).config.unwrap();
+        msq_gate::server::routers(&config).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(at("0.0.0.0:8443", "127.0.0.1:9901", "http://127.0.0.1:8888"), Ok(()));
+    for url in ["http://127.0.0.1:8443", "http://localhost:8443", "http://localhost:9901"] {
+        let fault = at("0.0.0.0:8443", "127.0.0.1:9901", url).unwrap_err();
+        assert!(fault.contains("is an address of this gate itself; write the router's"), "{fault}");
     }
 }
 

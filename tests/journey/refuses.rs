@@ -1,5 +1,7 @@
 //! What never reaches Druid, and what the refusal says; each beside its allowed twin
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use msq_gate::druid::Endpoint;
 use serde_json::{Value, json};
@@ -384,18 +386,64 @@ async fn refusals_are_the_same_over_http_2() {
 
 #[tokio::test]
 async fn a_head_that_is_asked_for_alone_comes_alone() {
-    let (gate, _druid) = setup(ROLES).await;
+    let (gate, druid) = setup(&format!("[rules]\npublic_health = true\n{ROLES}")).await;
+    let token = gate.token("alice", &["reader"]);
     for speaks in [Speaks::Http1, Speaks::Http2] {
-        let asking =
-            gate.request(Method::HEAD, "/druid/v2/sql/task/enabled").bearer(&gate.token("alice", &[]));
-        let answer = asking.over(speaks).send().await;
-        assert_eq!(
-            (answer.status, answer.text().as_str()),
-            (StatusCode::METHOD_NOT_ALLOWED, ""),
-            "{speaks:?}"
-        );
-        assert_eq!(answer.header("allow"), Some("GET"));
+        for (path, status) in [
+            ("/druid/v2/sql/task/enabled", 200),
+            ("/status/health", 200),
+            ("/_gate/whoami", 200),
+            ("/druid/indexer/v1/task/unknown/status", 404),
+            ("/druid/unknown", 403),
+            ("/a/../b", 400),
+        ] {
+            druid.clear_requests();
+            let whole = gate.get(path).bearer(&token).over(speaks).send().await;
+            let asked = druid.requests().len();
+            let head = gate.request(Method::HEAD, path).bearer(&token).over(speaks).send().await;
+            assert_eq!((whole.status.as_u16(), head.status.as_u16()), (status, status), "{speaks:?} {path}");
+            assert_eq!((head.text().as_str(), head.trailers.is_none()), ("", true), "{speaks:?} {path}");
+            assert_eq!(head.header("content-type"), whole.header("content-type"), "{speaks:?} {path}");
+            let lengths = [&head, &whole].map(|answer| answer.header("content-length").map(str::to_owned));
+            assert_eq!(lengths[0], lengths[1], "{speaks:?} {path}");
+            assert_eq!(druid.requests().len(), 2 * asked, "it is judged and asked as GET is");
+            let record = gate.record(&head);
+            assert!(
+                record.iter().all(|line| line["method"] == "HEAD" && line["reason"] != "client_left"),
+                "{record:?}"
+            );
+        }
+        let nobody = gate.request(Method::HEAD, "/druid/v2/sql/task/enabled").over(speaks).send().await;
+        assert_eq!((nobody.status, nobody.text().as_str()), (StatusCode::UNAUTHORIZED, ""));
+        let health = gate.request(Method::HEAD, "/status/health").over(speaks).send().await;
+        assert_eq!((health.status, health.text().as_str()), (StatusCode::OK, ""));
+        let posts = gate.request(Method::HEAD, "/druid/v2/sql/task").bearer(&token).over(speaks).send().await;
+        assert_eq!((posts.status, posts.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, Some("POST")));
+        let reads = gate.request(Method::PUT, "/status/health").bearer(&token).over(speaks).send().await;
+        assert_eq!(reads.header("allow"), Some("GET, HEAD"));
     }
+}
+
+#[tokio::test]
+async fn over_http_2_nobody_waits_to_be_asked_for_his_body() {
+    let (gate, druid) = setup(ROLES).await;
+    let token = gate.token("alice", &["reader"]);
+    let post = || gate.post("/druid/v2/sql/task", &json!({"query": "SELECT 1"})).bearer(&token);
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        let sent = post().header("expect", "100-continue").over(speaks).send().await;
+        assert_eq!(sent.status, StatusCode::ACCEPTED, "who sends it all the same is served: {}", sent.text());
+    }
+    druid.clear_requests();
+    for (token, status, reason) in [(Some(&token), 417, "expectation"), (None, 401, "no_token")] {
+        let waits = tokio::time::timeout(
+            Duration::from_secs(5),
+            gate.expect_over_http_2("/druid/v2/sql/task", token),
+        );
+        let answer = waits.await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.reason().as_deref()), (status, Some(reason)));
+    }
+    assert!(druid.requests().is_empty());
+    gate.obeys().await;
 }
 
 #[tokio::test]

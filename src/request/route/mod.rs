@@ -50,7 +50,8 @@ pub enum RouteError {
 
 /// The methods as HTTP writes them in `Allow`
 pub fn words(methods: &[Method]) -> String {
-    methods.iter().map(|method| method.word()).collect::<Vec<_>>().join(", ")
+    let word = |method: &Method| if *method == Method::Get { "GET, HEAD" } else { method.word() };
+    methods.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 /// Finds the row of this method and path
