@@ -251,17 +251,12 @@ impl Gate {
         let rule = request.endpoint.rule;
         match (rule, &request.id) {
             (Rule::Statement(_), _) => {
-                let submit = record.of(Box::new(Submit::read(&request.body, self.limits.json_depth)?));
-                let judged = record.of(self.judge.judged(&submit).await?);
-                Ok(Evidence::Statement { submit, judged, submitter: identity.owner() })
+                let submit = Submit::read(&request.body, self.limits.json_depth)?;
+                self.judged(submit, identity, record).await
             }
             (Rule::SupervisorSpec, _) => match scheduled::statement(&request.body, self.limits.json_depth)? {
                 None => Ok(Evidence::None),
-                Some(submit) => {
-                    let submit = record.of(Box::new(submit));
-                    let judged = record.of(self.judge.judged(&submit).await?);
-                    Ok(Evidence::Statement { submit, judged, submitter: identity.owner() })
-                }
+                Some(submit) => self.judged(submit, identity, record).await,
             },
             (Rule::Task(_) | Rule::StatementOf(_), Some(id)) => {
                 Ok(self.tasks.evidence(rule, id, &self.rules).await?)
@@ -275,6 +270,25 @@ impl Gate {
         }
     }
 
+    /// A statement with its judgement: remembered, or judged now
+    async fn judged(
+        &self,
+        submit: Submit,
+        identity: &Identity,
+        record: &mut Record,
+    ) -> Result<Evidence, Refusal> {
+        let judged = match self.judge.recall(&submit) {
+            Some(judged) => judged,
+            None => {
+                // Whatever comes of it, and though its sender leaves.
+                record.of(&submit);
+                self.judge.judge(&submit).await?
+            }
+        };
+        let (submit, judged) = (Box::new(submit), record.of(judged));
+        Ok(Evidence::Statement { submit, judged, submitter: identity.owner() })
+    }
+
     /// What the operator wants proven first: that durable storage works, and that Druid's planner agrees
     async fn prove(
         &self,
@@ -285,6 +299,7 @@ impl Gate {
         if let Some(storage) = &self.storage {
             storage.check(permitted.storage(), SystemTime::now())?;
         }
+        let Some(doubt) = doubt else { return Ok(()) };
         let aside = record.aside();
         Ok(self.verifier.settle(doubt, |beyond| aside.differs(beyond)).await?)
     }
@@ -296,7 +311,7 @@ impl Gate {
         arrived: &Arrived,
         record: &mut Record,
     ) -> Result<Answered, Refusal> {
-        record.decided().map_err(Refusal::Audit)?;
+        record.decided().await.map_err(Refusal::Audit)?;
         let endpoint = permitted.endpoint();
         let running = self.begin_query(&permitted);
         let answer = forward::forward(permitted, &arrived.head.headers, &self.routers, &self.limits).await;

@@ -1,6 +1,5 @@
 //! Every way not to forward a request, and the closed list of reasons
 
-use std::io;
 use std::time::Duration;
 
 use crate::authenticate::AuthenticationError;
@@ -9,6 +8,7 @@ use crate::authenticate::unverified::Mismatch;
 use crate::authorize::caller::AboutWhomError;
 use crate::authorize::{Denied, DeniedReason};
 use crate::base::connector::why;
+use crate::base::lines::Unwritten;
 use crate::druid::json::JsonError;
 use crate::druid::path::TargetError;
 use crate::durable_storage::Unusable;
@@ -25,6 +25,9 @@ use crate::resource_actions::native::NativeQueryError;
 use crate::resource_actions::sql::{SqlRefusal, SqlRefusalClass};
 use crate::resource_actions::submit::SubmitError;
 use crate::resource_actions::task_error::TaskSpecError;
+
+/// When a gate that has too much to do may have less
+const SOON: Duration = Duration::from_secs(2);
 
 /// Why a request is not forwarded: one variant for each stage's error
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +72,8 @@ pub enum Refusal {
     #[error(transparent)]
     Verify(#[from] VerifyError),
     /// The decision could not be put on record
-    #[error("the decision cannot be put on record")]
-    Audit(#[source] io::Error),
+    #[error("the decision cannot be put on record now, and nothing is sent without that; try again soon")]
+    Audit(#[source] Unwritten),
     /// Druid gives no answer
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
@@ -176,6 +179,12 @@ reasons! {
     KeysUnavailable => "keys_unavailable",
     /// The gate cannot take more
     Overloaded => "overloaded",
+    /// A caller or an address has more than its share
+    Busy => "busy",
+    /// Nothing can be put on record
+    AuditUnavailable => "audit_unavailable",
+    /// A fault of the gate's own
+    Internal => "internal",
     /// Durable storage cannot be used
     DurableStorage => "durable_storage",
     /// Druid did not answer in time
@@ -236,11 +245,11 @@ impl Refusal {
             Self::Denied(denied) => denied_reason(denied.reason),
             Self::Storage(_) => Reason::DurableStorage,
             Self::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)) => Reason::Verification,
-            Self::Judge(JudgeError::Overloaded | JudgeError::Failed)
-            | Self::Analysis(AnalysisError::Mismatch)
-            | Self::Verify(VerifyError::Busy)
-            | Self::Audit(_)
-            | Self::Internal => Reason::Overloaded,
+            Self::Judge(JudgeError::Overloaded) | Self::Verify(VerifyError::Busy) => Reason::Overloaded,
+            Self::Audit(_) => Reason::AuditUnavailable,
+            Self::Judge(JudgeError::Failed) | Self::Analysis(AnalysisError::Mismatch) | Self::Internal => {
+                Reason::Internal
+            }
         }
     }
 
@@ -311,9 +320,6 @@ impl Refusal {
         if let Self::Head(HeadError::Loop) = self {
             tracing::error!(decision, error = %self, "a request came back");
         }
-        if let Self::Audit(error) = self {
-            tracing::error!(decision, %error, "the audit record cannot be written");
-        }
         if let Self::Internal | Self::Judge(JudgeError::Failed) = self {
             tracing::error!(decision, error = %self, "the gate failed");
         }
@@ -321,10 +327,10 @@ impl Refusal {
 
     /// How long to wait before another try, where that is worth one
     pub fn retry_after(&self) -> Option<Duration> {
-        let Self::Authentication(AuthenticationError::KeysUnavailable { retry, .. }) = self else {
-            return None;
-        };
-        Some(*retry)
+        if let Self::Authentication(AuthenticationError::KeysUnavailable { retry, .. }) = self {
+            return Some(*retry);
+        }
+        matches!(self.reason(), Reason::Overloaded | Reason::Busy | Reason::AuditUnavailable).then_some(SOON)
     }
 
     /// Whether nothing that follows on the connection can be trusted to be a request (RFC 9112, section 6.3)

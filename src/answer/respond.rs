@@ -78,11 +78,13 @@ pub fn status(reason: Reason) -> StatusCode {
         Reason::UriTooLong => StatusCode::URI_TOO_LONG,
         Reason::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Reason::Expectation => StatusCode::EXPECTATION_FAILED,
+        Reason::Busy => StatusCode::TOO_MANY_REQUESTS,
         Reason::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Reason::UpstreamUnreachable | Reason::UpstreamBroken => StatusCode::BAD_GATEWAY,
-        Reason::KeysUnavailable | Reason::Overloaded | Reason::DurableStorage => {
+        Reason::KeysUnavailable | Reason::Overloaded | Reason::AuditUnavailable | Reason::DurableStorage => {
             StatusCode::SERVICE_UNAVAILABLE
         }
+        Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }
@@ -91,13 +93,17 @@ pub fn status(reason: Reason) -> StatusCode {
 fn druid_words(reason: Reason, status: StatusCode) -> (&'static str, &'static str, &'static str) {
     match status {
         // More capacity would not help: something does not work.
-        _ if reason == Reason::DurableStorage => ("unavailable", "OPERATOR", "RUNTIME_FAILURE"),
+        _ if matches!(reason, Reason::DurableStorage | Reason::AuditUnavailable) => {
+            ("unavailable", "OPERATOR", "RUNTIME_FAILURE")
+        }
         StatusCode::UNAUTHORIZED => ("unauthorized", "USER", "UNAUTHORIZED"),
         StatusCode::FORBIDDEN => ("forbidden", "USER", "FORBIDDEN"),
         StatusCode::NOT_FOUND => ("notFound", "USER", "NOT_FOUND"),
         StatusCode::METHOD_NOT_ALLOWED => ("unsupported", "USER", "UNSUPPORTED"),
+        StatusCode::INTERNAL_SERVER_ERROR => ("internal", "OPERATOR", "RUNTIME_FAILURE"),
         StatusCode::BAD_GATEWAY => ("upstream", "OPERATOR", "RUNTIME_FAILURE"),
         StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "OPERATOR", "CAPACITY_EXCEEDED"),
+        StatusCode::TOO_MANY_REQUESTS => ("busy", "USER", "CAPACITY_EXCEEDED"),
         StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => ("timeout", "OPERATOR", "TIMEOUT"),
         _ => ("invalidInput", "USER", "INVALID_INPUT"),
     }

@@ -2,6 +2,7 @@
 //!
 //! Every label is from a closed list: endpoints of the route table, reasons, names of limits.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -38,6 +39,9 @@ pub struct Metrics {
     pub audit_failures: Counter,
     /// Whether the gate leaves what is in flight
     pub leaving: Leaving,
+    log_left_out: Counter,
+    budgets: Family<[Label; 1], Gauge>,
+    budgets_used: Family<[Label; 1], Gauge>,
     registry: Registry,
 }
 
@@ -176,6 +180,9 @@ impl Default for Metrics {
             connections: new(page, "connections", "Connections that are open"),
             audit_failures: new(page, "audit_failures", "Audit records that could not be written"),
             leaving: Leaving::default(),
+            log_left_out: new(page, "log_lines_left_out", "Lines of the log that nobody took in time"),
+            budgets: new(page, "budget", "How much there may be at one time, by its name"),
+            budgets_used: new(page, "budget_used", "How much of a budget is in use"),
             registry: std::mem::take(page),
         }
     }
@@ -252,6 +259,18 @@ impl Metrics {
         for (part, since) in parts {
             self.faulty_since.get_or_create(&[("part", part)]).set(timestamp(since));
         }
+    }
+
+    /// Notes how many lines of the log were left out
+    pub fn log_left_out(&self, lines: u64) {
+        self.log_left_out.inner().store(lines, Ordering::Relaxed);
+    }
+
+    /// Notes how much of a budget is in use, and how much there is
+    pub fn budget(&self, name: &'static str, used: usize, most: usize) {
+        let whole = |number| i64::try_from(number).unwrap_or(i64::MAX);
+        self.budgets.get_or_create(&[("budget", name)]).set(whole(most));
+        self.budgets_used.get_or_create(&[("budget", name)]).set(whole(used));
     }
 
     /// Notes when the server's certificate ends

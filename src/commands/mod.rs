@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::base::log;
+
 /// A reverse proxy that enforces Apache Druid's permissions
 #[derive(Debug, Parser)]
 #[command(name = "msq-gate", version, about, propagate_version = true)]
@@ -165,20 +167,8 @@ fn run_to_its_end<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
         .map_err(|error| fail(Exit::System, format_args!("there is no runtime: {error}")))?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(LEAVE);
+    log::flush(LEAVE);
     Ok(done)
-}
-
-/// One JSON object a line on standard error, control characters escaped
-fn log_as_json() {
-    use tracing_subscriber::filter::LevelFilter;
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_max_level(LevelFilter::INFO)
-        .with_writer(io::stderr)
-        .finish();
-    // Set once for the process; a second command in one process keeps the first.
-    let _set_before = tracing::subscriber::set_global_default(subscriber);
 }
 
 #[cfg(test)]

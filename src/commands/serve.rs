@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::load::{Tell, load};
 use super::{Exit, fail, say};
+use crate::base::log;
 use crate::server::{Server, StartError};
 
 pub(super) fn run(file: &Path) -> Result<(), Exit> {
@@ -14,7 +15,7 @@ pub(super) fn run(file: &Path) -> Result<(), Exit> {
     if let Some(fault) = faults.first() {
         return Err(fail(Exit::Configuration, format_args!("{}: {fault}", file.display())));
     }
-    super::log_as_json();
+    log::begin().map_err(|error| fail(Exit::System, format_args!("there is no log: {error}")))?;
     let served = super::run_to_its_end(serve(config, file))?;
     match served.map_err(|error| fail(exit(&error), format_args!("{}: {error}", file.display())))? {
         0 => Ok(()),

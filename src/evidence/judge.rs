@@ -87,12 +87,17 @@ impl Judge {
     ///
     /// Where it is refused, or there is no judging it now.
     pub async fn judged(&self, submit: &Submit) -> Outcome {
-        if let Some(judged) = self.remembered(submit) {
-            self.metrics.judged(JudgedFrom::Memory);
-            return Ok(judged);
+        match self.recall(submit) {
+            Some(judged) => Ok(judged),
+            None => self.judge(submit).await,
         }
-        self.metrics.judged(JudgedFrom::Statement);
-        self.judge(submit).await
+    }
+
+    /// What is known of the statement in this submit, if it was judged before; that is counted
+    pub fn recall(&self, submit: &Submit) -> Option<Arc<JudgedStatement>> {
+        let judged = self.remembered(submit);
+        self.metrics.judged(if judged.is_some() { JudgedFrom::Memory } else { JudgedFrom::Statement });
+        judged
     }
 
     /// What is known of the statement in this submit, if it was judged before

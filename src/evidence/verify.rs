@@ -109,17 +109,17 @@ impl Verifier {
     /// Where verification is required and does not succeed.
     pub async fn settle(
         self: &Arc<Self>,
-        doubt: Option<Doubt>,
+        doubt: Doubt,
         differs: impl FnOnce(&BTreeSet<String>) + Send + 'static,
     ) -> Result<(), VerifyError> {
-        match (self.mode, doubt) {
-            (Verify::Require, Some(doubt)) => self.required(&doubt).await,
-            (Verify::Watch, Some(doubt)) => {
+        match self.mode {
+            Verify::Require => self.required(&doubt).await,
+            Verify::Watch => {
                 let verifier = Arc::clone(self);
                 tokio::spawn(async move { verifier.watched(&doubt, differs).await });
                 Ok(())
             }
-            (Verify::Off, _) | (_, None) => Ok(()),
+            Verify::Off => Ok(()),
         }
     }
 

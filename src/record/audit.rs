@@ -5,128 +5,27 @@
 //! unfinished writes itself: a client that leaves is on record too. Tokens, passwords and rows never are.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use aws_lc_rs::hmac;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
+pub use super::book::Audit;
+use super::book::Fingerprint;
+use super::members::{Members, MissingSentences, NeededSentences, Shown};
 use crate::answer::refusal::{Reason, Refusal};
-use crate::answer::respond::{durable_storage, missing};
+use crate::answer::respond::durable_storage;
 use crate::authenticate::unverified::Mismatch;
 use crate::authenticate::{AuthenticationError, Identity};
-use crate::authorize::{Caller, Policy, Receipt};
-use crate::base::metrics::Metrics;
-use crate::config::{AuditFile, Statements};
+use crate::authorize::{Policy, Receipt};
+use crate::base::lines::Unwritten;
+use crate::config::Statements;
 use crate::druid::Owner;
 use crate::druid::resource::Printable;
 use crate::evidence::verify::VerifyError;
 use crate::forward::UpstreamError;
-
-/// Where the lines go
-pub struct Audit {
-    file: AuditFile,
-    sink: Mutex<Box<dyn Write + Send>>,
-    statements: Statements,
-    fingerprint_key: hmac::Key,
-    metrics: Arc<Metrics>,
-}
-
-impl fmt::Debug for Audit {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Audit").field("file", &self.file).finish_non_exhaustive()
-    }
-}
-
-impl Audit {
-    /// Opens the record; `key` keys the fingerprints of statements
-    ///
-    /// # Errors
-    ///
-    /// Where the file cannot be appended to.
-    pub fn open(settings: &crate::config::Audit, key: &[u8], metrics: Arc<Metrics>) -> io::Result<Self> {
-        Ok(Self {
-            file: settings.file.clone(),
-            sink: Mutex::new(open(&settings.file)?),
-            statements: settings.statements,
-            fingerprint_key: hmac::Key::new(hmac::HMAC_SHA256, key),
-            metrics,
-        })
-    }
-
-    /// Whether it is what these settings describe
-    pub fn is_of(&self, settings: &crate::config::Audit) -> bool {
-        self.file == settings.file && self.statements == settings.statements
-    }
-
-    /// Opens the file again, after somebody moved it away
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be opened; the old one is written to as before.
-    pub fn reopen(&self) -> io::Result<()> {
-        let sink = open(&self.file)?;
-        *self.sink.lock().unwrap_or_else(PoisonError::into_inner) = sink;
-        Ok(())
-    }
-
-    fn write(&self, line: &Value) -> io::Result<()> {
-        let mut bytes = line.to_string().into_bytes();
-        bytes.push(b'\n');
-        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = sink.write_all(&bytes).and_then(|()| sink.flush());
-        written.inspect_err(|_| {
-            self.metrics.audit_failures.inc();
-        })
-    }
-}
-
-/// Whether the file could be appended to, where a start would make it if it is not there; it is not made here
-///
-/// # Errors
-///
-/// Those of a start.
-pub fn try_to_open(file: &AuditFile) -> io::Result<()> {
-    let AuditFile::File(path) = file else { return Ok(()) };
-    refuse_pipe(path)?;
-    match append().create(false).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).map(drop)
-        }
-        opened => opened.map(drop),
-    }
-}
-
-/// Opening a pipe waits for somebody who reads it, and so does writing to one that nobody empties
-fn refuse_pipe(path: &Path) -> io::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe; give a file, or `-`"));
-    }
-    Ok(())
-}
-
-fn append() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    options
-}
-
-fn open(file: &AuditFile) -> io::Result<Box<dyn Write + Send>> {
-    Ok(match file {
-        AuditFile::StandardOutput => Box::new(io::stdout()),
-        AuditFile::File(path) => {
-            refuse_pipe(path)?;
-            Box::new(append().open(path)?)
-        }
-    })
-}
+use crate::resource_actions::sql::StatementKind;
 
 /// How a request ended
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,8 +46,14 @@ pub struct Record {
     decision: String,
     method: String,
     endpoint: &'static str,
-    fields: Map<String, Value>,
-    pub(super) caller: Option<Owner>,
+    members: Members,
+    pub(super) caller: Option<Identity>,
+    /// Whose the task is, where that is somebody else
+    pub(super) owner: Option<Owner>,
+    status: Option<u16>,
+    upstream_status: Option<u16>,
+    /// What there is to say of a statement while its judgement is waited for
+    unjudged: Option<Members>,
     state: State,
 }
 
@@ -165,10 +70,14 @@ const PATH: usize = 256;
 /// The endpoint of a request that goes to none
 const NO_ENDPOINT: &str = "none";
 
+/// Room for what most lines hold
+const ROOM: usize = 512;
+
 impl Record {
     /// Begins the record of a request whose head is read
     pub fn begin(audit: Arc<Audit>, decision: String, client: SocketAddr, method: &str) -> Self {
-        let fields = Map::from_iter([("client".to_owned(), json!(client.ip().to_string()))]);
+        let mut members = Members::with_room(ROOM);
+        members.put("client", &Shown(client.ip()));
         // A method is a token of up to any length; the record is not the place to find out.
         let method = method.chars().take(32).collect();
         Self {
@@ -177,8 +86,12 @@ impl Record {
             decision,
             method,
             endpoint: NO_ENDPOINT,
-            fields,
+            members,
             caller: None,
+            owner: None,
+            status: None,
+            upstream_status: None,
+            unjudged: None,
             state: State::Undecided,
         }
     }
@@ -188,24 +101,23 @@ impl Record {
         &self.decision
     }
 
-    pub(super) fn set(&mut self, name: &str, value: Value) {
-        self.fields.insert(name.to_owned(), value);
+    pub(super) fn put(&mut self, name: &str, value: &(impl serde::Serialize + ?Sized)) {
+        self.members.put(name, value);
     }
 
     /// Who asks, where that is known
     pub fn subject(&self) -> Option<&str> {
-        self.fields.get("subject").and_then(Value::as_str)
+        self.caller.as_ref().map(Identity::subject)
     }
 
     /// Who asks, and which roles he has by this policy
     pub fn caller(&mut self, identity: Identity, policy: &Policy) -> Identity {
-        let caller = Caller::verified(&identity);
-        let holder = caller.holder(policy);
+        let holder = policy.holder(identity.issuer(), identity.subject(), identity.claimed_roles());
         let roles: Vec<_> = holder.roles().iter().map(|role| role.name.as_str()).collect();
-        self.set("subject", json!(identity.subject()));
-        self.set("issuer", json!(identity.issuer()));
-        self.set("roles", json!(roles));
-        self.caller = Some(identity.owner());
+        self.put("subject", identity.subject());
+        self.put("issuer", identity.issuer());
+        self.put("roles", &roles);
+        self.caller = Some(identity.clone());
         identity
     }
 
@@ -213,33 +125,51 @@ impl Record {
     pub(super) fn endpoint(&mut self, endpoint: &'static str, task: Option<&str>) {
         self.endpoint = endpoint;
         if let Some(task) = task {
-            self.set("taskId", json!(task));
+            self.put("taskId", task);
         }
     }
 
     /// How many bytes of body came
     pub fn bytes_in(&mut self, bytes: usize) {
-        self.set("bytesIn", json!(bytes));
+        self.put("bytesIn", &bytes);
     }
 
-    /// Which statement: its kind, once known, and a keyed fingerprint of its text
-    pub(super) fn statement(&mut self, kind: Option<&str>, text: &str) {
-        let tag = hmac::sign(&self.audit.fingerprint_key, text.as_bytes());
-        let fingerprint: String = tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let statement = match self.audit.statements {
-            Statements::Fingerprint => json!({"kind": kind, "fingerprint": fingerprint}),
-            Statements::Text => json!({"kind": kind, "fingerprint": fingerprint, "text": text}),
-        };
-        self.set("statement", statement);
+    /// The fingerprint of a statement
+    pub(super) fn fingerprint(&self, text: &str) -> Fingerprint {
+        self.audit.fingerprint(text)
+    }
+
+    /// Whether it is known which statement, and not yet of which kind
+    pub(super) fn has_unjudged(&self) -> bool {
+        self.unjudged.is_some()
+    }
+
+    /// Which statement, with its fingerprint
+    pub(super) fn statement(&mut self, text: &str, fingerprint: Fingerprint) {
+        let mut statement = Members::default();
+        statement.put("fingerprint", std::str::from_utf8(&fingerprint).unwrap_or_default());
+        if self.audit.statements == Statements::Text {
+            statement.put("text", text);
+        }
+        self.unjudged = Some(statement);
+    }
+
+    /// Of which kind the statement is
+    pub(super) fn kind(&mut self, kind: Option<&StatementKind>) {
+        if let Some(statement) = self.unjudged.take() {
+            self.members.put_object("statement", |members| {
+                members.put("kind", &kind.map(Shown));
+                members.extend(&statement);
+            });
+        }
     }
 
     /// What was needed, and what of it is missing
     pub(super) fn receipt(&mut self, receipt: &Receipt) {
-        let needed: Vec<_> = receipt.needed.iter().map(|needed| needed.permission.sentence()).collect();
-        self.set("needed", json!(needed));
-        self.set("missing", missing(receipt));
+        self.put("needed", &NeededSentences(receipt));
+        self.put("missing", &MissingSentences(receipt));
         if receipt.is_submitters {
-            self.set("held", json!("owner"));
+            self.put("held", "owner");
         }
     }
 
@@ -249,15 +179,14 @@ impl Record {
             return;
         }
         let path: String = path.chars().take(PATH).collect();
-        self.set("path", json!(Printable(&path).to_string()));
+        self.put("path", &Shown(Printable(&path)));
     }
 
     /// What can be put on record of this request later, beside it
     pub fn aside(&self) -> Aside {
-        let fields = ["subject", "issuer", "statement", "needed"];
-        let fields =
-            fields.iter().filter_map(|name| Some(((*name).to_owned(), self.fields.get(*name)?.clone())));
-        Aside { audit: Arc::clone(&self.audit), decision: self.decision.clone(), fields: fields.collect() }
+        let mut members = Members::with_room(ROOM);
+        members.extend(&self.members);
+        Aside { audit: Arc::clone(&self.audit), decision: self.decision.clone(), members }
     }
 
     /// Counts that the request met a limit, by its key
@@ -267,13 +196,13 @@ impl Record {
 
     /// The task that Druid started
     pub fn task(&mut self, task: &str) {
-        self.set("taskId", json!(task));
+        self.put("taskId", task);
     }
 
     /// What Druid answered
     pub fn upstream_status(&mut self, status: u16) {
-        self.set("upstreamStatus", json!(status));
-        self.set("status", json!(status));
+        self.upstream_status = Some(status);
+        self.status = Some(status);
     }
 
     /// Why a request is not forwarded, as far as there is more to say than a reason
@@ -281,41 +210,44 @@ impl Record {
         if let Some(mismatch) = refusal.authentication().and_then(AuthenticationError::mismatch) {
             let Mismatch { claim, wanted, found } = mismatch;
             // Both of two values that do not match; the token itself never stands here.
-            self.set("mismatch", json!({"claim": claim, "wanted": wanted, "found": found.for_operators()}));
+            self.put("mismatch", &json!({"claim": claim, "wanted": wanted, "found": found.for_operators()}));
         }
         if let Refusal::Denied(denied) = refusal {
             self.receipt(&denied.receipt);
         }
         if let Refusal::Verify(VerifyError::Differs { beyond }) = refusal {
-            self.set("beyond", json!(beyond));
+            self.put("beyond", beyond);
         }
         if let Refusal::Storage(unusable) = refusal {
-            self.set("durableStorage", durable_storage(&unusable.status));
+            self.put("durableStorage", &durable_storage(&unusable.status));
         }
         match refusal.upstream() {
             // `null` where the gate signs in with no account.
             Some(UpstreamError::Account { status, account }) => {
                 self.upstream_status(status.as_u16());
-                self.set("refusedAccount", json!(account.0));
+                self.put("refusedAccount", &account.0);
             }
             Some(UpstreamError::Stranger { status, .. }) => self.upstream_status(status.as_u16()),
             _ => {}
         }
     }
 
-    /// Puts on record that the request is let through
+    /// Puts on record that the request is let through, and waits until it is there
     ///
     /// # Errors
     ///
-    /// Where it cannot be; then the request must not be sent.
-    pub fn decided(&mut self) -> io::Result<()> {
+    /// Where it cannot be, or not soon; then the request must not be sent.
+    pub async fn decided(&mut self) -> Result<(), Unwritten> {
+        self.kind(None);
+        let [head, tail] = self.ends("decided", "allowed", None, None);
+        let written = self.audit.add_awaited(&[head.bytes(), self.members.bytes(), tail.bytes()])?;
         self.state = State::Decided;
-        self.audit.write(&self.line("decided", "allowed", None))
+        written.wait().await.inspect_err(|_| self.audit.failed())
     }
 
     /// Closes the record of a request that was not, or could not be, answered by Druid
     pub fn refused(mut self, reason: Reason, status: u16) {
-        self.set("status", json!(status));
+        self.status = Some(status);
         let (event, verdict) = match (self.state, reason, status) {
             (State::Decided, _, _) => ("finished", "failed"),
             // Nothing failed: the gate does what its operator wants while a report says no.
@@ -323,23 +255,23 @@ impl Record {
             (_, _, 500..) => ("refused", "failed"),
             (State::Undecided | State::Closed, _, _) => ("refused", "refused"),
         };
-        self.close(event, verdict, Some(reason.code()));
+        self.close(event, verdict, Some(reason.code()), None);
     }
 
     /// Closes the record of a request that the gate answered itself
     pub fn answered(mut self, status: u16) {
-        self.set("status", json!(status));
-        self.close("finished", "allowed", None);
+        self.status = Some(status);
+        self.close("finished", "allowed", None, None);
     }
 
     /// Closes the record of a request that was forwarded
     pub fn finished(mut self, ending: Ending, bytes_out: u64) {
-        self.set("bytesOut", json!(bytes_out));
-        match ending {
-            Ending::Finished => self.close("finished", "allowed", None),
-            Ending::BrokeOff => self.close("finished", "failed", Some(Reason::UpstreamBroken.code())),
-            Ending::Left => self.close("finished", "failed", Some(self.who_left())),
-        }
+        let (verdict, reason) = match ending {
+            Ending::Finished => ("allowed", None),
+            Ending::BrokeOff => ("failed", Some(Reason::UpstreamBroken.code())),
+            Ending::Left => ("failed", Some(self.who_left())),
+        };
+        self.close("finished", verdict, reason, Some(bytes_out));
     }
 
     /// Who has left before the end: the client, or the gate, at the end of its time to drain
@@ -347,34 +279,60 @@ impl Record {
         if self.audit.metrics.leaving.cuts() { "gate_left" } else { "client_left" }
     }
 
-    fn close(&mut self, event: &str, verdict: &'static str, reason: Option<&'static str>) {
+    fn close(
+        &mut self,
+        event: &str,
+        verdict: &'static str,
+        reason: Option<&'static str>,
+        bytes_out: Option<u64>,
+    ) {
+        self.kind(None);
+        let [head, tail] = self.ends(event, verdict, reason, bytes_out);
+        let parts = [head.bytes(), self.members.bytes(), tail.bytes()];
+        // Where it cannot be written, that is counted; the request itself is over.
+        match self.state {
+            State::Decided => self.audit.add_end(&parts),
+            State::Undecided | State::Closed => self.audit.add(&parts),
+        }
         self.state = State::Closed;
-        let line = self.line(event, verdict, reason);
-        // It is counted; the request itself is over.
-        let _failed = self.audit.write(&line);
         self.audit.metrics.request(self.endpoint, verdict, reason.unwrap_or("none"), self.began.elapsed());
     }
 
-    fn line(&self, event: &str, verdict: &str, reason: Option<&str>) -> Value {
-        let mut line = begin_line(event, &self.decision);
-        line.insert("method".to_owned(), json!(self.method));
-        line.insert("endpoint".to_owned(), json!(self.endpoint));
-        line.extend(self.fields.clone());
-        line.insert("verdict".to_owned(), json!(verdict));
-        line.insert("reason".to_owned(), json!(reason));
-        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        line.insert("durationMicros".to_owned(), json!(micros));
-        Value::Object(line)
+    /// What stands before and behind the members that the stages put there
+    fn ends(&self, event: &str, verdict: &str, reason: Option<&str>, bytes_out: Option<u64>) -> [Members; 2] {
+        let mut head = begin_line(event, &self.decision);
+        head.put("method", &self.method);
+        head.put("endpoint", self.endpoint);
+        let mut tail = Members::with_room(ROOM / 2);
+        let numbers = [
+            ("upstreamStatus", self.upstream_status.map(u64::from)),
+            ("status", self.status.map(u64::from)),
+            ("bytesOut", bytes_out),
+        ];
+        if let Some(owner) = &self.owner {
+            tail.put("owner", owner.as_str());
+        }
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                tail.put(name, &number);
+            }
+        }
+        tail.put("verdict", verdict);
+        tail.put("reason", &reason);
+        tail.put("durationMicros", &u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        tail.end();
+        [head, tail]
     }
 }
 
 /// What every line begins with
-fn begin_line(event: &str, decision: &str) -> Map<String, Value> {
-    let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-    [("event", event), ("time", &time), ("decision", decision)]
-        .map(|(name, value)| (name.to_owned(), json!(value)))
-        .into_iter()
-        .collect()
+fn begin_line(event: &str, decision: &str) -> Members {
+    let mut line = Members::with_room(ROOM / 2);
+    line.put("event", event);
+    line.put("time", &Shown(humantime::format_rfc3339_millis(SystemTime::now())));
+    line.put("decision", decision);
+    line.begin();
+    line
 }
 
 /// What is found out of a request beside it, perhaps after its end
@@ -382,17 +340,17 @@ fn begin_line(event: &str, decision: &str) -> Map<String, Value> {
 pub struct Aside {
     audit: Arc<Audit>,
     decision: String,
-    fields: Map<String, Value>,
+    members: Members,
 }
 
 impl Aside {
     /// Puts on record that Druid's planner needs more than was judged: `"event":"verification"`
-    pub fn differs(self, beyond: &BTreeSet<String>) {
-        let mut line = begin_line("verification", &self.decision);
-        line.extend(self.fields);
-        line.insert("beyond".to_owned(), json!(beyond));
-        // It is counted, and the difference is in the log too.
-        let _failed = self.audit.write(&Value::Object(line));
+    pub fn differs(mut self, beyond: &BTreeSet<String>) {
+        let head = begin_line("verification", &self.decision);
+        self.members.put("beyond", beyond);
+        self.members.end();
+        // Where it cannot be written, that is counted, and the difference is in the log too.
+        self.audit.add(&[head.bytes(), self.members.bytes()]);
     }
 }
 
@@ -400,8 +358,8 @@ impl Drop for Record {
     fn drop(&mut self) {
         match self.state {
             State::Closed => {}
-            State::Undecided => self.close("refused", "failed", Some(self.who_left())),
-            State::Decided => self.close("finished", "failed", Some(self.who_left())),
+            State::Undecided => self.close("refused", "failed", Some(self.who_left()), None),
+            State::Decided => self.close("finished", "failed", Some(self.who_left()), None),
         }
     }
 }

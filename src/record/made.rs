@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::audit::Record;
+use crate::authenticate::Identity;
 use crate::authorize::PermittedRequest;
 use crate::evidence::tasks::Whose;
 use crate::request::route::Destination;
@@ -38,25 +37,27 @@ impl OnRecord for OwnEndpoint {
     }
 }
 
-impl OnRecord for Box<Submit> {
+impl OnRecord for &Submit {
     fn put_on(&self, record: &mut Record) {
-        record.statement(None, &self.query);
+        record.statement(&self.query, record.fingerprint(&self.query));
     }
 }
 
 impl OnRecord for Arc<JudgedStatement> {
     fn put_on(&self, record: &mut Record) {
-        record.statement(Some(&self.judgement().kind.to_string()), self.query());
+        if !record.has_unjudged() {
+            let fingerprint = self.fingerprint(|text| record.fingerprint(text));
+            record.statement(self.query(), fingerprint);
+        }
+        record.kind(Some(&self.judgement().kind));
     }
 }
 
 impl OnRecord for Whose {
     /// The owner, where that is somebody else than the caller
     fn put_on(&self, record: &mut Record) {
-        let owner = record.caller.as_ref().and_then(|caller| self.others(caller));
-        if let Some(owner) = owner.map(|owner| json!(owner.as_str())) {
-            record.set("owner", owner);
-        }
+        let caller = record.caller.as_ref().map(Identity::owner);
+        record.owner = caller.and_then(|caller| self.others(&caller)).cloned();
     }
 }
 

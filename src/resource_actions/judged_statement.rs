@@ -1,7 +1,7 @@
 //! A statement together with what was found out about it
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::rules::Rules;
@@ -16,6 +16,7 @@ pub struct JudgedStatement {
     query: String,
     parameters: Vec<Parameter>,
     judgement: Judgement,
+    fingerprint: OnceLock<[u8; 32]>,
     beyond: Mutex<Option<(Instant, Arc<BTreeSet<String>>)>>,
 }
 
@@ -36,7 +37,7 @@ impl JudgedStatement {
     ) -> Result<Self, SqlRefusal> {
         let statement = SqlStatement { text: &query, parameters: &parameters };
         let judgement = sql::judge(&statement, rules, limits)?;
-        Ok(Self { query, parameters, judgement, beyond: Mutex::default() })
+        Ok(Self { query, parameters, judgement, fingerprint: OnceLock::new(), beyond: Mutex::default() })
     }
 
     /// Whether it is of the statement in this submit
@@ -52,6 +53,11 @@ impl JudgedStatement {
     /// What was found out
     pub fn judgement(&self) -> &Judgement {
         &self.judgement
+    }
+
+    /// The fingerprint of its text, made once
+    pub fn fingerprint(&self, make: impl FnOnce(&str) -> [u8; 32]) -> [u8; 32] {
+        *self.fingerprint.get_or_init(|| make(&self.query))
     }
 
     /// What Druid's planner needs beyond it, each by `TYPE NAME`, where Druid was asked of late

@@ -23,6 +23,7 @@ use crate::authenticate::KeyStore;
 use crate::base::connector::why;
 use crate::base::drain;
 use crate::base::live::Live;
+use crate::base::log;
 use crate::forward::upstream::Question;
 use crate::pipeline::Gate;
 
@@ -90,9 +91,14 @@ async fn ready(gate: &Gate, keys: &KeyStore, faulty: &FaultyFiles) -> Response<F
         tracing::warn!(%error, cause, "Druid does not answer to the probe of /readyz");
     }
     let druid = matches!(druid, Ok((StatusCode::OK, _)));
-    let ready = druid && missing.is_empty();
+    // Without a record nothing is forwarded.
+    let record = gate.audit.trouble();
+    let ready = druid && missing.is_empty() && record.is_none();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut answer = json!({"ready": ready, "policy": true, "druid": druid, "issuersWithoutKeys": missing, "faulty": faulty.json()});
+    let mut answer = json!({"ready": ready, "policy": true, "druid": druid, "issuersWithoutKeys": missing, "record": record.is_none(), "faulty": faulty.json()});
+    if let (Some(trouble), Some(members)) = (record, answer.as_object_mut()) {
+        members.insert("recordTrouble".to_owned(), json!(trouble.to_string()));
+    }
     if let (Some(storage), Some(members)) = (&gate.storage, answer.as_object_mut()) {
         // Told, and no more: what asks for no durable storage is served.
         members.insert("durableStorage".to_owned(), storage.json(SystemTime::now()));
@@ -103,6 +109,9 @@ async fn ready(gate: &Gate, keys: &KeyStore, faulty: &FaultyFiles) -> Response<F
 fn metrics(gate: &Gate, faulty: &FaultyFiles) -> Response<Full<Bytes>> {
     gate.metrics.durable_storage(gate.storage.as_ref().map(|storage| storage.metrics(SystemTime::now())));
     gate.metrics.faulty_since(faulty.since().into_iter().map(|(part, since)| (part.name(), since)));
+    gate.metrics.log_left_out(log::left_out());
+    let (waiting, most) = gate.audit.waiting();
+    gate.metrics.budget("audit_bytes", waiting, most);
     let mut response = Response::new(Full::new(Bytes::from(gate.metrics.page())));
     let openmetrics = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, openmetrics);

@@ -172,7 +172,10 @@ impl Parts {
             return Ok(same);
         }
         let audit = Audit::open(&config.audit, &self.fingerprint_key, Arc::clone(&self.metrics));
-        audit.map(Arc::new).map_err(StartError::Audit)
+        let audit = Arc::new(audit.map_err(StartError::Audit)?);
+        // It ends by itself when no gate has the record any more.
+        tokio::spawn(audit.watch());
+        Ok(audit)
     }
 
     fn routers(&self, config: &Config) -> Result<Arc<Routers>, StartError> {

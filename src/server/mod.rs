@@ -24,13 +24,13 @@ use crate::config::Config;
 use crate::door::listener;
 use crate::pipeline::Gate;
 use crate::preflight::storage_report;
-use crate::record::audit;
+use crate::record::book;
 use assemble::{Faults, Parts};
 pub use assemble::{StartError, routers};
 use faulty_files::FaultyFiles;
 use reload::Running;
 
-/// How long nothing else is done while the audit file is opened anew
+/// How long nothing else is done while the audit file is opened anew, or lines are written at the end
 const REOPENED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A gate that takes connections
@@ -122,10 +122,17 @@ impl Server {
             _ = &mut self.listening => {}
             () = hurry => {
                 self.hurried.send_replace(true);
-                let _ended = self.listening.await;
+                let _ended = (&mut self.listening).await;
             }
         }
+        // Nothing serves any more that could be held up.
+        self.flush_record();
         self.running.parts.metrics.leaving.cut()
+    }
+
+    /// Waits until all that has happened is on record, for a while; whether it is
+    pub fn flush_record(&self) -> bool {
+        self.running.live.now().audit.flush(REOPENED_WITHIN)
     }
 }
 
@@ -146,7 +153,7 @@ pub async fn rehearse(config: &Config) -> Vec<(&'static str, StartError)> {
             Err(fault) => note(key, Some(fault)),
         }
     }
-    note("audit.file", audit::try_to_open(&config.audit.file).err().map(StartError::Audit));
+    note("audit.file", book::try_to_open(&config.audit.file).err().map(StartError::Audit));
     note("upstream", routers(config).err());
     let parts = Parts::new([0; 32], watch::channel(false).1);
     note("issuers", parts.authenticator(config).err());

@@ -272,8 +272,14 @@ impl TestGate {
 
     /// The lines of the audit record so far
     pub(crate) fn audit(&self) -> Vec<Value> {
+        self.is_recorded();
         let text = std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until what has happened is in the file, which a thread of its own writes
+    pub(crate) fn is_recorded(&self) {
+        assert!(self.server.as_ref().is_none_or(Server::flush_record));
     }
 
     /// The lines of the record about the decision that an answer names

@@ -14,6 +14,7 @@
 //! - `verifies`: Druid as a third reader of statements
 //! - `reasons`: what operators are told where something cannot be reached
 //! - `records`: what stands in the audit record and in the metrics
+//! - `pipes`: pipes that nobody empties, and full disks
 //! - `demonstrates`: `msq-gate demo`, and what it borrows from a real Druid
 //! - `explains`: what one asks before anything runs
 //! - `keys`, `keys_catalogue`, `reloads`: keys that rotate and issuers that go down; files that change
@@ -53,6 +54,7 @@ mod live;
 #[path = "../support/native_queries.rs"]
 mod native_queries;
 mod owns;
+mod pipes;
 mod preflights;
 mod providers;
 #[path = "../support/recipe.rs"]

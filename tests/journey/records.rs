@@ -179,6 +179,7 @@ async fn the_text_of_a_statement_is_on_record_only_where_that_is_asked_for() {
     let server = msq_gate::server::Server::start(config).await.unwrap();
     let mut gate = gate;
     gate.address = server.addresses[0];
+    gate.server = Some(server);
     let answer = gate
         .post("/druid/v2/sql/task", &json!({"query": "SELECT 42"}))
         .bearer(&gate.token("a", &[]))

@@ -322,6 +322,7 @@ async fn a_fault_in_an_issuers_roots_or_in_the_audit_file_holds_back_no_policy()
         StatusCode::SERVICE_UNAVAILABLE,
         "keys of a place that is left serve no longer"
     );
+    gate.is_recorded();
     assert_eq!(std::fs::read_to_string(gate.path("nowhere/audit.jsonl")).unwrap().lines().count(), 1);
 }
 

@@ -96,6 +96,7 @@ async fn no_line_is_lost_when_the_audit_file_is_moved_away() {
     gate.send_often(ENABLED, &token, 20).await;
     gate.server.as_ref().unwrap().refresh().await;
     gate.send_often(ENABLED, &token, 20).await;
+    gate.is_recorded();
     let lines = |name: &str| std::fs::read_to_string(gate.path(name)).unwrap().lines().count();
     assert_eq!((lines("audit.old"), lines("audit.jsonl")), (80, 40));
 }
