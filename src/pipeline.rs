@@ -18,8 +18,11 @@ use crate::answer::respond::{self, Circumstances, DECISION, OwnBody};
 use crate::authenticate::callers::Callers;
 use crate::authenticate::{AuthenticationError, Identity};
 use crate::authorize::{PermittedRequest, Policy, decide, decision};
+use crate::base::budget::Holder;
+use crate::base::budgets::Budgets;
 use crate::base::decision_id::{decision_id, random};
 use crate::base::metrics::Metrics;
+use crate::base::workshop::SMALL;
 use crate::config::{Config, Door, Health, Limits};
 use crate::door::activity::InFlight;
 use crate::door::connection::Unread;
@@ -43,7 +46,7 @@ use crate::request::route::own::OwnEndpoint;
 use crate::request::route::{self, Destination};
 use crate::resource_actions::scheduled;
 use crate::resource_actions::submit::Submit;
-use crate::resource_actions::{Evidence, Rules, analyze};
+use crate::resource_actions::{AnalyzedRequest, Evidence, Rules, analyze};
 
 /// Everything that a request meets on its way; no state of one request outlives it here
 #[derive(Debug)]
@@ -74,6 +77,8 @@ pub struct Gate {
     pub routers: Arc<Routers>,
     /// The record
     pub audit: Arc<Audit>,
+    /// What there is for all requests together
+    pub budgets: Arc<Budgets>,
     /// The counters
     pub metrics: Arc<Metrics>,
     /// What it was put together from
@@ -172,12 +177,13 @@ impl Gate {
         if let Some(own) = route::own::classify(method, &path)? {
             return self.answer_own(record.of(own), arrived, &identity, record).await;
         }
+        let holder = self.budgets.holders.holder(caller(&identity), arrived.client.ip());
         let destination = record.of(route::classify(method, &path)?);
-        let request = self.read(&destination, arrived, record).await?;
-        let evidence = self.find_out(&request, &identity, record).await?;
+        let mut request = self.read(&destination, arrived, &identity, record).await?;
+        let evidence = self.find_out(&mut request, &identity, holder, record).await?;
         let whose = record.of(Whose::of(request.id.as_deref(), &evidence));
         let doubt = self.verifier.doubt(request.endpoint, &evidence);
-        let analyzed = analyze(request, evidence, &self.rules, self.limits.json_depth)?;
+        let analyzed = self.analyze(request, evidence, holder).await?;
         let permitted = record.of(decide(analyzed, &identity, &self.policy)?);
         record.of(self.tasks.find_out(whose).await);
         self.prove(&permitted, doubt, record).await?;
@@ -192,16 +198,18 @@ impl Gate {
         identity: &Identity,
         record: &mut Record,
     ) -> Result<Answered, Refusal> {
-        let bytes = self.content(own.content(), arrived, record).await?;
+        let bytes = self.content(own.content(), arrived, identity, record).await?;
         let answers = OwnAnswers {
             policy: &self.policy,
             rules: &self.rules,
             judge: &self.judge,
-            json_depth: self.limits.json_depth,
+            json: self.limits.json(),
+            budgets: &self.budgets,
+            holder: self.budgets.holders.holder(caller(identity), arrived.client.ip()),
             detail: self.door.refusal_detail,
         };
         let query = arrived.head.uri.query().unwrap_or("");
-        let answer = answers.answer(own, query, &bytes, identity).await?;
+        let answer = answers.answer(own, query, bytes, identity).await?;
         Ok(Answered::Gate(respond::own_answer(&answer)))
     }
 
@@ -213,7 +221,7 @@ impl Gate {
         record: &mut Record,
     ) -> Result<Answered, Refusal> {
         let request = destination.request(arrived.head.uri.query(), Vec::new())?;
-        let analyzed = analyze(request, Evidence::None, &self.rules, self.limits.json_depth)?;
+        let analyzed = analyze(request, Evidence::None, &self.rules, self.limits.json())?;
         let permitted = decision::permit_public_health(analyzed).ok_or(Refusal::Internal)?;
         self.forward(record.of(permitted), arrived, record).await
     }
@@ -223,10 +231,11 @@ impl Gate {
         &self,
         destination: &Destination,
         arrived: &mut Arrived,
+        identity: &Identity,
         record: &mut Record,
     ) -> Result<DruidRequest, Refusal> {
         let mut request = destination.request(arrived.head.uri.query(), Vec::new())?;
-        request.body = self.content(destination.endpoint().content, arrived, record).await?;
+        request.body = self.content(destination.endpoint().content, arrived, identity, record).await?;
         Ok(request)
     }
 
@@ -234,9 +243,11 @@ impl Gate {
         &self,
         content: Content,
         arrived: &mut Arrived,
+        identity: &Identity,
         record: &mut Record,
     ) -> Result<Vec<u8>, Refusal> {
-        let bytes = arrived.content(content, self.body_limit(content), self.limits.body).await?;
+        let (limit, patience) = (self.body_limit(content), self.limits.body);
+        let bytes = arrived.content(content, limit, patience, &self.budgets, caller(identity)).await?;
         record.bytes_in(bytes.len());
         Ok(bytes)
     }
@@ -244,19 +255,20 @@ impl Gate {
     /// Finds out what is not in the request itself: what its statement needs, or of what its task is
     async fn find_out(
         &self,
-        request: &DruidRequest,
+        request: &mut DruidRequest,
         identity: &Identity,
+        holder: Holder,
         record: &mut Record,
     ) -> Result<Evidence, Refusal> {
         let rule = request.endpoint.rule;
         match (rule, &request.id) {
             (Rule::Statement(_), _) => {
-                let submit = Submit::read(&request.body, self.limits.json_depth)?;
-                self.judged(submit, identity, record).await
+                let body = std::mem::take(&mut request.body);
+                self.judged(body, identity, holder, record).await
             }
-            (Rule::SupervisorSpec, _) => match scheduled::statement(&request.body, self.limits.json_depth)? {
+            (Rule::SupervisorSpec, _) => match scheduled::statement(&request.body) {
                 None => Ok(Evidence::None),
-                Some(submit) => self.judged(submit, identity, record).await,
+                Some(statement) => self.judged(statement.to_vec(), identity, holder, record).await,
             },
             (Rule::Task(_) | Rule::StatementOf(_), Some(id)) => {
                 Ok(self.tasks.evidence(rule, id, &self.rules).await?)
@@ -273,20 +285,41 @@ impl Gate {
     /// A statement with its judgement: remembered, or judged now
     async fn judged(
         &self,
-        submit: Submit,
+        body: Vec<u8>,
         identity: &Identity,
+        holder: Holder,
         record: &mut Record,
     ) -> Result<Evidence, Refusal> {
+        let (size, json) = (body.len(), self.limits.json());
+        let reading = move || Submit::read(&body, json);
+        let submit = Box::new(self.budgets.workshop.work(holder, size, reading).await??);
         let judged = match self.judge.recall(&submit) {
             Some(judged) => judged,
             None => {
                 // Whatever comes of it, and though its sender leaves.
-                record.of(&submit);
-                self.judge.judge(&submit).await?
+                record.of(&*submit);
+                self.judge.judge(&submit, self.budgets.judging.lease(holder)).await?
             }
         };
-        let (submit, judged) = (Box::new(submit), record.of(judged));
+        let judged = record.of(judged);
         Ok(Evidence::Statement { submit, judged, submitter: identity.owner() })
+    }
+
+    /// Says what the request needs; a large task is read elsewhere
+    async fn analyze(
+        &self,
+        request: DruidRequest,
+        evidence: Evidence,
+        holder: Holder,
+    ) -> Result<AnalyzedRequest, Refusal> {
+        let json = self.limits.json();
+        let size = request.body.len();
+        if size <= SMALL {
+            return Ok(analyze(request, evidence, &self.rules, json)?);
+        }
+        let rules = self.rules.clone();
+        let analyzing = move || analyze(request, evidence, &rules, json);
+        Ok(self.budgets.workshop.work(holder, size, analyzing).await??)
     }
 
     /// What the operator wants proven first: that durable storage works, and that Druid's planner agrees
@@ -394,6 +427,11 @@ fn head_of<B: Body>(answer: &Response<B>) -> Response<OwnBody> {
         head.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     head
+}
+
+/// Whose share counts
+fn caller(identity: &Identity) -> (&str, &str) {
+    (identity.issuer(), identity.subject())
 }
 
 /// The one endpoint that may be open to everybody

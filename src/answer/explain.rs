@@ -8,6 +8,7 @@ use super::refusal::denied_reason;
 use super::respond::{missing, needed};
 use crate::authorize::{Caller, DeniedReason, Policy, Receipt, Verdict, verdict};
 use crate::config::RefusalDetail;
+use crate::druid::json::JsonLimits;
 use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, native, query_context};
 
@@ -40,8 +41,8 @@ impl Asked {
     /// # Errors
     ///
     /// Where it is not understood or not let through.
-    pub fn native(body: &[u8], json_depth: usize, rules: &Rules) -> Result<Self, AnalysisError> {
-        let native::NativeQuery { kind, needs, .. } = native::judge(body, json_depth, rules)?;
+    pub fn native(body: &[u8], limits: impl Into<JsonLimits>, rules: &Rules) -> Result<Self, AnalysisError> {
+        let native::NativeQuery { kind, needs, .. } = native::judge(body, limits, rules)?;
         Ok(Self { deed: format!("run this {kind} query"), needs, forwarded: None, why_state: None })
     }
 
@@ -50,8 +51,8 @@ impl Asked {
     /// # Errors
     ///
     /// Where it is not understood or not let through.
-    pub fn task(body: &[u8], json_depth: usize, rules: &Rules) -> Result<Self, AnalysisError> {
-        let ingestion::JudgedTask { kind, needs } = ingestion::judge(body, json_depth, rules)?;
+    pub fn task(body: &[u8], limits: impl Into<JsonLimits>, rules: &Rules) -> Result<Self, AnalysisError> {
+        let ingestion::JudgedTask { kind, needs } = ingestion::judge(body, limits, rules)?;
         Ok(Self { deed: format!("post this task of type {kind}"), needs, forwarded: None, why_state: None })
     }
 }

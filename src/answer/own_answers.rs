@@ -8,8 +8,10 @@ use super::respond::{json_refusal, status};
 use crate::authenticate::Identity;
 use crate::authorize::caller::AboutWhomError;
 use crate::authorize::{Caller, Denied, Policy, Verdict, verdict};
+use crate::base::budget::Holder;
+use crate::base::budgets::Budgets;
 use crate::config::RefusalDetail;
-use crate::druid::json;
+use crate::druid::json::{self, JsonLimits};
 use crate::druid::path::query_parameters;
 use crate::druid::{ResourceAction, ResourceActions, ResourceType};
 use crate::evidence::judge::Judge;
@@ -29,8 +31,12 @@ pub struct OwnAnswers<'a> {
     pub rules: &'a Rules,
     /// Judges statements
     pub judge: &'a Judge,
-    /// How deep JSON may be
-    pub json_depth: usize,
+    /// How much JSON there may be in a body
+    pub json: JsonLimits,
+    /// Where large bodies are read, and statements wait
+    pub budgets: &'a Budgets,
+    /// Who asks, as far as that counts there
+    pub holder: Holder,
     /// How much a refusal says
     pub detail: RefusalDetail,
 }
@@ -45,7 +51,7 @@ impl OwnAnswers<'_> {
         &self,
         endpoint: OwnEndpoint,
         query: &str,
-        body: &[u8],
+        body: Vec<u8>,
         identity: &Identity,
     ) -> Result<Value, Refusal> {
         match endpoint {
@@ -105,24 +111,41 @@ impl OwnAnswers<'_> {
     }
 
     /// What a statement or a task would need, and how it would be decided; a refusal is an explanation too
-    async fn explain(&self, body: &[u8], caller: &Caller) -> Result<Value, Refusal> {
-        let value = json::parse(body, self.json_depth).map_err(AnalysisError::json)?;
-        match self.asked(&value, body).await {
+    async fn explain(&self, body: Vec<u8>, caller: &Caller) -> Result<Value, Refusal> {
+        let (json, rules) = (self.json, self.rules.clone());
+        let (size, reading) = (body.len(), move || read(&body, json, &rules));
+        let read = self.budgets.workshop.work(self.holder, size, reading).await??;
+        match self.asked(read).await {
             Ok(asked) => Ok(Explanation::new(asked, caller, self.policy).json(self.detail)),
             Err(refusal) if status(refusal.reason()).is_server_error() => Err(refusal),
             Err(refusal) => Ok(json_refusal(&refusal)),
         }
     }
 
-    async fn asked(&self, value: &Value, body: &[u8]) -> Result<Asked, Refusal> {
-        if value.get("queryType").is_some() {
-            return Ok(Asked::native(body, self.json_depth, self.rules)?);
-        }
-        if value.get("query").is_none() {
-            return Ok(Asked::task(body, self.json_depth, self.rules)?);
-        }
-        let submit = Submit::read(body, self.json_depth)?;
-        let judged = self.judge.judged(&submit).await?;
+    async fn asked(&self, read: Result<Read, Refusal>) -> Result<Asked, Refusal> {
+        let submit = match read? {
+            Read::Asked(asked) => return Ok(asked),
+            Read::Statement(submit) => submit,
+        };
+        let judged = self.judge.judged(&submit, self.budgets.judging.lease(self.holder)).await?;
         Ok(Asked::statement(&judged, &submit.context_keys, self.rules))
     }
+}
+
+/// A body that asks for an explanation, read
+enum Read {
+    Statement(Box<Submit>),
+    Asked(Asked),
+}
+
+/// Reads it; what is no JSON is no question, and all else has an answer, though that be a refusal
+fn read(body: &[u8], json: JsonLimits, rules: &Rules) -> Result<Result<Read, Refusal>, AnalysisError> {
+    let value = json::parse(body, json).map_err(AnalysisError::json)?;
+    if value.get("queryType").is_some() {
+        return Ok(Asked::native(body, json, rules).map(Read::Asked).map_err(Refusal::from));
+    }
+    if value.get("query").is_none() {
+        return Ok(Asked::task(body, json, rules).map(Read::Asked).map_err(Refusal::from));
+    }
+    Ok(Submit::read(body, json).map(Box::new).map(Read::Statement).map_err(Refusal::from))
 }

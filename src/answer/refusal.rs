@@ -7,8 +7,10 @@ use crate::authenticate::error::CredentialsFault;
 use crate::authenticate::unverified::Mismatch;
 use crate::authorize::caller::AboutWhomError;
 use crate::authorize::{Denied, DeniedReason};
+use crate::base::budget::Spent;
 use crate::base::connector::why;
 use crate::base::lines::Unwritten;
+use crate::base::workshop::Undone;
 use crate::druid::json::JsonError;
 use crate::druid::path::TargetError;
 use crate::durable_storage::Unusable;
@@ -77,9 +79,18 @@ pub enum Refusal {
     /// Druid gives no answer
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// There is no place for so large a request now
+    #[error("{0}")]
+    Undone(Undone),
     /// A fault of the gate's own
     #[error("the gate failed")]
     Internal,
+}
+
+impl From<Undone> for Refusal {
+    fn from(undone: Undone) -> Self {
+        Self::Undone(undone)
+    }
 }
 
 macro_rules! reasons {
@@ -222,7 +233,16 @@ impl Refusal {
             }
             Self::Content(ContentError::Fields(FieldError::LengthRequired)) => Reason::LengthRequired,
             Self::Content(ContentError::Fields(FieldError::TooLarge { .. }))
-            | Self::Content(ContentError::Body(BodyError::TooLarge { .. })) => Reason::TooLarge,
+            | Self::Content(ContentError::Body(BodyError::TooLarge { .. } | BodyError::Inflates)) => {
+                Reason::TooLarge
+            }
+            _ if matches!(self.json(), Some(JsonError::TooMany { .. })) => Reason::TooLarge,
+            Self::Content(ContentError::Body(BodyError::NoRoom(spent)))
+            | Self::Content(ContentError::Body(BodyError::Undone(Undone::Spent(spent))))
+            | Self::Undone(Undone::Spent(spent)) => match spent {
+                Spent::Share => Reason::Busy,
+                Spent::Whole => Reason::Overloaded,
+            },
             Self::Content(ContentError::Body(BodyError::Timeout)) => Reason::Timeout,
             Self::Content(ContentError::Body(BodyError::Gzip) | ContentError::Unexpected)
             | Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_))
@@ -245,11 +265,14 @@ impl Refusal {
             Self::Denied(denied) => denied_reason(denied.reason),
             Self::Storage(_) => Reason::DurableStorage,
             Self::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)) => Reason::Verification,
+            Self::Judge(JudgeError::Busy) => Reason::Busy,
             Self::Judge(JudgeError::Overloaded) | Self::Verify(VerifyError::Busy) => Reason::Overloaded,
             Self::Audit(_) => Reason::AuditUnavailable,
-            Self::Judge(JudgeError::Failed) | Self::Analysis(AnalysisError::Mismatch) | Self::Internal => {
-                Reason::Internal
-            }
+            Self::Judge(JudgeError::Failed)
+            | Self::Analysis(AnalysisError::Mismatch)
+            | Self::Content(ContentError::Body(BodyError::Undone(Undone::Failed)))
+            | Self::Undone(Undone::Failed)
+            | Self::Internal => Reason::Internal,
         }
     }
 
@@ -269,14 +292,9 @@ impl Refusal {
             (Self::Head(HeadError::TooLong { .. }), _) => "head_bytes",
             (Self::Head(HeadError::TargetTooLong { .. }), _) => "target_bytes",
             (Self::Content(ContentError::Body(BodyError::Timeout)), _) => "body_seconds",
-            (
-                Self::Submit(SubmitError::Json(JsonError::TooDeep { .. }))
-                | Self::Analysis(
-                    AnalysisError::TaskSpec(TaskSpecError::Json(JsonError::TooDeep { .. }))
-                    | AnalysisError::Native(NativeQueryError::Json(JsonError::TooDeep { .. })),
-                ),
-                _,
-            ) => "json_depth",
+            _ if matches!(self.json(), Some(JsonError::TooDeep { .. })) => "json_depth",
+            _ if matches!(self.json(), Some(JsonError::TooMany { .. })) => "values",
+            (Self::Content(ContentError::Body(BodyError::NoRoom(_))), _) => "bodies_bytes",
             (Self::Judge(JudgeError::Refused(SqlRefusal::TooManyBytes { .. })), _) => "statement_bytes",
             (Self::Judge(JudgeError::Refused(SqlRefusal::TooManyTokens { .. })), _) => "statement_tokens",
             (Self::Judge(JudgeError::Refused(SqlRefusal::TooDeep { .. })), _) => "statement_nesting",
@@ -287,6 +305,19 @@ impl Refusal {
             (_, Some(error)) if error.is_connect_timeout() => "connect_seconds",
             _ => return None,
         })
+    }
+
+    /// Why the body is no JSON in one reading, where that is why
+    fn json(&self) -> Option<&JsonError> {
+        let (Self::Submit(SubmitError::Json(error))
+        | Self::Analysis(
+            AnalysisError::TaskSpec(TaskSpecError::Json(error))
+            | AnalysisError::Native(NativeQueryError::Json(error)),
+        )) = self
+        else {
+            return None;
+        };
+        Some(error)
     }
 
     /// What went wrong between the gate and Druid, where that is why

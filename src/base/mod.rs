@@ -1,5 +1,7 @@
 //! What everything stands on and what has no word of Druid in it: files, secrets, the network, counters, time
 
+pub mod budget;
+pub mod budgets;
 pub mod certificate_advice;
 pub mod connector;
 pub mod decision_id;
@@ -17,3 +19,4 @@ pub mod small_file;
 pub mod system_roots;
 pub mod tls;
 pub mod watcher;
+pub mod workshop;

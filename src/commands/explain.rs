@@ -53,7 +53,7 @@ fn caller(asked: &Asked, config: &Config) -> Result<Caller, String> {
         return Ok(Caller::supposed(first.issuer.name(), "somebody", roles));
     };
     let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let claims = crate::druid::json::parse(&text, config.limits.json_depth);
+    let claims = crate::druid::json::parse(&text, config.limits.json());
     let claims = claims.map_err(|error| format!("{}: {error}", path.display()))?;
     let claims =
         claims.as_object().ok_or_else(|| format!("{}: the claims must be a JSON object", path.display()))?;

@@ -11,7 +11,7 @@ use crate::answer::explain;
 use crate::answer::refusal::Refusal;
 use crate::config::Config;
 use crate::druid::ResourceAction;
-use crate::druid::json::parse;
+use crate::druid::json::{JsonLimits, parse};
 use crate::druid::resource::Printable;
 use crate::evidence::judge::JudgeError;
 use crate::resource_actions::judged_statement::JudgedStatement;
@@ -72,19 +72,23 @@ pub(super) fn on_a_large_stack(work: impl FnOnce() -> Result<(), Exit> + Send + 
 pub(super) struct Asking {
     pub(super) rules: Rules,
     pub(super) limits: SqlLimits,
-    pub(super) json_depth: usize,
+    pub(super) json: JsonLimits,
 }
 
 impl Default for Asking {
     fn default() -> Self {
-        Self { rules: Rules::default(), limits: SqlLimits::default(), json_depth: 64 }
+        Self {
+            rules: Rules::default(),
+            limits: SqlLimits::default(),
+            json: JsonLimits { depth: 64, values: 100_000 },
+        }
     }
 }
 
 impl Asking {
     pub(super) fn of(config: &Config) -> Self {
         let (rules, limits) = (config.rules.clone(), config.limits.sql());
-        Self { rules, limits, json_depth: config.limits.json_depth }
+        Self { rules, limits, json: config.limits.json() }
     }
 
     fn one(&self, input: Input, as_json: bool) -> Result<(), Exit> {
@@ -108,7 +112,7 @@ impl Asking {
         if !text.trim_start().starts_with('{') {
             return self.submit(json!({"query": text}).to_string().as_bytes());
         }
-        let value = parse(text.as_bytes(), self.json_depth).map_err(AnalysisError::json)?;
+        let value = parse(text.as_bytes(), self.json).map_err(AnalysisError::json)?;
         if value.get("queryType").is_some() {
             return self.native(text.as_bytes());
         }
@@ -130,11 +134,12 @@ impl Asking {
 
     fn line(&self, line: &str) -> Value {
         // A task stands one level deeper than a body.
-        let request = match parse(line.trim().as_bytes(), self.json_depth + 1) {
-            Ok(Value::Object(request)) => request,
-            Ok(_) => return no_line(LINE.to_owned()),
-            Err(error) => return no_line(format!("{error}; {LINE}")),
-        };
+        let request =
+            match parse(line.trim().as_bytes(), JsonLimits { depth: self.json.depth + 1, ..self.json }) {
+                Ok(Value::Object(request)) => request,
+                Ok(_) => return no_line(LINE.to_owned()),
+                Err(error) => return no_line(format!("{error}; {LINE}")),
+            };
         let answer = self.request(&request).map_or_else(|refusal| refused(&refusal), |needed| json(&needed));
         let id = request.get("id").map(|id| ("id".to_owned(), id.clone()));
         let members = answer.as_object().cloned().unwrap_or_default();
@@ -175,18 +180,18 @@ impl Asking {
     }
 
     fn submit(&self, body: &[u8]) -> Result<explain::Asked, Refusal> {
-        let Submit { query, parameters, context_keys, .. } = Submit::read(body, self.json_depth)?;
+        let Submit { query, parameters, context_keys, .. } = Submit::read(body, self.json)?;
         let judged = JudgedStatement::judge(query, parameters, &self.rules, &self.limits);
         let judged = judged.map_err(JudgeError::Refused)?;
         Ok(explain::Asked::statement(&judged, &context_keys, &self.rules))
     }
 
     fn native(&self, body: &[u8]) -> Result<explain::Asked, Refusal> {
-        Ok(explain::Asked::native(body, self.json_depth, &self.rules)?)
+        Ok(explain::Asked::native(body, self.json, &self.rules)?)
     }
 
     fn task(&self, body: &[u8]) -> Result<explain::Asked, Refusal> {
-        Ok(explain::Asked::task(body, self.json_depth, &self.rules)?)
+        Ok(explain::Asked::task(body, self.json, &self.rules)?)
     }
 }
 

@@ -180,6 +180,10 @@ pub const KEYS: &[Key] = keys! {
             "of a posted task, inflated";
         "json_depth": Whole(4, 100), Value("64"),
             "levels of arrays and objects";
+        "values": Whole(64, 100_000_000), Value("100000"),
+            "JSON values in one body; each takes up to half a kilobyte of memory while it is read";
+        "bodies_bytes": Whole(64, 64 * GIB), Value("67108864"),
+            "of all bodies at one time, as they come and inflated: a quarter for one caller, half for one address, and room for one of the largest in any case";
         "statement_bytes": Whole(16, 16 << 20), Value("262144"),
             "of a statement's text";
         "statement_tokens": Whole(16, 50_000), Value("50000"),

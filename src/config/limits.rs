@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::section::Section;
+use crate::base::budget::Shares;
+use crate::druid::json::JsonLimits;
 use crate::resource_actions::sql::SqlLimits;
 
 /// `[limits]`; each is documented beside its key in [`keys`](super::keys)
@@ -21,6 +23,8 @@ pub struct Limits {
     pub body_bytes: usize,
     pub task_body_bytes: usize,
     pub json_depth: usize,
+    pub values: usize,
+    pub bodies_bytes: usize,
     pub statement_bytes: usize,
     pub statement_tokens: usize,
     pub statement_nesting: usize,
@@ -57,6 +61,8 @@ impl Limits {
             body_bytes: count("body_bytes"),
             task_body_bytes: count("task_body_bytes"),
             json_depth: count("json_depth"),
+            values: count("values"),
+            bodies_bytes: count("bodies_bytes"),
             statement_bytes: count("statement_bytes"),
             statement_tokens: count("statement_tokens"),
             statement_nesting: count("statement_nesting"),
@@ -102,6 +108,16 @@ impl Limits {
                 format!("write `head_bytes = {needed}`, {basic} for HTTP Basic, or fewer `token_bytes`");
             section.warn("token_bytes", what, instead);
         }
+    }
+
+    /// Those of them that are about JSON
+    pub fn json(&self) -> JsonLimits {
+        JsonLimits { depth: self.json_depth, values: self.values }
+    }
+
+    /// Bodies that there may be at one time, in bytes; one caller may always send one, with what it inflates to
+    pub fn bodies(&self) -> Shares {
+        Shares::of(self.bodies_bytes, 2 * self.body_bytes.max(self.task_body_bytes))
     }
 
     /// Those of them that are about statements

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Why a text is not JSON in one reading only
@@ -34,12 +34,64 @@ pub enum JsonError {
         /// The number of levels allowed
         limit: usize,
     },
+    /// It has more values than allowed
+    #[error("the JSON text has more than {limit} values")]
+    TooMany {
+        /// The number of values allowed
+        limit: usize,
+    },
     /// It is no JSON
     #[error("not JSON: {0}")]
     Syntax(String),
 }
 
-/// Reads one JSON document, with at most `depth` levels of arrays and objects
+/// How much JSON there may be in one text
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonLimits {
+    /// Levels of arrays and objects
+    pub depth: usize,
+    /// Values, arrays and objects among them
+    pub values: usize,
+}
+
+impl From<usize> for JsonLimits {
+    /// So many levels, and as many values as there are
+    fn from(depth: usize) -> Self {
+        Self { depth, values: usize::MAX }
+    }
+}
+
+/// The text of a member of the object that a document is, if it is found before anything that is no JSON
+///
+/// For whoever wants to refuse before everything is read; nothing is kept of the rest.
+pub fn text_member(bytes: &[u8], name: &str) -> Option<String> {
+    let mut found = None;
+    let _cut = serde_json::Deserializer::from_slice(bytes).deserialize_map(TextMember(name, &mut found));
+    found
+}
+
+struct TextMember<'a>(&'a str, &'a mut Option<String>);
+
+impl<'de> Visitor<'de> for TextMember<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            if name == self.0 {
+                *self.1 = Some(members.next_value()?);
+                return Ok(());
+            }
+            members.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads one JSON document within these limits; a number is one for levels of arrays and objects
 ///
 /// Numbers too large for 64 bits arrive as floating point: judge by this value, but send the bytes it
 /// was read from.
@@ -47,24 +99,26 @@ pub enum JsonError {
 /// # Errors
 ///
 /// Whatever a second reader could take otherwise; see [`JsonError`].
-pub fn parse(bytes: &[u8], depth: usize) -> Result<Value, JsonError> {
+pub fn parse(bytes: &[u8], limits: impl Into<JsonLimits>) -> Result<Value, JsonError> {
+    let limits = limits.into();
     if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
         return Err(JsonError::ByteOrderMark);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
-    let fault = Cell::new(None);
+    let (fault, values_left) = (Cell::new(None), Cell::new(limits.values));
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    Strict { levels_left: depth, fault: &fault }
+    Strict { levels_left: limits.depth, values_left: &values_left, fault: &fault }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| JsonError::from_serde(&error, fault.get(), depth))
+        .map_err(|error| JsonError::from_serde(&error, fault.get(), limits))
 }
 
 impl JsonError {
-    fn from_serde(error: &serde_json::Error, fault: Option<Fault>, limit: usize) -> Self {
+    fn from_serde(error: &serde_json::Error, fault: Option<Fault>, limits: JsonLimits) -> Self {
         match fault {
             Some(Fault::DuplicateKey) => Self::DuplicateKey { line: error.line(), column: error.column() },
-            Some(Fault::TooDeep) => Self::TooDeep { limit },
+            Some(Fault::TooDeep) => Self::TooDeep { limit: limits.depth },
+            Some(Fault::TooMany) => Self::TooMany { limit: limits.values },
             None => Self::Syntax(error.to_string()),
         }
     }
@@ -74,12 +128,14 @@ impl JsonError {
 enum Fault {
     DuplicateKey,
     TooDeep,
+    TooMany,
 }
 
 /// One value still to be read, and how many levels it may open
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     levels_left: usize,
+    values_left: &'a Cell<usize>,
     fault: &'a Cell<Option<Fault>>,
 }
 
@@ -101,6 +157,10 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.values_left.get().checked_sub(1) {
+            Some(left) => self.values_left.set(left),
+            None => return Err(self.fail(Fault::TooMany)),
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -183,6 +243,30 @@ mod tests {
         assert_eq!(parse(b"[[[[]]]]", 3), Err(JsonError::TooDeep { limit: 3 }));
         let bomb = "[".repeat(100_000);
         assert_eq!(parse(bomb.as_bytes(), 64), Err(JsonError::TooDeep { limit: 64 }));
+    }
+
+    #[test]
+    fn as_many_values_are_read_as_may_be_and_no_more() {
+        let text = br#"{"a":[1,{}],"b":"x"}"#;
+        let limits = |values| JsonLimits { depth: 9, values };
+        assert!(parse(text, limits(5)).is_ok());
+        assert_eq!(parse(text, limits(4)), Err(JsonError::TooMany { limit: 4 }));
+        let many = format!("[{}0]", "{\"a\":0},".repeat(1 << 20));
+        assert_eq!(parse(many.as_bytes(), limits(1_000)), Err(JsonError::TooMany { limit: 1_000 }));
+    }
+
+    #[test]
+    fn the_text_of_a_member_is_found_without_what_follows_it() {
+        for (text, found) in [
+            (r#"{"type":"index"}"#, Some("index")),
+            (r#"{"a":{"type":"inner"},"type":"index","b":"#, Some("index")),
+            (r#"{"a":1}"#, None),
+            (r#"{"type":1}"#, None),
+            (r#"{"a":}"#, None),
+            (r#"["type"]"#, None),
+        ] {
+            assert_eq!(text_member(text.as_bytes(), "type").as_deref(), found, "{text}");
+        }
     }
 
     #[test]

@@ -8,11 +8,13 @@ use std::hash::{Hash, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{Equivalent, Weighter};
 use tokio::sync::oneshot;
 
+use crate::base::budget::{Lease, Spent};
 use crate::base::metrics::{JudgedFrom, Metrics};
 use crate::resource_actions::Rules;
 use crate::resource_actions::judged_statement::JudgedStatement;
@@ -27,8 +29,13 @@ pub enum JudgeError {
     #[error(transparent)]
     Refused(#[from] SqlRefusal),
     /// More statements wait than can be judged soon
-    #[error("more statements wait to be judged than the gate can take")]
+    #[error("more statements wait to be judged than the gate can take; try again soon")]
     Overloaded,
+    /// More of this caller's wait than is his share
+    #[error(
+        "as many of your statements wait to be judged as may at one time; wait for an answer to one of them"
+    )]
+    Busy,
     /// Judging it failed; a fault of the gate's own
     #[error("the statement could not be judged")]
     Failed,
@@ -40,6 +47,23 @@ struct Job {
     query: String,
     parameters: Vec<Parameter>,
     reply: oneshot::Sender<Outcome>,
+    came: Instant,
+    _waiting: Lease,
+}
+
+/// How long a statement may wait; one that did is refused when it is its turn
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a job takes besides its statement, in bytes
+const REST_OF_A_JOB: usize = 512;
+
+impl From<Spent> for JudgeError {
+    fn from(spent: Spent) -> Self {
+        match spent {
+            Spent::Share => Self::Busy,
+            Spent::Whole => Self::Overloaded,
+        }
+    }
 }
 
 /// Judges statements under one set of rules and limits
@@ -86,10 +110,10 @@ impl Judge {
     /// # Errors
     ///
     /// Where it is refused, or there is no judging it now.
-    pub async fn judged(&self, submit: &Submit) -> Outcome {
+    pub async fn judged(&self, submit: &Submit, waiting: Lease) -> Outcome {
         match self.recall(submit) {
             Some(judged) => Ok(judged),
-            None => self.judge(submit).await,
+            None => self.judge(submit, waiting).await,
         }
     }
 
@@ -105,18 +129,24 @@ impl Judge {
         self.known.get(&(&*submit.query, &*submit.parameters))
     }
 
-    /// Judges the statement in this submit
+    /// Judges the statement in this submit, which takes a place among those that wait
     ///
     /// # Errors
     ///
     /// Where it is refused, or there is no judging it now.
-    pub async fn judge(&self, submit: &Submit) -> Outcome {
+    pub async fn judge(&self, submit: &Submit, mut waiting: Lease) -> Outcome {
+        let parameters: usize = submit.parameters.iter().map(Parameter::bytes).sum();
+        waiting.hold(submit.query.len() + parameters + REST_OF_A_JOB).map_err(JudgeError::from)?;
         let (reply, outcome) = oneshot::channel();
-        let job = Job { query: submit.query.clone(), parameters: submit.parameters.clone(), reply };
+        let (query, parameters) = (submit.query.clone(), submit.parameters.clone());
+        let job = Job { query, parameters, reply, came: Instant::now(), _waiting: waiting };
         self.jobs.try_send(job).map_err(|_| JudgeError::Overloaded)?;
         outcome.await.unwrap_or(Err(JudgeError::Failed))
     }
 }
+
+/// How much is remembered of judgements
+pub const REMEMBERED_BYTES: u64 = 32 << 20;
 
 /// How many threads judge, how many statements may wait for them, and how much is remembered
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +162,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
-        Self { threads, waiting: 1_024, cache_bytes: 64 << 20 }
+        Self { threads, waiting: 1_024, cache_bytes: REMEMBERED_BYTES }
     }
 }
 
@@ -148,9 +178,16 @@ impl Bench {
     fn sit(&self) {
         loop {
             let job = self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(Job { query, parameters, reply }) = job else { return };
-            let outcome = catch_unwind(AssertUnwindSafe(|| self.judge(query, parameters)));
+            let Ok(Job { query, parameters, reply, came, _waiting }) = job else { return };
             // Nobody waits where the client has gone.
+            if reply.is_closed() {
+                continue;
+            }
+            if came.elapsed() > PATIENCE {
+                let _gone = reply.send(Err(JudgeError::Overloaded));
+                continue;
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.judge(query, parameters)));
             let _gone = reply.send(outcome.unwrap_or(Err(JudgeError::Failed)));
         }
     }
@@ -201,6 +238,7 @@ impl Weighter<StatementKey, Arc<JudgedStatement>> for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::budget::{Budget, Holders, Shares};
     use crate::resource_actions::sql::ParameterValue;
 
     fn submit(value: &str) -> Submit {
@@ -214,11 +252,23 @@ mod tests {
         Judge::start(Rules::default(), SqlLimits::default(), settings, Arc::default()).unwrap()
     }
 
+    fn lease() -> Lease {
+        let budget = Budget::new(Shares::of(1 << 20, 0));
+        budget.lease(Holders::default().holder("alice", [192, 0, 2, 1].into()))
+    }
+
+    #[tokio::test]
+    async fn who_has_his_share_of_what_waits_is_told_so() {
+        let (judge, text) = (judge(1 << 20), submit(&"x".repeat(1_000_000)));
+        assert!(matches!(judge.judge(&text, lease()).await, Err(JudgeError::Busy)));
+        assert!(judge.judge(&submit("x"), lease()).await.is_ok());
+    }
+
     #[tokio::test]
     async fn the_values_of_parameters_count_among_the_bytes_that_are_remembered() {
         let judge = judge(1 << 20);
         for number in 0..64 {
-            judge.judge(&submit(&format!("{number}{}", "x".repeat(100_000)))).await.unwrap();
+            judge.judge(&submit(&format!("{number}{}", "x".repeat(100_000))), lease()).await.unwrap();
         }
         let bytes: usize = judge
             .known
@@ -228,7 +278,7 @@ mod tests {
             .sum();
         assert!(bytes <= 1 << 20, "{bytes} bytes are remembered, where 1 MiB may be");
         let small = submit("x");
-        judge.judge(&small).await.unwrap();
+        judge.judge(&small, lease()).await.unwrap();
         assert!(judge.remembered(&small).is_some(), "what is small is remembered");
     }
 }

@@ -1,17 +1,20 @@
 //! A request as it arrived: its head, its body that is not read yet, and who sends it
 
+use std::hash::Hash;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::header::EXPECT;
 use http::request::Parts;
 use http::{Request, Version};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 
 use super::body::{self, BodyError, BodyLimit};
 use super::head::{self, FieldError};
 use super::unasked::Unasked;
+use crate::base::budget::Lease;
+use crate::base::budgets::Budgets;
 use crate::druid::endpoint::Content;
 
 /// How much of a refused request's body is read so that its connection can go on
@@ -26,6 +29,10 @@ pub struct Arrived {
     /// Who sends it
     pub client: SocketAddr,
     body: Body,
+    /// How much of it is read in vain, so that its connection can go on
+    drained_bytes: usize,
+    /// By what its body is held, as long as this is there
+    lease: Option<Lease>,
 }
 
 /// What has become of a request's body
@@ -57,10 +64,10 @@ impl Arrived {
     /// A request of this client
     pub fn new(request: Request<Incoming>, client: SocketAddr) -> Self {
         let (head, body) = request.into_parts();
-        Self { head, client, body: Body::Unread(body) }
+        Self { head, client, body: Body::Unread(body), drained_bytes: DRAINED_BYTES, lease: None }
     }
 
-    /// Reads its body, whole, of at most these bytes, within this time
+    /// Reads its body, whole, of at most these bytes, within this time; what its caller may hold counts
     ///
     /// # Errors
     ///
@@ -70,14 +77,28 @@ impl Arrived {
         content: Content,
         limit: BodyLimit,
         patience: Duration,
+        budgets: &Budgets,
+        caller: impl Hash,
     ) -> Result<Vec<u8>, ContentError> {
         let has_body = matches!(&self.body, Body::Unread(body) if !body.is_end_stream());
         let coding = head::check_fields(&self.head, content, has_body, limit)?;
         let bytes = match std::mem::replace(&mut self.body, Body::Broken) {
-            Body::Unread(body) if has_body && self.waits_in_vain() => {
-                body::read(Unasked::new(body), coding, limit, patience).await?
+            Body::Unread(mut body) if has_body => {
+                let holder = budgets.holders.holder(caller, self.client.ip());
+                let waits = self.waits_in_vain();
+                let lease = self.lease.insert(budgets.bodies.lease(holder));
+                if waits {
+                    let mut body = Unasked::new(body);
+                    body::read(&mut body, coding, limit, patience, lease, &budgets.workshop).await?
+                } else {
+                    let read = body::read(&mut body, coding, limit, patience, lease, &budgets.workshop).await;
+                    if let Err(BodyError::NoRoom(_)) = read {
+                        // Who may send so much, but not now, is to hear that: over HTTP/1.1 he does when he has sent it.
+                        (self.body, self.drained_bytes) = (Body::Unread(body), limit.bytes);
+                    }
+                    read?
+                }
             }
-            Body::Unread(body) if has_body => body::read(body, coding, limit, patience).await?,
             Body::Unread(_) => Vec::new(),
             Body::Read | Body::Broken => return Err(BodyError::Framing.into()),
         };
@@ -105,9 +126,20 @@ impl Arrived {
         if self.head.headers.contains_key(EXPECT) {
             return false;
         }
-        let rest = tokio::time::timeout(DRAINED_FOR, Limited::new(body, DRAINED_BYTES).collect()).await;
-        matches!(rest, Ok(Ok(_)))
+        let rest = tokio::time::timeout(DRAINED_FOR, discarded(body, self.drained_bytes)).await;
+        rest.unwrap_or(false)
     }
+}
+
+/// Reads a body to its end and keeps nothing; whether it came, and was no longer than this
+async fn discarded(mut body: Incoming, most: usize) -> bool {
+    let mut left = most;
+    while let Some(frame) = body.frame().await {
+        let bytes = frame.ok().map(|frame| frame.data_ref().map_or(0, bytes::Bytes::len));
+        let Some(less) = bytes.and_then(|bytes| left.checked_sub(bytes)) else { return false };
+        left = less;
+    }
+    true
 }
 
 /// Nothing, `{}`, or the empty JSON string that druidapi sends

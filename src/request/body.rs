@@ -8,10 +8,12 @@ use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Body;
 
 use super::unasked::Waits;
+use crate::base::budget::{Lease, Spent};
+use crate::base::workshop::{Undone, Workshop};
 
 /// How a body is coded
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,46 +73,126 @@ pub enum BodyError {
     /// It is not one whole gzip member
     #[error("the body is not one whole gzip member")]
     Gzip,
+    /// It is inflated to far more than it is
+    #[error("the body is inflated to more than {RATIO} times its length; send it plain")]
+    Inflates,
+    /// There is no room for it among all bodies
+    #[error("{}", no_room(*.0))]
+    NoRoom(Spent),
+    /// There is no place to inflate it
+    #[error("{0}")]
+    Undone(Undone),
 }
 
-/// Reads a body of at most `limit` bytes, inflated ones included
+fn no_room(spent: Spent) -> &'static str {
+    match spent {
+        Spent::Share => {
+            "as much of your bodies is under way as may be at one time; wait for an answer to one of them"
+        }
+        Spent::Whole => "as many bytes of bodies are under way as the gate holds at one time; try again soon",
+    }
+}
+
+/// Reads a body of at most `limit` bytes, inflated ones included, and holds its bytes by this lease
 ///
 /// # Errors
 ///
-/// Where it is too large, too slow, broken off, followed by fields, or not what its coding says.
+/// Where it is too large, too slow, broken off, followed by fields, or not what its coding says; or there is no room.
 pub async fn read<B>(
-    body: B,
+    body: &mut B,
     coding: Coding,
     limit: BodyLimit,
     patience: Duration,
+    lease: &mut Lease,
+    workshop: &Workshop,
 ) -> Result<Vec<u8>, BodyError>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let whole = tokio::time::timeout(patience, Limited::new(body, limit.bytes).collect()).await;
-    let whole = whole.map_err(|_| BodyError::Timeout)?.map_err(|error| match error {
-        error if error.is::<LengthLimitError>() => BodyError::TooLarge { limit },
-        error if error.is::<Waits>() => BodyError::Unasked,
-        _ => BodyError::Framing,
-    })?;
-    if whole.trailers().is_some() {
-        return Err(BodyError::Trailers);
-    }
-    let bytes = whole.to_bytes();
+    let arriving = tokio::time::timeout(patience, collect(body, limit, lease));
+    let bytes = arriving.await.map_err(|_| BodyError::Timeout)??;
     match coding {
-        Coding::Identity => Ok(bytes.into()),
-        Coding::Gzip => inflate(&bytes, limit),
+        Coding::Identity => Ok(bytes),
+        Coding::Gzip => {
+            let room = room(&bytes, limit);
+            lease.hold(bytes.len().saturating_add(room)).map_err(BodyError::NoRoom)?;
+            let inflating = workshop.work(lease.holder(), room, move || inflate(&bytes, limit));
+            let inflated = inflating.await.map_err(BodyError::Undone)??;
+            lease.keep(inflated.len());
+            Ok(inflated)
+        }
     }
 }
 
-fn inflate(bytes: &[u8], limit: BodyLimit) -> Result<Vec<u8>, BodyError> {
-    let mut decoder = GzDecoder::new(bytes);
-    let mut inflated = Vec::new();
-    let most = u64::try_from(limit.bytes).unwrap_or(u64::MAX).saturating_add(1);
-    decoder.by_ref().take(most).read_to_end(&mut inflated).map_err(|_| BodyError::Gzip)?;
-    if inflated.len() > limit.bytes {
+/// Of a body that does not say how long it is, so many bytes are held at a time
+const STEP: usize = 64 << 10;
+
+fn fault(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BodyError {
+    if error.into().is::<Waits>() { BodyError::Unasked } else { BodyError::Framing }
+}
+
+async fn collect<B>(body: &mut B, limit: BodyLimit, lease: &mut Lease) -> Result<Vec<u8>, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let declared = body.size_hint().exact().map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    if declared > limit.bytes {
         return Err(BodyError::TooLarge { limit });
+    }
+    lease.hold(declared).map_err(BodyError::NoRoom)?;
+    // What is declared is not there yet: whoever sends nothing takes no memory.
+    let mut bytes = Vec::with_capacity(declared.min(STEP));
+    while let Some(frame) = body.frame().await {
+        let data = frame.map_err(fault)?.into_data().map_err(|_| BodyError::Trailers)?;
+        let length = bytes.len().saturating_add(data.len());
+        if length > limit.bytes {
+            return Err(BodyError::TooLarge { limit });
+        }
+        if length > lease.held() {
+            let step = length.next_multiple_of(STEP).min(limit.bytes);
+            lease.hold(step).map_err(BodyError::NoRoom)?;
+        }
+        if length > bytes.capacity() {
+            // Exactly, where that is known: a vector that doubles would take more than is held.
+            bytes.reserve_exact(lease.held().saturating_sub(bytes.len()).max(data.len()));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    lease.keep(bytes.len());
+    Ok(bytes)
+}
+
+/// What is inflated is no more than so many times as long as what came; or than [`SMALL_BYTES`]
+///
+/// A posted task with its data in it was seen to be 30 times as long; a body that is nothing but blanks is 1,000 times.
+const RATIO: usize = 100;
+const SMALL_BYTES: usize = 256 << 10;
+
+/// How many bytes may be inflated of these
+fn bound(bytes: &[u8], limit: BodyLimit) -> usize {
+    bytes.len().saturating_mul(RATIO).max(SMALL_BYTES).min(limit.bytes)
+}
+
+/// How many bytes are inflated of these, by what their last four say (RFC 1952, `ISIZE`), if that is allowed
+fn room(bytes: &[u8], limit: BodyLimit) -> usize {
+    let declared = bytes.last_chunk().map_or(0, |size| u32::from_le_bytes(*size));
+    usize::try_from(declared).unwrap_or(usize::MAX).min(bound(bytes, limit))
+}
+
+fn inflate(bytes: &[u8], limit: BodyLimit) -> Result<Vec<u8>, BodyError> {
+    let (room, bound) = (room(bytes, limit), bound(bytes, limit));
+    let mut decoder = GzDecoder::new(bytes);
+    let mut inflated = Vec::with_capacity(room.saturating_add(1));
+    let most = u64::try_from(room).unwrap_or(u64::MAX).saturating_add(1);
+    decoder.by_ref().take(most).read_to_end(&mut inflated).map_err(|_| BodyError::Gzip)?;
+    if inflated.len() > room {
+        return Err(match room {
+            _ if room < bound => BodyError::Gzip,
+            _ if bound < limit.bytes => BodyError::Inflates,
+            _ => BodyError::TooLarge { limit },
+        });
     }
     // A second member, or anything else behind the first, is text that somebody else might read.
     if decoder.into_inner().is_empty() { Ok(inflated) } else { Err(BodyError::Gzip) }
@@ -130,6 +212,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::base::budget::{Budget, Holders, Shares};
 
     fn limit(bytes: usize) -> BodyLimit {
         BodyLimit { bytes, key: Some("body_bytes") }
@@ -139,6 +222,48 @@ mod tests {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
+    }
+
+    /// A body of frames that does not say how long it is
+    struct Frames(std::vec::IntoIter<Vec<u8>>);
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Ready(self.0.next().map(|data| Ok(hyper::body::Frame::data(data.into()))))
+        }
+    }
+
+    /// What is read of a body where there is so much room, of at most a mebibyte
+    async fn read_of<B>(whole: usize, mut body: B, coding: Coding) -> Result<Vec<u8>, BodyError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let budget = Budget::new(Shares { whole, caller: usize::MAX, address: usize::MAX });
+        let holder = Holders::default().holder("alice", std::net::IpAddr::from([192, 0, 2, 1]));
+        let mut lease = budget.lease(holder);
+        let patience = Duration::from_secs(10);
+        let read = read(&mut body, coding, limit(1 << 20), patience, &mut lease, &Workshop::new(1)).await;
+        if let Ok(bytes) = &read {
+            assert_eq!((lease.held(), budget.use_of_whole().0), (bytes.len(), bytes.len()));
+        }
+        read
+    }
+
+    #[test]
+    fn what_inflates_beyond_all_measure_is_refused_and_what_does_as_texts_do_is_not() {
+        let most = limit(8 << 20);
+        let blanks = |bytes: usize| gzip(&vec![b' '; bytes]);
+        assert_eq!(inflate(&blanks(SMALL_BYTES), most).map(|text| text.len()), Ok(SMALL_BYTES));
+        assert_eq!(inflate(&blanks(4 << 20), most), Err(BodyError::Inflates));
+        let rows = (0..50_000).map(|row| format!("{{\"a\":{row},\"b\":\"x\"}}\\n")).collect::<String>();
+        assert_eq!(inflate(&gzip(rows.as_bytes()), most), Ok(rows.into_bytes()));
     }
 
     #[test]
@@ -163,11 +288,30 @@ mod tests {
     async fn a_body_with_fields_behind_it_is_refused_and_one_without_is_read() {
         use http_body_util::Full;
 
-        let patience = Duration::from_secs(1);
         let whole = Full::new(Bytes::from_static(b"{}"));
-        assert_eq!(read(whole.clone(), Coding::Identity, limit(2), patience).await, Ok(b"{}".to_vec()));
+        assert_eq!(read_of(1 << 20, whole.clone(), Coding::Identity).await, Ok(b"{}".to_vec()));
         // Fields or none: HTTP/2 hides pseudo-fields that stand there.
         let trailed = whole.with_trailers(std::future::ready(Some(Ok(HeaderMap::new()))));
-        assert_eq!(read(trailed, Coding::Identity, limit(2), patience).await, Err(BodyError::Trailers));
+        assert_eq!(read_of(1 << 20, trailed, Coding::Identity).await, Err(BodyError::Trailers));
+    }
+
+    #[tokio::test]
+    async fn what_is_held_is_what_there_is_room_for_whether_it_says_how_long_it_is_or_not() {
+        use http_body_util::Full;
+
+        let text = vec![b' '; 10_000];
+        let zipped = gzip(&text);
+        let in_frames =
+            |text: &[u8]| Frames(text.chunks(1_000).map(<[u8]>::to_vec).collect::<Vec<_>>().into_iter());
+        let full = |bytes: &[u8]| Full::new(Bytes::copy_from_slice(bytes));
+        assert_eq!(read_of(10_000, full(&text), Coding::Identity).await, Ok(text.clone()));
+        assert_eq!(read_of(9_999, full(&text), Coding::Identity).await, Err(BodyError::NoRoom(Spent::Whole)));
+        assert_eq!(read_of(1 << 20, in_frames(&text), Coding::Identity).await, Ok(text.clone()));
+        assert_eq!(
+            read_of(9_999, in_frames(&text), Coding::Identity).await,
+            Err(BodyError::NoRoom(Spent::Whole))
+        );
+        assert_eq!(read_of(10_000 + zipped.len(), full(&zipped), Coding::Gzip).await, Ok(text.clone()));
+        assert_eq!(read_of(9_999, full(&zipped), Coding::Gzip).await, Err(BodyError::NoRoom(Spent::Whole)));
     }
 }

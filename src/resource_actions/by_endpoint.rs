@@ -7,7 +7,7 @@ use super::listed::Listed;
 use super::needed::Needed;
 use super::rules::{Lookups, Rules};
 use crate::druid::endpoint::{Content, Rule};
-use crate::druid::json;
+use crate::druid::json::{self, JsonLimits};
 use crate::druid::task::is_stub;
 use crate::druid::{Action, DruidRequest, ResourceAction, ResourceActions, ResourceType};
 
@@ -59,11 +59,11 @@ pub(super) fn needs(request: &DruidRequest, rules: &Rules) -> Option<Needed> {
 }
 
 /// That a body has one reading, and names no other datasource than the path
-pub(super) fn check_body(request: &DruidRequest, json_depth: usize) -> Result<(), AnalysisError> {
+pub(super) fn check_body(request: &DruidRequest, limits: impl Into<JsonLimits>) -> Result<(), AnalysisError> {
     match request.endpoint.content {
         Content::Nothing | Content::EmptyOrObject => Ok(()),
-        Content::Json => parse(request, json_depth).map(|_| ()),
-        Content::OfDatasource => match parse(request, json_depth)?.get("dataSource") {
+        Content::Json => parse(request, limits).map(|_| ()),
+        Content::OfDatasource => match parse(request, limits)?.get("dataSource") {
             None | Some(Value::Null) => Ok(()),
             Some(Value::String(named)) if Some(named) == request.id.as_ref() => Ok(()),
             Some(_) => Err(AnalysisError::OtherDatasource),
@@ -73,6 +73,6 @@ pub(super) fn check_body(request: &DruidRequest, json_depth: usize) -> Result<()
     }
 }
 
-fn parse(request: &DruidRequest, json_depth: usize) -> Result<Value, AnalysisError> {
-    json::parse(&request.body, json_depth).map_err(AnalysisError::json)
+fn parse(request: &DruidRequest, limits: impl Into<JsonLimits>) -> Result<Value, AnalysisError> {
+    json::parse(&request.body, limits).map_err(AnalysisError::json)
 }

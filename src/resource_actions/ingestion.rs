@@ -18,7 +18,7 @@ use super::task_members::{
     COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, JVM_KEYS, JVM_PROPERTY, KILL_MEMBERS,
 };
 use super::task_object::{Object, object_at};
-use crate::druid::json;
+use crate::druid::json::{self, JsonLimits};
 use crate::druid::{ResourceAction, ResourceType};
 
 /// A task that was read and understood
@@ -30,13 +30,25 @@ pub struct JudgedTask {
     pub needs: Needed,
 }
 
+/// The types that may be posted
+const TYPES: [&str; 4] = ["index", "index_parallel", "compact", "kill"];
+
+/// Of a task longer than this the type is looked at first, in bytes
+const LARGE: usize = 64 << 10;
+
 /// Reads a posted task
 ///
 /// # Errors
 ///
 /// Where it cannot be read in one way only, or is not understood to the last member that matters.
-pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
-    let value = read_body(body, json_depth, rules)?;
+pub fn judge(body: &[u8], limits: impl Into<JsonLimits>, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
+    // What is refused whatever else stands in it is not read whole first.
+    if body.len() > LARGE
+        && let Some(kind) = json::text_member(body, "type").filter(|kind| !TYPES.contains(&kind.as_str()))
+    {
+        return Err(TaskSpecError::Type { kind });
+    }
+    let value = read_body(body, limits, rules)?;
     let task = object_at("", &value)?;
     match task.text("type")? {
         "index" => index(&task, "index", rules),
@@ -48,8 +60,12 @@ pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask
 }
 
 /// The body of a task or a supervisor: one reading, no empty key, and no lookup where those are granted
-pub(super) fn read_body(body: &[u8], json_depth: usize, rules: &Rules) -> Result<Value, TaskSpecError> {
-    let value = json::parse(body, json_depth)?;
+pub(super) fn read_body(
+    body: &[u8],
+    limits: impl Into<JsonLimits>,
+    rules: &Rules,
+) -> Result<Value, TaskSpecError> {
+    let value = json::parse(body, limits)?;
     refuse_empty_keys(&value, "")?;
     match rules.lookups {
         Lookups::Granted => refuse_lookups(&value, "")?,

@@ -28,6 +28,7 @@ mod task_object;
 use std::sync::Arc;
 
 use crate::druid::endpoint::{List, Rule};
+use crate::druid::json::JsonLimits;
 use crate::druid::{DruidRequest, Endpoint, Owner, Task};
 pub use analysis_error::AnalysisError;
 pub use durable_storage::Storage;
@@ -148,9 +149,10 @@ pub fn analyze(
     request: DruidRequest,
     evidence: Evidence,
     rules: &Rules,
-    json_depth: usize,
+    limits: impl Into<JsonLimits>,
 ) -> Result<AnalyzedRequest, AnalysisError> {
-    by_endpoint::check_body(&request, json_depth)?;
+    let limits = limits.into();
+    by_endpoint::check_body(&request, limits)?;
     match (request.endpoint.rule, evidence) {
         (Rule::Statement(_), Evidence::Statement { submit, judged, submitter }) if judged.is_of(&submit) => {
             Ok(of_statement(request, &submit, &judged, &submitter, rules))
@@ -161,13 +163,13 @@ pub fn analyze(
         }
         (Rule::Rows(List::Supervisors), _) => Err(AnalysisError::Mismatch),
         (Rule::NativeQuery(asks), Evidence::None) => {
-            let query = native::judge(&request.body, json_depth, rules)?;
+            let query = native::judge(&request.body, limits, rules)?;
             let deed = format!("run this {} query", query.kind);
             let analyzed = AnalyzedRequest::new(request, query.needs_for(asks), deed);
             Ok(AnalyzedRequest { query_id: query.id, ..analyzed })
         }
         (Rule::SupervisorSpec, Evidence::Statement { submit, judged, .. }) if judged.is_of(&submit) => {
-            let needs = scheduled::needs(&request.body, json_depth, &submit, &judged, rules)?;
+            let needs = scheduled::needs(&request.body, limits, &submit, &judged, rules)?;
             Ok(AnalyzedRequest::new(
                 request,
                 needs,
@@ -175,7 +177,7 @@ pub fn analyze(
             ))
         }
         (rule, evidence) => {
-            let (needs, deed) = judge(&request, evidence, rules, json_depth)?;
+            let (needs, deed) = judge(&request, evidence, rules, limits)?;
             Ok(AnalyzedRequest::new(request, needs, deed).showing(Listed::of(rule, rules)))
         }
     }
@@ -186,20 +188,20 @@ fn judge(
     request: &DruidRequest,
     evidence: Evidence,
     rules: &Rules,
-    json_depth: usize,
+    limits: JsonLimits,
 ) -> Result<(Needed, String), AnalysisError> {
     let body = request.body.as_slice();
     Ok(match (request.endpoint.rule, evidence) {
         (Rule::TaskSpec, Evidence::None) => {
-            let judged = ingestion::judge(body, json_depth, rules)?;
+            let judged = ingestion::judge(body, limits, rules)?;
             (judged.needs, format!("post this task of type {}", judged.kind))
         }
         (Rule::SupervisorSpec, Evidence::None) => {
-            let judged = supervisor::judge(body, json_depth, rules)?;
+            let judged = supervisor::judge(body, limits, rules)?;
             (judged.needs, format!("post this supervisor of type {}", judged.kind))
         }
         (Rule::Sampler, Evidence::None) => {
-            let judged = supervisor::judge_sample(body, json_depth, rules)?;
+            let judged = supervisor::judge_sample(body, limits, rules)?;
             (judged.needs, format!("sample the input of this {}", judged.kind))
         }
         (Rule::Task(purpose), Evidence::Task(task)) => {

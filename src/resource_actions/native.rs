@@ -15,6 +15,7 @@ use super::task_error::TaskSpecError;
 use super::task_input::input_source;
 use super::task_object::{Object, object_at};
 use crate::druid::endpoint::Asks;
+use crate::druid::json::JsonLimits;
 use crate::druid::json::{self, JsonError};
 use crate::druid::owner::is_reserved_context_key;
 use crate::druid::{Action, ResourceAction, ResourceType};
@@ -89,8 +90,12 @@ impl NativeQuery {
 /// # Errors
 ///
 /// Where it cannot be read in one way only, or what it reads cannot be told.
-pub fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<NativeQuery, NativeQueryError> {
-    let value = json::parse(body, json_depth)?;
+pub fn judge(
+    body: &[u8],
+    limits: impl Into<JsonLimits>,
+    rules: &Rules,
+) -> Result<NativeQuery, NativeQueryError> {
+    let value = json::parse(body, limits)?;
     let query = object_at("", &value)?;
     let mut reading = Reading { rules, needs: BTreeSet::new() };
     reading.query(&query)?;

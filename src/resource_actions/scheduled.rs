@@ -11,10 +11,10 @@ use super::needed::Needed;
 use super::query_context;
 use super::rules::Rules;
 use super::sql::StatementKind;
-use super::submit::{Submit, SubmitError};
+use super::submit::Submit;
 use super::task_error::TaskSpecError;
 use super::task_object::object_at;
-use crate::druid::json;
+use crate::druid::json::{self, JsonLimits};
 
 /// What of the body tells whether it is such a supervisor
 #[derive(Deserialize)]
@@ -24,19 +24,12 @@ struct Typed<'a> {
     spec: Option<&'a RawValue>,
 }
 
-/// The statement that a posted supervisor would run on a schedule; `None` where it is another supervisor
-///
-/// # Errors
-///
-/// Where its `spec` is no statement that can be judged.
-pub fn statement(body: &[u8], json_depth: usize) -> Result<Option<Submit>, SubmitError> {
+/// The statement that a posted supervisor would run on a schedule, as it would be submitted; `None` where it is another
+/// supervisor
+pub fn statement(body: &[u8]) -> Option<&[u8]> {
     // Whatever is wrong with a body of another type, or with one that is no JSON, is told by who reads it whole.
-    let Ok(Typed { r#type, spec: Some(spec) }) = serde_json::from_slice(body) else { return Ok(None) };
-    if r#type == "scheduled_batch" {
-        Submit::read(spec.get().as_bytes(), json_depth).map(Some)
-    } else {
-        Ok(None)
-    }
+    let Typed { r#type, spec } = serde_json::from_slice(body).ok()?;
+    spec.filter(|_| r#type == "scheduled_batch").map(|spec| spec.get().as_bytes())
 }
 
 /// What such a supervisor needs, its statement judged
@@ -46,12 +39,12 @@ pub fn statement(body: &[u8], json_depth: usize) -> Result<Option<Submit>, Submi
 /// Where it is not sent as it is judged, writes no datasource, or names another than it writes.
 pub(super) fn needs(
     body: &[u8],
-    json_depth: usize,
+    json: JsonLimits,
     submit: &Submit,
     judged: &JudgedStatement,
     rules: &Rules,
 ) -> Result<Needed, TaskSpecError> {
-    let value = json::parse(body, json_depth)?;
+    let value = json::parse(body, json)?;
     let supervisor = object_at("", &value)?;
     supervisor.only("type id spec schedulerConfig dataSource suspended")?;
     let judgement = judged.judgement();
@@ -76,14 +69,15 @@ mod tests {
 
     fn needed(body: &str) -> Option<String> {
         let rules = Rules::default();
-        let submit = statement(body.as_bytes(), 64).ok()??;
+        let json = JsonLimits::from(64);
+        let submit = Submit::read(statement(body.as_bytes())?, json).ok()?;
         let judged = JudgedStatement::judge(
             submit.query.clone(),
             submit.parameters.clone(),
             &rules,
             &SqlLimits::default(),
         );
-        let needs = needs(body.as_bytes(), 64, &submit, &judged.ok()?, &rules).ok()?;
+        let needs = needs(body.as_bytes(), json, &submit, &judged.ok()?, &rules).ok()?;
         Some(needs.resource_actions().iter().map(|need| need.sentence()).collect::<Vec<_>>().join(", "))
     }
 

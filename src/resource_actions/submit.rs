@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::sql::{Parameter, ParameterValue};
 use crate::druid::Owner;
-use crate::druid::json;
+use crate::druid::json::{self, JsonLimits};
 use crate::druid::owner::{OWNER_CONTEXT_KEY, is_reserved_context_key};
 
 /// A member of Druid's `SqlQuery` that crosses as it is, if it has this type
@@ -62,8 +62,8 @@ impl Submit {
     /// # Errors
     ///
     /// Where it cannot be read in one way only, or brings a reserved context key.
-    pub fn read(body: &[u8], json_depth: usize) -> Result<Self, SubmitError> {
-        let Value::Object(members) = json::parse(body, json_depth)? else {
+    pub fn read(body: &[u8], limits: impl Into<JsonLimits>) -> Result<Self, SubmitError> {
+        let Value::Object(members) = json::parse(body, limits)? else {
             return Err(shape("the body must be a JSON object with a member `query`"));
         };
         let raw: RawMembers<'_> = raw_members(body)?;

@@ -12,6 +12,7 @@ use super::task_error::TaskSpecError;
 use super::task_input::{input_format, input_source};
 use super::task_members::{DATA_SCHEMA_MEMBERS, STREAM_IO_MEMBERS};
 use super::task_object::{Object, object_at};
+use crate::druid::json::JsonLimits;
 use crate::druid::{Action, ResourceAction, ResourceType};
 
 /// The types that read a stream (`SeekableStreamSupervisorSpec`)
@@ -22,8 +23,12 @@ const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
 /// # Errors
 ///
 /// Where it cannot be read in one way only, or is not understood to the last member that matters.
-pub(super) fn judge(body: &[u8], json_depth: usize, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
-    let value = read_body(body, json_depth, rules)?;
+pub(super) fn judge(
+    body: &[u8],
+    limits: impl Into<JsonLimits>,
+    rules: &Rules,
+) -> Result<JudgedTask, TaskSpecError> {
+    let value = read_body(body, limits, rules)?;
     let supervisor = object_at("", &value)?;
     let kind = supervisor.text("type")?;
     if let Some(stream) = STREAMS.into_iter().find(|stream| *stream == kind) {
@@ -104,10 +109,10 @@ fn of_compaction(supervisor: &Object<'_>) -> Result<JudgedTask, TaskSpecError> {
 /// Where it cannot be read in one way only, or its input is not understood.
 pub(super) fn judge_sample(
     body: &[u8],
-    json_depth: usize,
+    limits: impl Into<JsonLimits>,
     rules: &Rules,
 ) -> Result<JudgedTask, TaskSpecError> {
-    let value = read_body(body, json_depth, rules)?;
+    let value = read_body(body, limits, rules)?;
     let sample = object_at("", &value)?;
     let kind = sample.text("type")?;
     let known = ["index", "index_parallel"].into_iter().chain(STREAMS).find(|known| *known == kind);

@@ -112,6 +112,9 @@ fn metrics(gate: &Gate, faulty: &FaultyFiles) -> Response<Full<Bytes>> {
     gate.metrics.log_left_out(log::left_out());
     let (waiting, most) = gate.audit.waiting();
     gate.metrics.budget("audit_bytes", waiting, most);
+    for (name, (used, most)) in gate.budgets.in_use() {
+        gate.metrics.budget(name, used, most);
+    }
     let mut response = Response::new(Full::new(Bytes::from(gate.metrics.page())));
     let openmetrics = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, openmetrics);

@@ -14,12 +14,13 @@ use super::watch_files::MOST_BYTES;
 use crate::authenticate::callers::Callers;
 use crate::authenticate::key_keeper::{KeyKeeper, KeyPlace, Rhythm, Source};
 use crate::authenticate::{Authenticator, KeyStore, Settings, SettingsFault};
+use crate::base::budgets::Budgets;
 use crate::base::fetch::Fetcher;
 use crate::base::metrics::Metrics;
 use crate::base::password::{Password, PasswordFault};
 use crate::base::small_file;
 use crate::base::tls::{self, TlsError};
-use crate::config::{Config, IssuerConfig, SignIn, UpstreamTls};
+use crate::config::{Config, IssuerConfig, Limits, SignIn, UpstreamTls};
 use crate::evidence::judge::{self, Judge};
 use crate::evidence::overlord::Overlord;
 use crate::evidence::supervisors::Supervisors;
@@ -83,6 +84,7 @@ pub(crate) type Faults = Vec<(Part, StartError)>;
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) budgets: Arc<Budgets>,
     pub(crate) store: Arc<KeyStore>,
     pub(crate) fingerprint_key: [u8; 32],
     pub(crate) draining: watch::Receiver<bool>,
@@ -105,8 +107,10 @@ fn or_before<T>(
 }
 
 impl Parts {
-    pub(crate) fn new(fingerprint_key: [u8; 32], draining: watch::Receiver<bool>) -> Self {
-        Self { metrics: Arc::default(), store: Arc::new(KeyStore::new()), fingerprint_key, draining }
+    pub(crate) fn new(limits: &Limits, fingerprint_key: [u8; 32], draining: watch::Receiver<bool>) -> Self {
+        let budgets = Arc::new(Budgets::new(limits.bodies()));
+        let store = Arc::new(KeyStore::new());
+        Self { metrics: Arc::default(), budgets, store, fingerprint_key, draining }
     }
 
     /// Builds everything that a request meets; what has not changed is taken over from the gate before, and so is a
@@ -142,6 +146,7 @@ impl Parts {
         let routers = or_before(self.routers(&config), routers, Part::Upstream, faults)?;
         let storage = self.storage(&config, before).await;
         let keepers = self.keepers(&config, before, faults).await?;
+        self.budgets.bodies.set(config.limits.bodies());
         let overlord = Overlord::new(Arc::clone(&routers), config.limits.control_answer);
         Ok(Gate {
             callers: Callers { authenticator, keepers },
@@ -162,6 +167,7 @@ impl Parts {
             limits: config.limits.clone(),
             routers,
             audit,
+            budgets: Arc::clone(&self.budgets),
             metrics: Arc::clone(&self.metrics),
             config,
         })

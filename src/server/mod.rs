@@ -67,7 +67,7 @@ impl Server {
         let admin_address = bound(&operators)?;
         let (draining, drained) = watch::channel(false);
         let fingerprint_key = random().map_err(|_| StartError::System("randomness"))?;
-        let parts = Parts::new(fingerprint_key, drained.clone());
+        let parts = Parts::new(&config.limits, fingerprint_key, drained.clone());
         let written = (config.listen.addresses.clone(), config.admin.address.clone());
         let live = Arc::new(Live::new(parts.assemble(config, None, &mut Faults::new()).await?));
         let faulty = Arc::new(FaultyFiles::default());
@@ -155,7 +155,7 @@ pub async fn rehearse(config: &Config) -> Vec<(&'static str, StartError)> {
     }
     note("audit.file", book::try_to_open(&config.audit.file).err().map(StartError::Audit));
     note("upstream", routers(config).err());
-    let parts = Parts::new([0; 32], watch::channel(false).1);
+    let parts = Parts::new(&config.limits, [0; 32], watch::channel(false).1);
     note("issuers", parts.authenticator(config).err());
     let rhythm = Rhythm { refresh: config.limits.key_refresh, stale: config.limits.key_stale };
     for issuer in &config.issuers {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use divan::Bencher;
+use msq_gate::base::budget::{Budget, Holders, Shares};
 use msq_gate::evidence::judge::{Judge, Settings};
 use msq_gate::resource_actions::Rules;
 use msq_gate::resource_actions::sql::{JUDGE_STACK_BYTES, SqlLimits, SqlStatement, judge, pieces};
@@ -73,7 +74,9 @@ fn c_remembered_judgement(bencher: Bencher<'_, '_>, size: &str) {
     let judge =
         Judge::start(Rules::default(), SqlLimits::default(), Settings::default(), Arc::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(judge.judge(&submit)).unwrap();
+    let lease =
+        Budget::new(Shares::of(1 << 20, 0)).lease(Holders::default().holder(0, [127, 0, 0, 1].into()));
+    runtime.block_on(judge.judge(&submit, lease)).unwrap();
     bencher.bench_local(|| judge.remembered(&submit).unwrap());
 }
 

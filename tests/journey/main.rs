@@ -14,6 +14,7 @@
 //! - `verifies`: Druid as a third reader of statements
 //! - `reasons`: what operators are told where something cannot be reached
 //! - `records`: what stands in the audit record and in the metrics
+//! - `budgets`: bodies that cost much, and who waits for them
 //! - `pipes`: pipes that nobody empties, and full disks
 //! - `demonstrates`: `msq-gate demo`, and what it borrows from a real Druid
 //! - `explains`: what one asks before anything runs
@@ -38,6 +39,7 @@
 mod answers;
 mod authenticates;
 mod begins;
+mod budgets;
 mod cancels;
 mod covers;
 mod demonstrates;

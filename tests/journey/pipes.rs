@@ -14,15 +14,15 @@ const ENABLED: &str = "/druid/v2/sql/task/enabled";
 const LONG: Duration = Duration::from_secs(30);
 
 /// The program, whose standard output and standard error are pipes that are read as far as the test reads them
-struct Piped {
-    process: Child,
+pub(crate) struct Piped {
+    pub(crate) process: Child,
     output: Option<BufReader<std::process::ChildStdout>>,
     errors: BufReader<std::process::ChildStderr>,
 }
 
 impl Piped {
     /// Started by this shell command; `gate` speaks to it from now on
-    fn start(gate: &mut TestGate, shell: &str) -> Self {
+    pub(crate) fn start(gate: &mut TestGate, shell: &str) -> Self {
         let mut process = Command::new("bash")
             .args(["-c", shell, env!("CARGO_BIN_EXE_msq-gate")])
             .current_dir(gate.folder.path())
@@ -53,7 +53,7 @@ impl Piped {
     }
 
     /// Ends when told to, though nobody reads
-    fn ends(&mut self) {
+    pub(crate) fn ends(&mut self) {
         self.signal("TERM");
         let end = Instant::now() + Duration::from_secs(10);
         while self.process.try_wait().unwrap().is_none() {
@@ -71,7 +71,7 @@ impl Drop for Piped {
     }
 }
 
-const SERVE: &str = "exec \"$0\" serve --config proxy.toml";
+pub(crate) const SERVE: &str = "exec \"$0\" serve --config proxy.toml";
 
 /// A gate whose audit file is this; Druid is there, and alice may ask whether tasks are enabled
 async fn setup(audit: &str) -> (TestGate, StandIn, String) {
@@ -88,9 +88,13 @@ async fn ask(gate: &TestGate, target: &str, token: &str) -> Answer {
 }
 
 async fn lives(gate: &TestGate) {
+    lives_within(gate, Duration::from_millis(100)).await;
+}
+
+pub(crate) async fn lives_within(gate: &TestGate, soon: Duration) {
     let began = Instant::now();
     assert_eq!(gate.ask_admin("/livez").await.0, 200);
-    assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+    assert!(began.elapsed() < soon, "{:?}", began.elapsed());
 }
 
 async fn readiness(gate: &TestGate) -> (u16, Value) {

@@ -89,7 +89,7 @@ async fn the_task_that_was_started_is_on_record_however_the_client_wants_its_ans
 #[tokio::test]
 async fn each_limit_is_counted_under_its_own_name() {
     let druid = Scripted::start(Script::AnswerAndHang(Vec::new())).await;
-    let limits = "[limits]\nbody_bytes = 2000\ntask_body_bytes = 2000\nanswer_seconds = 1\ncontrol_answer_seconds = 1\n";
+    let limits = "[limits]\nvalues = 200\nbody_bytes = 2000\ntask_body_bytes = 2000\nanswer_seconds = 1\ncontrol_answer_seconds = 1\n";
     let gate = TestGate::start(&druid.url, &format!("{ROLES}{limits}")).await;
     let token = gate.token("alice", &["reader"]);
     let long = "x".repeat(2_001);
@@ -99,6 +99,8 @@ async fn each_limit_is_counted_under_its_own_name() {
         (gate.post("/druid/v2/sql", &json!({"query": "SELECT 1", "context": {"a": deep}})), "json_depth"),
         (gate.post("/druid/indexer/v1/task", &json!({"type": "index", "spec": deep})), "json_depth"),
         (gate.post("/_gate/explain", &json!({"type": "index", "spec": deep})), "none"),
+        (gate.post("/druid/v2/sql", &json!({"query": "SELECT 1", "context": {"a": vec![0; 200]}})), "values"),
+        (gate.post("/druid/indexer/v1/task", &json!({"type": "index", "spec": vec![0; 200]})), "values"),
         (gate.post("/druid/v2/sql", &json!({"query": long})), "body_bytes"),
         (gate.post("/druid/indexer/v1/task", &json!({"type": long})), "task_body_bytes"),
         (gate.post("/druid/v2/sql", &json!({"query": "SELECT 1"})), "answer_seconds"),
