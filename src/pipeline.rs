@@ -174,12 +174,15 @@ impl Gate {
             }
             known => record.caller(known?, &self.policy),
         };
-        if let Some(own) = route::own::classify(method, &path)? {
-            return self.answer_own(record.of(own), arrived, &identity, record).await;
-        }
         let holder = self.budgets.holders.holder(caller(&identity), arrived.client.ip());
+        let mut place = self.budgets.requests.lease(holder);
+        place.hold(1).map_err(Refusal::Crowded)?;
+        record.keep_place(place);
+        if let Some(own) = route::own::classify(method, &path)? {
+            return self.answer_own(record.of(own), arrived, &identity, holder, record).await;
+        }
         let destination = record.of(route::classify(method, &path)?);
-        let mut request = self.read(&destination, arrived, &identity, record).await?;
+        let mut request = self.read(&destination, arrived, holder, record).await?;
         let evidence = self.find_out(&mut request, &identity, holder, record).await?;
         let whose = record.of(Whose::of(request.id.as_deref(), &evidence));
         let doubt = self.verifier.doubt(request.endpoint, &evidence);
@@ -196,16 +199,17 @@ impl Gate {
         own: OwnEndpoint,
         arrived: &mut Arrived,
         identity: &Identity,
+        holder: Holder,
         record: &mut Record,
     ) -> Result<Answered, Refusal> {
-        let bytes = self.content(own.content(), arrived, identity, record).await?;
+        let bytes = self.content(own.content(), arrived, holder, record).await?;
         let answers = OwnAnswers {
             policy: &self.policy,
             rules: &self.rules,
             judge: &self.judge,
             json: self.limits.json(),
             budgets: &self.budgets,
-            holder: self.budgets.holders.holder(caller(identity), arrived.client.ip()),
+            holder,
             detail: self.door.refusal_detail,
         };
         let query = arrived.head.uri.query().unwrap_or("");
@@ -231,11 +235,11 @@ impl Gate {
         &self,
         destination: &Destination,
         arrived: &mut Arrived,
-        identity: &Identity,
+        holder: Holder,
         record: &mut Record,
     ) -> Result<DruidRequest, Refusal> {
         let mut request = destination.request(arrived.head.uri.query(), Vec::new())?;
-        request.body = self.content(destination.endpoint().content, arrived, identity, record).await?;
+        request.body = self.content(destination.endpoint().content, arrived, holder, record).await?;
         Ok(request)
     }
 
@@ -243,11 +247,11 @@ impl Gate {
         &self,
         content: Content,
         arrived: &mut Arrived,
-        identity: &Identity,
+        holder: Holder,
         record: &mut Record,
     ) -> Result<Vec<u8>, Refusal> {
         let (limit, patience) = (self.body_limit(content), self.limits.body);
-        let bytes = arrived.content(content, limit, patience, &self.budgets, caller(identity)).await?;
+        let bytes = arrived.content(content, limit, patience, &self.budgets, holder).await?;
         record.bytes_in(bytes.len());
         Ok(bytes)
     }

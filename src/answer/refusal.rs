@@ -79,6 +79,9 @@ pub enum Refusal {
     /// Druid gives no answer
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// There is no place for another request now
+    #[error("{}", crowded(*.0))]
+    Crowded(Spent),
     /// There is no place for so large a request now
     #[error("{0}")]
     Undone(Undone),
@@ -239,6 +242,7 @@ impl Refusal {
             _ if matches!(self.json(), Some(JsonError::TooMany { .. })) => Reason::TooLarge,
             Self::Content(ContentError::Body(BodyError::NoRoom(spent)))
             | Self::Content(ContentError::Body(BodyError::Undone(Undone::Spent(spent))))
+            | Self::Crowded(spent)
             | Self::Undone(Undone::Spent(spent)) => match spent {
                 Spent::Share => Reason::Busy,
                 Spent::Whole => Reason::Overloaded,
@@ -294,6 +298,7 @@ impl Refusal {
             (Self::Content(ContentError::Body(BodyError::Timeout)), _) => "body_seconds",
             _ if matches!(self.json(), Some(JsonError::TooDeep { .. })) => "json_depth",
             _ if matches!(self.json(), Some(JsonError::TooMany { .. })) => "values",
+            (Self::Crowded(_), _) => "requests",
             (Self::Content(ContentError::Body(BodyError::NoRoom(_))), _) => "bodies_bytes",
             (Self::Judge(JudgeError::Refused(SqlRefusal::TooManyBytes { .. })), _) => "statement_bytes",
             (Self::Judge(JudgeError::Refused(SqlRefusal::TooManyTokens { .. })), _) => "statement_tokens",
@@ -370,6 +375,15 @@ impl Refusal {
             self,
             Self::Head(HeadError::Framing(_)) | Self::Content(ContentError::Body(BodyError::Framing))
         )
+    }
+}
+
+fn crowded(spent: Spent) -> &'static str {
+    match spent {
+        Spent::Share => {
+            "as many of your requests are under way as may be at one time; wait for an answer to one of them"
+        }
+        Spent::Whole => "as many requests are under way as may be at one time; try again soon",
     }
 }
 

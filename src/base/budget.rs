@@ -3,7 +3,7 @@
 //! Nobody waits here: what is over a share, or over the whole, is refused, and what is held is kept.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -67,13 +67,31 @@ pub struct Budget {
 struct State {
     shares: Shares,
     used: usize,
-    by: HashMap<u64, usize>,
+    by: HashMap<u64, usize, BuildHasherDefault<Hashed>>,
+}
+
+/// A key that is a hash is its own hash
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = self.0.rotate_left(8) ^ key;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Budget {
     /// With nothing in use
     pub fn new(shares: Shares) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { shares, used: 0, by: HashMap::new() }) })
+        Arc::new(Self { state: Mutex::new(State { shares, used: 0, by: HashMap::default() }) })
     }
 
     /// From now on there is so much; what is held is kept

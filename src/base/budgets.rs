@@ -16,6 +16,8 @@ pub const WAITING_TO_BE_JUDGED: usize = 16 << 20;
 pub struct Budgets {
     /// Knows who asks
     pub holders: Holders,
+    /// Requests
+    pub requests: Arc<Budget>,
     /// Bytes of bodies
     pub bodies: Arc<Budget>,
     /// Bytes of statements that wait to be judged
@@ -25,10 +27,11 @@ pub struct Budgets {
 }
 
 impl Budgets {
-    /// With so much for bodies
-    pub fn new(bodies: Shares) -> Self {
+    /// With so many requests and so much for bodies
+    pub fn new(requests: Shares, bodies: Shares) -> Self {
         Self {
             holders: Holders::default(),
+            requests: Budget::new(requests),
             bodies: Budget::new(bodies),
             judging: Budget::new(Shares::of(WAITING_TO_BE_JUDGED, 0)),
             workshop: Workshop::new(READ_AT_ONCE),
@@ -36,8 +39,9 @@ impl Budgets {
     }
 
     /// How much of each is in use, and how much there is, by its name
-    pub fn in_use(&self) -> [(&'static str, (usize, usize)); 3] {
+    pub fn in_use(&self) -> [(&'static str, (usize, usize)); 4] {
         [
+            ("requests", self.requests.use_of_whole()),
             ("bodies_bytes", self.bodies.use_of_whole()),
             ("judging_bytes", self.judging.use_of_whole()),
             ("large_bodies", self.workshop.use_of_whole()),

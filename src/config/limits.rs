@@ -25,6 +25,7 @@ pub struct Limits {
     pub json_depth: usize,
     pub values: usize,
     pub bodies_bytes: usize,
+    pub requests: usize,
     pub statement_bytes: usize,
     pub statement_tokens: usize,
     pub statement_nesting: usize,
@@ -63,6 +64,7 @@ impl Limits {
             json_depth: count("json_depth"),
             values: count("values"),
             bodies_bytes: count("bodies_bytes"),
+            requests: count("requests"),
             statement_bytes: count("statement_bytes"),
             statement_tokens: count("statement_tokens"),
             statement_nesting: count("statement_nesting"),
@@ -113,6 +115,11 @@ impl Limits {
     /// Those of them that are about JSON
     pub fn json(&self) -> JsonLimits {
         JsonLimits { depth: self.json_depth, values: self.values }
+    }
+
+    /// Requests that there may be at one time
+    pub fn requests(&self) -> Shares {
+        Shares::of(self.requests, 1)
     }
 
     /// Bodies that there may be at one time, in bytes; one caller may always send one, with what it inflates to

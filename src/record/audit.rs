@@ -19,6 +19,7 @@ use crate::answer::respond::durable_storage;
 use crate::authenticate::unverified::Mismatch;
 use crate::authenticate::{AuthenticationError, Identity};
 use crate::authorize::{Policy, Receipt};
+use crate::base::budget::Lease;
 use crate::base::lines::Unwritten;
 use crate::config::Statements;
 use crate::druid::Owner;
@@ -55,6 +56,8 @@ pub struct Record {
     /// What there is to say of a statement while its judgement is waited for
     unjudged: Option<Members>,
     state: State,
+    /// Its place among all requests, to its end
+    place: Option<Lease>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +96,7 @@ impl Record {
             upstream_status: None,
             unjudged: None,
             state: State::Undecided,
+            place: None,
         }
     }
 
@@ -103,6 +107,11 @@ impl Record {
 
     pub(super) fn put(&mut self, name: &str, value: &(impl serde::Serialize + ?Sized)) {
         self.members.put(name, value);
+    }
+
+    /// Keeps the request's place until this is closed
+    pub fn keep_place(&mut self, place: Lease) {
+        self.place = Some(place);
     }
 
     /// Who asks, where that is known

@@ -1,6 +1,5 @@
 //! A request as it arrived: its head, its body that is not read yet, and who sends it
 
-use std::hash::Hash;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use hyper::body::{Body as _, Incoming};
 use super::body::{self, BodyError, BodyLimit};
 use super::head::{self, FieldError};
 use super::unasked::Unasked;
-use crate::base::budget::Lease;
+use crate::base::budget::{Holder, Lease};
 use crate::base::budgets::Budgets;
 use crate::druid::endpoint::Content;
 
@@ -78,13 +77,12 @@ impl Arrived {
         limit: BodyLimit,
         patience: Duration,
         budgets: &Budgets,
-        caller: impl Hash,
+        holder: Holder,
     ) -> Result<Vec<u8>, ContentError> {
         let has_body = matches!(&self.body, Body::Unread(body) if !body.is_end_stream());
         let coding = head::check_fields(&self.head, content, has_body, limit)?;
         let bytes = match std::mem::replace(&mut self.body, Body::Broken) {
             Body::Unread(mut body) if has_body => {
-                let holder = budgets.holders.holder(caller, self.client.ip());
                 let waits = self.waits_in_vain();
                 let lease = self.lease.insert(budgets.bodies.lease(holder));
                 if waits {

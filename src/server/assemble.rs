@@ -108,7 +108,7 @@ fn or_before<T>(
 
 impl Parts {
     pub(crate) fn new(limits: &Limits, fingerprint_key: [u8; 32], draining: watch::Receiver<bool>) -> Self {
-        let budgets = Arc::new(Budgets::new(limits.bodies()));
+        let budgets = Arc::new(Budgets::new(limits.requests(), limits.bodies()));
         let store = Arc::new(KeyStore::new());
         Self { metrics: Arc::default(), budgets, store, fingerprint_key, draining }
     }
@@ -146,6 +146,7 @@ impl Parts {
         let routers = or_before(self.routers(&config), routers, Part::Upstream, faults)?;
         let storage = self.storage(&config, before).await;
         let keepers = self.keepers(&config, before, faults).await?;
+        self.budgets.requests.set(config.limits.requests());
         self.budgets.bodies.set(config.limits.bodies());
         let overlord = Overlord::new(Arc::clone(&routers), config.limits.control_answer);
         Ok(Gate {

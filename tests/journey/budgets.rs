@@ -16,12 +16,12 @@ use tokio::task::JoinSet;
 
 use crate::gate::TestGate;
 use crate::pipes::{Piped, SERVE, lives_within};
-use crate::scripted::gzip;
+use crate::scripted::{Scripted, gzip};
 
 const ENABLED: &str = "/druid/v2/sql/task/enabled";
 const TASK: &str = "/druid/indexer/v1/task";
 const MEMORY: u64 = 512 << 20;
-const SOON: Duration = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 50 });
+const SOON: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_000 } else { 50 });
 
 async fn setup(tables: &str) -> (TestGate, Piped, StandIn) {
     let druid = StandIn::start(StandInSettings::default()).await.unwrap();
@@ -141,4 +141,27 @@ async fn a_hundred_streams_of_large_bodies_stay_inside_their_budget_and_some_are
     assert!(page.contains(&format!("msq_gate_limit_met_total{{limit=\"bodies_bytes\"}} {busy}\n")), "{page}");
     assert!(page.contains("msq_gate_budget{budget=\"bodies_bytes\"} 67108864\n"), "{page}");
     program.ends();
+}
+
+#[tokio::test]
+async fn who_has_his_share_of_the_requests_is_told_to_wait_and_others_are_answered() {
+    let druid = Scripted::start_held(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+    let gate = Arc::new(TestGate::start(&druid.url, "[limits]\nrequests = 4\n").await);
+    let ask = |person: &'static str| {
+        let gate = Arc::clone(&gate);
+        tokio::spawn(async move { gate.get(ENABLED).bearer(&gate.token(person, &[])).send().await })
+    };
+    let first = ask("alice");
+    druid.has_seen(1).await;
+    let second = ask("alice").await.unwrap();
+    assert_eq!((second.status.as_u16(), second.reason().as_deref()), (429, Some("busy")));
+    assert!(second.header("retry-after").is_some());
+    let other = ask("bob");
+    druid.has_seen(2).await;
+    assert_eq!(ask("carol").await.unwrap().status.as_u16(), 429, "their address has its share");
+    assert!(gate.metrics().await.contains("msq_gate_budget_used{budget=\"requests\"} 2\n"));
+    druid.release();
+    assert_eq!((first.await.unwrap().status, other.await.unwrap().status), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(ask("alice").await.unwrap().status, StatusCode::OK);
+    assert!(gate.metrics().await.contains("msq_gate_limit_met_total{limit=\"requests\"} 2\n"));
 }
