@@ -9,7 +9,7 @@ use super::workshop::Workshop;
 pub const READ_AT_ONCE: usize = 2;
 
 /// Bytes of statements that may wait to be judged
-pub const WAITING_TO_BE_JUDGED: usize = 16 << 20;
+pub const WAITING_TO_BE_JUDGED: usize = 8 << 20;
 
 /// What there is for all requests together
 #[derive(Debug)]

@@ -19,6 +19,7 @@ use crate::base::tls;
 use crate::config::{Config, DurableStorage, IssuerConfig, Unproven, UpstreamTls};
 use crate::development::issuer::is_development_set;
 use crate::preflight::storage_report;
+use crate::server::memory::Memory;
 use crate::server::{self, StartError};
 
 pub(super) fn run(file: &Path) -> Result<(), Exit> {
@@ -44,6 +45,7 @@ pub(super) fn run(file: &Path) -> Result<(), Exit> {
         return Err(Exit::Configuration);
     }
     say(format_args!("{}: fine", file.display()));
+    say(Memory::at_most(&config.limits));
     Ok(())
 }
 

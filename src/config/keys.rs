@@ -182,7 +182,7 @@ pub const KEYS: &[Key] = keys! {
             "levels of arrays and objects";
         "values": Whole(64, 100_000_000), Value("100000"),
             "JSON values in one body; each takes a quarter of a kilobyte of memory while it is read";
-        "bodies_bytes": Whole(64, 64 * GIB), Value("67108864"),
+        "bodies_bytes": Whole(64, 64 * GIB), Value("50331648"),
             "of all bodies at one time, as they come and inflated: a quarter for one caller, half for one address, and room for one of the largest in any case";
         "statement_bytes": Whole(16, 16 << 20), Value("262144"),
             "of a statement's text";
@@ -196,7 +196,7 @@ pub const KEYS: &[Key] = keys! {
             "of these from one address, an IPv6 one by its /64, the one that a balancer names where there is a PROXY header; where not given, a quarter";
         "h2_streams": Whole(1, 10_000), Value("100"),
             "requests at once on one HTTP/2 connection";
-        "requests": Whole(1, 1_000_000), Value("4096"),
+        "requests": Whole(1, 1_000_000), Value("2048"),
             "requests at once in whole, to the end of their answers: a quarter for one caller, half for one address";
         "connect_seconds": Whole(1, 10 * MINUTE), Value("2"),
             "to connect to Druid";

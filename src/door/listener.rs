@@ -243,7 +243,7 @@ impl Drop for Open<'_> {
 }
 
 /// What the configuration allows, but never more than half of the file limit: each connection may need another
-fn connection_limit(configured: usize) -> usize {
+pub fn connection_limit(configured: usize) -> usize {
     configured.min(file_limit().map_or(usize::MAX, |limit| limit / 2)).max(1)
 }
 

@@ -18,7 +18,7 @@ use crate::base::metrics::Metrics;
 use crate::config::{AuditFile, Statements};
 
 /// How many bytes of lines may wait; those that end what is decided may take as much again
-pub const WAITING_BYTES: usize = 4 << 20;
+pub const WAITING_BYTES: usize = 2 << 20;
 
 /// How long whoever opens the file anew waits until lines go there
 const REDIRECTED_WITHIN: Duration = Duration::from_secs(5);

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod assemble;
 pub mod faulty_files;
+pub mod memory;
 mod own_address;
 pub mod reload;
 pub mod watch_files;

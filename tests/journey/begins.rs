@@ -41,7 +41,9 @@ async fn the_readme_alone_leads_to_a_token_that_the_gate_takes() {
     let own = shipped.replace("0.0.0.0:8443", "127.0.0.1:0").replace("127.0.0.1:9901", "127.0.0.1:0");
     std::fs::write(&file, own.replace("127.0.0.1:8888", &druid.address().to_string())).unwrap();
     let (code, said) = run(folder.path(), &["check"]);
-    assert_eq!((code, said.trim()), (Some(0), "proxy.toml: fine"));
+    let (fine, memory) = said.trim().split_once('\n').unwrap_or_default();
+    assert_eq!((code, fine), (Some(0), "proxy.toml: fine"));
+    assert!(memory.starts_with("at most ") && memory.contains(" MB of memory: bodies "), "{memory}");
     let (code, token) = run(folder.path(), &["token", "--sub", "alice", "--roles", "analyst,viewer"]);
     assert_eq!(code, Some(0), "{token}");
     let program = Program::start(&file);

@@ -139,7 +139,7 @@ async fn a_hundred_streams_of_large_bodies_stay_inside_their_budget_and_some_are
     let page = gate.metrics().await;
     assert!(page.contains("msq_gate_budget_used{budget=\"bodies_bytes\"} 0\n"), "all is given back: {page}");
     assert!(page.contains(&format!("msq_gate_limit_met_total{{limit=\"bodies_bytes\"}} {busy}\n")), "{page}");
-    assert!(page.contains("msq_gate_budget{budget=\"bodies_bytes\"} 67108864\n"), "{page}");
+    assert!(page.contains("msq_gate_budget{budget=\"bodies_bytes\"} 50331648\n"), "{page}");
     program.ends();
 }
 
