@@ -88,7 +88,10 @@ async fn four_callers_with_bodies_that_cost_much_keep_nobody_else_waiting() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         while let Some(reasons) = bad.try_join_next() {
             for reason in reasons.unwrap() {
-                assert!(["too_large", "unsupported_task", "busy"].contains(&&*reason), "{reason}");
+                assert!(
+                    ["too_large", "unsupported_task", "busy", "overloaded"].contains(&&*reason),
+                    "{reason}"
+                );
             }
         }
     }
