@@ -23,8 +23,7 @@ pub struct Row {
     pub method: Method,
     /// Its path; `{task}`, `{datasource}` and the like stand for names
     pub path: &'static str,
-    /// The number of segments of that
-    pub segments: usize,
+    words: Words,
     /// The path by which Druid is asked, where that is another
     pub asked_by: Option<&'static str>,
     /// By what its requests are judged
@@ -60,8 +59,9 @@ impl Endpoint {
     }
 
     /// The segments of its path
-    pub fn words(self) -> impl Iterator<Item = &'static str> {
-        self.0.path.split('/').skip(1)
+    pub fn words(self) -> &'static [&'static str] {
+        let Words { words, count } = &self.0.words;
+        words.get(..*count).unwrap_or_default()
     }
 
     /// The name of the first name in its path: `task`, `datasource` …
@@ -101,7 +101,7 @@ const fn row(method: Method, path: &'static str, rule: Rule) -> Row {
     Row {
         method,
         path,
-        segments: slashes(path),
+        words: words(path),
         asked_by: None,
         rule,
         parameters: &[],
@@ -111,17 +111,42 @@ const fn row(method: Method, path: &'static str, rule: Rule) -> Row {
     }
 }
 
-/// A path has as many segments as slashes
-const fn slashes(path: &str) -> usize {
-    let mut rest = path.as_bytes();
-    let mut count = 0;
-    while let Some((first, others)) = rest.split_first() {
-        if *first == b'/' {
-            count += 1;
-        }
-        rest = others;
+/// A path has no more segments
+const MOST_WORDS: usize = 11;
+
+/// The segments of a path; taken apart when the gate is built, since each request is compared with all of them
+#[derive(Debug, PartialEq, Eq)]
+struct Words {
+    words: [&'static str; MOST_WORDS],
+    count: usize,
+}
+
+const fn words(path: &'static str) -> Words {
+    let (mut words, mut count) = ([""; MOST_WORDS], 0);
+    let mut left: &mut [&str] = &mut words;
+    let (_, mut rest) = path.split_at(1);
+    while !rest.is_empty() {
+        let Some((word, others)) = left.split_first_mut() else { break };
+        let end = first_slash(rest);
+        (*word, _) = rest.split_at(end);
+        (_, rest) = rest.split_at(if end < rest.len() { end + 1 } else { end });
+        left = others;
+        count += 1;
     }
-    count
+    Words { words, count }
+}
+
+const fn first_slash(text: &str) -> usize {
+    let mut bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some((first, others)) = bytes.split_first() {
+        if *first == b'/' {
+            break;
+        }
+        bytes = others;
+        at += 1;
+    }
+    at
 }
 
 const fn get(path: &'static str, rule: Rule) -> Row {

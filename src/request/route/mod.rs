@@ -91,8 +91,7 @@ fn without_prefix(segments: &[Segment]) -> &[Segment] {
 ///
 /// So no name is ever another row's word, which it would be when it is written anew.
 fn best_matching(segments: &[Segment]) -> Vec<Endpoint> {
-    let of_length = Endpoint::all().filter(|endpoint| endpoint.segments == segments.len());
-    let mut matching: Vec<_> = of_length.filter(|endpoint| matches(*endpoint, segments)).collect();
+    let mut matching: Vec<_> = Endpoint::all().filter(|endpoint| matches(*endpoint, segments)).collect();
     let most = matching.iter().map(|endpoint| literals(*endpoint)).max();
     matching.retain(|endpoint| Some(literals(*endpoint)) == most);
     matching
@@ -100,14 +99,15 @@ fn best_matching(segments: &[Segment]) -> Vec<Endpoint> {
 
 /// The words of a row's path, each with the segment in its place
 fn in_place(endpoint: Endpoint, segments: &[Segment]) -> impl Iterator<Item = (&'static str, &Segment)> {
-    endpoint.words().zip(segments)
+    endpoint.words().iter().copied().zip(segments)
 }
 
 fn matches(endpoint: Endpoint, segments: &[Segment]) -> bool {
-    in_place(endpoint, segments).all(|(word, segment)| match name_of(word) {
+    let fits = |(word, segment): (&str, &Segment)| match name_of(word) {
         Some(name) => may_be(name, segment.text()),
         None => segment.text() == word,
-    })
+    };
+    endpoint.words().len() == segments.len() && in_place(endpoint, segments).all(fits)
 }
 
 /// Whether the words of its path stand there without escapes
@@ -116,7 +116,7 @@ fn is_literally(endpoint: Endpoint, segments: &[Segment]) -> bool {
 }
 
 fn literals(endpoint: Endpoint) -> usize {
-    endpoint.words().filter(|word| name_of(word).is_none()).count()
+    endpoint.words().iter().filter(|word| name_of(word).is_none()).count()
 }
 
 fn names(endpoint: Endpoint, segments: &[Segment]) -> Vec<String> {
