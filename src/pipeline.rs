@@ -3,6 +3,7 @@
 //! Each line of `judge_and_forward` is a stage; what one makes, the next consumes. `record.of` puts what a stage has
 //! made on record, and hands it on.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -44,9 +45,11 @@ use crate::request::body::{BodyError, BodyLimit, Coding};
 use crate::request::head::{self, HeadLimits};
 use crate::request::route::own::OwnEndpoint;
 use crate::request::route::{self, Destination};
+use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::scheduled;
 use crate::resource_actions::submit::Submit;
-use crate::resource_actions::{AnalyzedRequest, Evidence, Rules, analyze};
+use crate::resource_actions::supervisor_spec::SupervisorSpec;
+use crate::resource_actions::{AnalyzedRequest, Evidence, PostedStatement, Rules, analyze};
 
 /// Everything that a request meets on its way; no state of one request outlives it here
 #[derive(Debug)]
@@ -269,12 +272,10 @@ impl Gate {
         match (rule, &request.id) {
             (Rule::Statement(_), _) => {
                 let body = std::mem::take(&mut request.body);
-                self.judged(body, identity, holder, record).await
+                let (submit, judged) = self.judged(body, holder, record).await?;
+                Ok(Evidence::Statement { submit, judged, submitter: identity.owner() })
             }
-            (Rule::SupervisorSpec, _) => match scheduled::statement(&request.body) {
-                None => Ok(Evidence::None),
-                Some(statement) => self.judged(statement.to_vec(), identity, holder, record).await,
-            },
+            (Rule::SupervisorSpec, _) => self.posted_supervisor(&request.body, holder, record).await,
             (Rule::Task(_) | Rule::StatementOf(_), Some(id)) => {
                 Ok(self.tasks.evidence(rule, id, &self.rules).await?)
             }
@@ -291,10 +292,9 @@ impl Gate {
     async fn judged(
         &self,
         body: Vec<u8>,
-        identity: &Identity,
         holder: Holder,
         record: &mut Record,
-    ) -> Result<Evidence, Refusal> {
+    ) -> Result<(Box<Submit>, Arc<JudgedStatement>), Refusal> {
         let (size, json) = (body.len(), self.limits.json());
         let reading = move || Submit::read(&body, json);
         let submit = Box::new(self.budgets.workshop.work(holder, size, reading).await??);
@@ -306,8 +306,30 @@ impl Gate {
                 self.judge.judge(&submit, self.budgets.judging.lease(holder)).await?
             }
         };
-        let judged = record.of(judged);
-        Ok(Evidence::Statement { submit, judged, submitter: identity.owner() })
+        Ok((submit, record.of(judged)))
+    }
+
+    /// The statement of a posted supervisor, and the supervisor that it would replace
+    async fn posted_supervisor(
+        &self,
+        body: &[u8],
+        holder: Holder,
+        record: &mut Record,
+    ) -> Result<Evidence, Refusal> {
+        let statement = match scheduled::statement(body) {
+            None => None,
+            Some(statement) => {
+                let (submit, judged) = self.judged(statement.to_vec(), holder, record).await?;
+                Some(PostedStatement { submit, judged })
+            }
+        };
+        // What is no such specification is refused by who reads it whole.
+        let id = serde_json::from_slice::<SupervisorSpec>(body).ok().and_then(|spec| spec.id());
+        let replaced = match id {
+            Some(id) => self.supervisors.replacing(&id).await?,
+            None => BTreeSet::new(),
+        };
+        Ok(Evidence::PostedSupervisor { statement, replaced })
     }
 
     /// Says what the request needs; a large task is read elsewhere
@@ -413,7 +435,7 @@ impl Gate {
     fn body_limit(&self, content: Content) -> BodyLimit {
         let (bytes, key) = match content {
             Content::Query => (self.limits.body_bytes, Some("body_bytes")),
-            Content::TaskSpec | Content::Json | Content::OfDatasource => {
+            Content::TaskSpec | Content::Json | Content::OfDatasource | Content::Compaction => {
                 (self.limits.task_body_bytes, Some("task_body_bytes"))
             }
             Content::EmptyOrObject | Content::Nothing => (64, None),

@@ -10,7 +10,8 @@ use crate::authorize::{Caller, DeniedReason, Policy, Receipt, Verdict, verdict};
 use crate::config::RefusalDetail;
 use crate::druid::json::JsonLimits;
 use crate::resource_actions::judged_statement::JudgedStatement;
-use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, native, query_context};
+use crate::resource_actions::supervisor_spec::SupervisorSpec;
+use crate::resource_actions::{AnalysisError, Needed, Rules, ingestion, native, query_context, supervisor};
 
 /// What a request would do and need, whoever asks
 #[derive(Clone, Debug)]
@@ -46,14 +47,20 @@ impl Asked {
         Ok(Self { deed: format!("run this {kind} query"), needs, forwarded: None, why_state: None })
     }
 
-    /// By a posted task
+    /// By a posted task, or a supervisor where none of its id is there yet
     ///
     /// # Errors
     ///
     /// Where it is not understood or not let through.
     pub fn task(body: &[u8], limits: impl Into<JsonLimits>, rules: &Rules) -> Result<Self, AnalysisError> {
-        let ingestion::JudgedTask { kind, needs } = ingestion::judge(body, limits, rules)?;
-        Ok(Self { deed: format!("post this task of type {kind}"), needs, forwarded: None, why_state: None })
+        let is_supervisor =
+            serde_json::from_slice::<SupervisorSpec>(body).is_ok_and(|spec| spec.is_supervisor());
+        let (what, judged) = match is_supervisor {
+            true => ("supervisor", supervisor::judge(body, limits, rules)?),
+            false => ("task", ingestion::judge(body, limits, rules)?),
+        };
+        let ingestion::JudgedTask { kind, needs } = judged;
+        Ok(Self { deed: format!("post this {what} of type {kind}"), needs, forwarded: None, why_state: None })
     }
 }
 

@@ -141,7 +141,8 @@ enum Read {
 /// Reads it; what is no JSON is no question, and all else has an answer, though that be a refusal
 fn read(body: &[u8], json: JsonLimits, rules: &Rules) -> Result<Result<Read, Refusal>, AnalysisError> {
     let value = json::parse(body, json).map_err(AnalysisError::json)?;
-    if value.get("queryType").is_some() {
+    // At the SQL endpoints it would be a statement, whatever stands beside it.
+    if value.get("queryType").is_some() && !value.get("query").is_some_and(Value::is_string) {
         return Ok(Asked::native(body, json, rules).map(Read::Asked).map_err(Refusal::from));
     }
     if value.get("query").is_none() {

@@ -113,7 +113,7 @@ impl Asking {
             return self.submit(json!({"query": text}).to_string().as_bytes());
         }
         let value = parse(text.as_bytes(), self.json).map_err(AnalysisError::json)?;
-        if value.get("queryType").is_some() {
+        if value.get("queryType").is_some() && !value.get("query").is_some_and(Value::is_string) {
             return self.native(text.as_bytes());
         }
         if value.get("type").is_some() { self.task(text.as_bytes()) } else { self.submit(text.as_bytes()) }

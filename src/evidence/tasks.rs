@@ -63,6 +63,7 @@ impl Whose {
                 | Evidence::Statement { .. }
                 | Evidence::Running(_)
                 | Evidence::Supervisor(_)
+                | Evidence::PostedSupervisor { .. }
                 | Evidence::Supervisors(_)
                 | Evidence::None,
                 _,

@@ -1,5 +1,7 @@
 //! A JSON list taken apart as it comes: each element by itself, of which one at a time is held
 
+use memchr::memchr2;
+
 /// Where the elements of a list begin and end
 ///
 /// It counts brackets and looks for quotation marks; whether an element is JSON is for whoever reads it.
@@ -38,7 +40,7 @@ pub(super) enum NoList {
     #[error("it is neither an array nor an object")]
     Shape,
     /// One of its elements is too long
-    #[error("one of its elements is too long")]
+    #[error("one of its elements is too long; ask for a part of it, such as one datasource by its name")]
     TooLong,
     /// An element is not what the table says
     #[error("one of its elements is not what it should be")]
@@ -64,17 +66,18 @@ impl Elements {
         bytes: &[u8],
         mut tell: impl FnMut(Part<'_>) -> Result<(), NoList>,
     ) -> Result<(), NoList> {
-        let mut from = 0;
-        for (at, byte) in bytes.iter().copied().enumerate() {
+        let (mut from, mut at) = (0, 0);
+        while let Some(byte) = bytes.get(at).copied() {
             if self.in_text {
-                self.within_text(byte);
+                at = self.behind_text(bytes, at);
                 continue;
             }
+            at += 1;
             match (self.state, byte) {
-                (State::Before | State::After, b' ' | b'\n' | b'\r' | b'\t') => from = at + 1,
+                (State::Before | State::After, b' ' | b'\n' | b'\r' | b'\t') => from = at,
                 (State::Before, b'[' | b'{') => {
                     self.state = State::Within { closing: byte + 2, is_first: true };
-                    from = at + 1;
+                    from = at;
                     tell(Part::Begins(byte))?;
                 }
                 (State::Before | State::After, _) => return Err(NoList::Shape),
@@ -82,8 +85,8 @@ impl Elements {
                 (State::Within { .. }, b'[' | b'{') => self.depth += 1,
                 (State::Within { .. }, b']' | b'}') if self.depth > 0 => self.depth -= 1,
                 (State::Within { closing, is_first }, b',' | b']' | b'}') if self.depth == 0 => {
-                    self.keep(bytes.get(from..at).unwrap_or_default())?;
-                    from = at + 1;
+                    self.keep(bytes.get(from..at - 1).unwrap_or_default())?;
+                    from = at;
                     self.boundary(byte, closing, is_first, &mut tell)?;
                 }
                 (State::Within { .. }, _) => {}
@@ -97,13 +100,24 @@ impl Elements {
         self.state == State::After
     }
 
-    fn within_text(&mut self, byte: u8) {
-        match byte {
-            _ if self.is_escaped => self.is_escaped = false,
-            b'\\' => self.is_escaped = true,
-            b'"' => self.in_text = false,
-            _ => {}
+    /// Where a text goes on behind its quotation mark, or all has been looked at; most of a list is text
+    fn behind_text(&mut self, bytes: &[u8], mut at: usize) -> usize {
+        if std::mem::take(&mut self.is_escaped) {
+            at += 1;
         }
+        while let Some(found) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+            at += found + 1;
+            if bytes.get(at - 1) == Some(&b'"') {
+                self.in_text = false;
+                return at;
+            }
+            if at == bytes.len() {
+                self.is_escaped = true;
+                return at;
+            }
+            at += 1;
+        }
+        bytes.len()
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), NoList> {

@@ -4,7 +4,7 @@
 //! byte goes to Druid, and `finished`. One that is not has a single `refused`. A record that is dropped
 //! unfinished writes itself: a client that leaves is on record too. Tokens, passwords and rows never are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -180,6 +180,11 @@ impl Record {
         if receipt.is_submitters {
             self.put("held", "owner");
         }
+    }
+
+    /// What the names in the path are, where none of them is a task
+    pub(super) fn names(&mut self, names: &BTreeMap<&'static str, &str>) {
+        self.put("names", names);
     }
 
     /// The path, where it is not known for an endpoint's; cut, and without its query

@@ -28,6 +28,9 @@ pub trait OnRecord {
 impl OnRecord for Destination {
     fn put_on(&self, record: &mut Record) {
         record.endpoint(self.endpoint().path, self.task());
+        if self.task().is_none() && self.id().is_some() {
+            record.names(&self.names().collect());
+        }
     }
 }
 

@@ -228,7 +228,7 @@ pub fn check_fields(
         Content::Nothing if has_body => return Err(FieldError::UnexpectedBody),
         Content::Nothing => return Ok(Coding::Identity),
         Content::EmptyOrObject if !has_body => return Ok(Coding::Identity),
-        Content::Query | Content::TaskSpec | Content::Json | Content::OfDatasource
+        Content::Query | Content::TaskSpec | Content::Json | Content::OfDatasource | Content::Compaction
             if !has_body && length.is_none() =>
         {
             return Err(FieldError::LengthRequired);
@@ -237,7 +237,8 @@ pub fn check_fields(
         | Content::Query
         | Content::TaskSpec
         | Content::Json
-        | Content::OfDatasource => {}
+        | Content::OfDatasource
+        | Content::Compaction => {}
     }
     check_media_type(&head.headers)?;
     let coding = coding(&head.headers)?;

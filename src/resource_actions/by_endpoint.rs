@@ -1,11 +1,15 @@
 //! What a request needs whose endpoint and names in the path say it all
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::analysis_error::AnalysisError;
 use super::listed::Listed;
 use super::needed::Needed;
 use super::rules::{Lookups, Rules};
+use super::task_error::TaskSpecError;
+use super::task_members::is_of_jvm;
 use crate::druid::endpoint::{Content, Rule};
 use crate::druid::json::{self, JsonLimits};
 use crate::druid::task::is_stub;
@@ -58,19 +62,47 @@ pub(super) fn needs(request: &DruidRequest, rules: &Rules) -> Option<Needed> {
     })
 }
 
-/// That a body has one reading, and names no other datasource than the path
-pub(super) fn check_body(request: &DruidRequest, limits: impl Into<JsonLimits>) -> Result<(), AnalysisError> {
+/// What a body asks besides; it has one reading, and names no other datasource than the path
+pub(super) fn needs_of_body(
+    request: &DruidRequest,
+    limits: impl Into<JsonLimits>,
+) -> Result<BTreeSet<ResourceAction>, AnalysisError> {
     match request.endpoint.content {
-        Content::Nothing | Content::EmptyOrObject => Ok(()),
-        Content::Json => parse(request, limits).map(|_| ()),
-        Content::OfDatasource => match parse(request, limits)?.get("dataSource") {
-            None | Some(Value::Null) => Ok(()),
-            Some(Value::String(named)) if Some(named) == request.id.as_ref() => Ok(()),
-            Some(_) => Err(AnalysisError::OtherDatasource),
-        },
+        Content::Json => {
+            parse(request, limits)?;
+        }
+        Content::OfDatasource => {
+            check_datasource(request, &parse(request, limits)?)?;
+        }
+        Content::Compaction => {
+            let body = parse(request, limits)?;
+            check_datasource(request, &body)?;
+            return Ok(needs_of_context(body.get("taskContext")));
+        }
         // Whoever judges these reads them.
-        Content::Query | Content::TaskSpec => Ok(()),
+        Content::Query | Content::TaskSpec | Content::Nothing | Content::EmptyOrObject => {}
     }
+    Ok(BTreeSet::new())
+}
+
+/// Where the path has a datasource, the body may name that and no other
+fn check_datasource(request: &DruidRequest, body: &Value) -> Result<(), AnalysisError> {
+    let of_path = request.id.as_deref();
+    if !body.is_object() {
+        return Err(TaskSpecError::Shape { path: "the body".to_owned(), expected: "an object" }.into());
+    }
+    match body.get("dataSource") {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::String(named)) if of_path.is_none_or(|of_path| of_path == named) => Ok(()),
+        Some(_) => Err(AnalysisError::OtherDatasource),
+    }
+}
+
+/// The context of the tasks that compact: what becomes options of their JVM runs as the server does
+fn needs_of_context(context: Option<&Value>) -> BTreeSet<ResourceAction> {
+    let keys = context.and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key);
+    let reaches_jvm = keys.into_iter().any(|key| is_of_jvm(key));
+    reaches_jvm.then(|| ResourceAction::write(ResourceType::Config, "CONFIG")).into_iter().collect()
 }
 
 fn parse(request: &DruidRequest, limits: impl Into<JsonLimits>) -> Result<Value, AnalysisError> {

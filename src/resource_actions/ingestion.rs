@@ -14,9 +14,7 @@ use super::needed::Needed;
 use super::rules::{Lookups, Rules};
 use super::task_error::TaskSpecError;
 use super::task_input::{input_format, input_source};
-use super::task_members::{
-    COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, JVM_KEYS, JVM_PROPERTY, KILL_MEMBERS,
-};
+use super::task_members::{COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, KILL_MEMBERS, is_of_jvm};
 use super::task_object::{Object, object_at};
 use crate::druid::json::{self, JsonLimits};
 use crate::druid::{ResourceAction, ResourceType};
@@ -195,7 +193,7 @@ pub(super) fn check_context_keys(
     needs: &mut BTreeSet<ResourceAction>,
 ) -> Result<(), TaskSpecError> {
     for key in context.members.keys() {
-        if JVM_KEYS.contains(&key.as_str()) || key.starts_with(JVM_PROPERTY) {
+        if is_of_jvm(key) {
             needs.insert(ResourceAction::write(ResourceType::Config, "CONFIG"));
         } else if !CONTEXT_KEYS.split(' ').any(|name| name == key) {
             return Err(TaskSpecError::ContextKey { key: key.clone() });

@@ -25,11 +25,12 @@ mod task_input;
 mod task_members;
 mod task_object;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::druid::endpoint::{List, Rule};
 use crate::druid::json::JsonLimits;
-use crate::druid::{DruidRequest, Endpoint, Owner, Task};
+use crate::druid::{DruidRequest, Endpoint, Owner, ResourceAction, Task};
 pub use analysis_error::AnalysisError;
 pub use durable_storage::Storage;
 use judged_statement::JudgedStatement;
@@ -134,10 +135,26 @@ pub enum Evidence {
     StatementOwner(Option<Owner>),
     /// The queries that were seen to begin with the id in its path, and have not ended
     Running(Vec<RunningQuery>),
+    /// The statement of the supervisor in its body, where it runs one, and what replacing the supervisor of its id takes
+    PostedSupervisor {
+        /// The statement that it would run
+        statement: Option<PostedStatement>,
+        /// WRITE on what the one has that it would replace
+        replaced: BTreeSet<ResourceAction>,
+    },
     /// The datasources of the supervisor of the id in its path
     Supervisor(Option<Vec<String>>),
     /// The datasources of every supervisor
     Supervisors(DatasourcesOfSupervisors),
+}
+
+/// A statement within what is posted, judged
+#[derive(Clone, Debug)]
+pub struct PostedStatement {
+    /// As it would be submitted
+    pub submit: Box<Submit>,
+    /// The same, judged
+    pub judged: Arc<JudgedStatement>,
 }
 
 /// Says what a request needs, and makes it what will be sent
@@ -152,7 +169,7 @@ pub fn analyze(
     limits: impl Into<JsonLimits>,
 ) -> Result<AnalyzedRequest, AnalysisError> {
     let limits = limits.into();
-    by_endpoint::check_body(&request, limits)?;
+    let more = by_endpoint::needs_of_body(&request, limits)?;
     match (request.endpoint.rule, evidence) {
         (Rule::Statement(_), Evidence::Statement { submit, judged, submitter }) if judged.is_of(&submit) => {
             Ok(of_statement(request, &submit, &judged, &submitter, rules))
@@ -168,17 +185,22 @@ pub fn analyze(
             let analyzed = AnalyzedRequest::new(request, query.needs_for(asks), deed);
             Ok(AnalyzedRequest { query_id: query.id, ..analyzed })
         }
-        (Rule::SupervisorSpec, Evidence::Statement { submit, judged, .. }) if judged.is_of(&submit) => {
-            let needs = scheduled::needs(&request.body, limits, &submit, &judged, rules)?;
-            Ok(AnalyzedRequest::new(
-                request,
-                needs,
-                "post this supervisor of type scheduled_batch".to_owned(),
-            ))
+        (Rule::SupervisorSpec, Evidence::PostedSupervisor { statement, replaced }) => {
+            let (needs, kind) = match statement {
+                Some(statement) => {
+                    (scheduled::needs(&request.body, limits, &statement, rules)?, "scheduled_batch")
+                }
+                None => {
+                    let judged = supervisor::judge(&request.body, limits, rules)?;
+                    (judged.needs, judged.kind)
+                }
+            };
+            let deed = format!("post this supervisor of type {kind}");
+            Ok(AnalyzedRequest::new(request, needs.and(replaced), deed))
         }
         (rule, evidence) => {
             let (needs, deed) = judge(&request, evidence, rules, limits)?;
-            Ok(AnalyzedRequest::new(request, needs, deed).showing(Listed::of(rule, rules)))
+            Ok(AnalyzedRequest::new(request, needs.and(more), deed).showing(Listed::of(rule, rules)))
         }
     }
 }
@@ -195,10 +217,6 @@ fn judge(
         (Rule::TaskSpec, Evidence::None) => {
             let judged = ingestion::judge(body, limits, rules)?;
             (judged.needs, format!("post this task of type {}", judged.kind))
-        }
-        (Rule::SupervisorSpec, Evidence::None) => {
-            let judged = supervisor::judge(body, limits, rules)?;
-            (judged.needs, format!("post this supervisor of type {}", judged.kind))
         }
         (Rule::Sampler, Evidence::None) => {
             let judged = supervisor::judge_sample(body, limits, rules)?;

@@ -35,6 +35,24 @@ const KINDS: [&str; 11] = [
     "movingAverage",
 ];
 
+/// The types of datasources, and the members of each
+const MEMBERS: [(&str, &str); 11] = [
+    ("table", "type name"),
+    ("globalTable", "type name"),
+    ("inline", "type columnNames columnTypes rows"),
+    ("lookup", "type lookup"),
+    ("query", "type query"),
+    ("union", "type dataSources"),
+    ("join", "type left right rightPrefix condition joinType leftFilter joinAlgorithm"),
+    ("unnest", "type base virtualColumn unnestFilter"),
+    ("filter", "type base filter"),
+    ("restrict", "type base policy"),
+    ("external", "type inputSource inputFormat signature"),
+];
+
+/// So many datasources and lookups a query may read; each stands in its receipt and its record
+const MOST_NEEDS: usize = 1_000;
+
 /// A native query that was read and understood
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NativeQuery {
@@ -64,9 +82,12 @@ pub enum NativeQueryError {
     /// A kind of datasource that is not known
     #[error("datasources of type `{0}` are not understood in a native query")]
     DataSource(String),
+    /// It reads more than anybody means
+    #[error("a native query may read at most {MOST_NEEDS} datasources and lookups")]
+    TooMany,
     /// An expression uses a lookup, and lookups ask a permission
     #[error(
-        "`{0}` calls `lookup`, and which lookup that is cannot be told; use a dimension or an extraction function of type `lookup` or `registeredLookup`"
+        "`{0}` uses a lookup, and which that is cannot be told; write an object with `\"type\": \"registeredLookup\"` or a dimension of type `lookup`"
     )]
     Lookup(String),
     /// It brings a context key that only the gate or Druid may set
@@ -100,6 +121,9 @@ pub fn judge(
     let mut reading = Reading { rules, needs: BTreeSet::new() };
     reading.query(&query)?;
     reading.context_keys(&query)?;
+    if reading.needs.len() > MOST_NEEDS {
+        return Err(NativeQueryError::TooMany);
+    }
     Ok(NativeQuery {
         kind: query.text("queryType")?.to_owned(),
         needs: Needed::after_reading_everything(reading.needs),
@@ -153,13 +177,21 @@ impl Reading<'_> {
         }
         let source = object_at(path, value.unwrap_or(&Value::Null))?;
         match source.members.get("type") {
-            None => self.table(&source),
+            None => {
+                source.only("name")?;
+                self.table(&source)
+            }
             Some(Value::String(kind)) => self.data_source_of(kind, &source),
             Some(_) => Err(source.shape("type", "a string").into()),
         }
     }
 
+    /// Of each type just its own members may stand there: to a Druid that does not know the type it is a table, by its
+    /// `name` (`DataSource`, whose default it is)
     fn data_source_of(&mut self, kind: &str, source: &Object<'_>) -> Result<(), NativeQueryError> {
+        let known = MEMBERS.iter().find(|(known, _)| *known == kind);
+        let (_, members) = known.ok_or_else(|| NativeQueryError::DataSource(kind.to_owned()))?;
+        source.only(members)?;
         match kind {
             "table" | "globalTable" => self.table(source),
             "inline" => Ok(()),
@@ -232,6 +264,10 @@ impl Reading<'_> {
                 }
                 let members = object.members.iter();
                 members.into_iter().try_for_each(|(name, value)| self.lookups(&object.path_of(name), value))
+            }
+            // Jackson takes `["registeredLookup", {…}]` for the object.
+            Value::Array(items) if items.first().is_some_and(|first| first == "registeredLookup") => {
+                Err(NativeQueryError::Lookup(path.to_owned()))
             }
             Value::Array(items) => items.iter().try_for_each(|item| self.lookups(path, item)),
             Value::String(text) if calls_lookup(text) => Err(NativeQueryError::Lookup(path.to_owned())),
@@ -315,6 +351,14 @@ mod tests {
             r#"{"type":"union","dataSources":[]}"#,
             r#"{"type":"join","left":"a"}"#,
             r#"{"type":"table","type":"inline","name":"a"}"#,
+            // To a Druid that does not know the type it is the table `b`.
+            r#"{"type":"filter","base":"a","filter":{},"name":"b"}"#,
+            r#"{"type":"restrict","base":{"type":"inline","columnNames":[],"rows":[]},"policy":{},"name":"b"}"#,
+            r#"{"type":"unnest","base":"a","virtualColumn":{},"name":"b"}"#,
+            r#"{"type":"inline","columnNames":[],"rows":[],"name":"b"}"#,
+            r#"{"type":"lookup","lookup":"l","name":"b"}"#,
+            r#"{"type":"table","name":"a","dataSources":["b"]}"#,
+            r#"{"name":"a","query":{"queryType":"scan","dataSource":"b"}}"#,
         ] {
             assert!(needs(&over(source)).is_err(), "{source}");
         }
@@ -352,6 +396,9 @@ mod tests {
         let query = over(r#""a""#).replace(r#""granularity""#, &format!(r#"{expression},"granularity""#));
         assert!(needs_under(&query, &granted).is_err());
         assert!(needs(&query).is_ok());
+        let wrapped = r#""filter":{"type":"selector","dimension":"d","value":"x","extractionFn":["registeredLookup",{"lookup":"l"}]}"#;
+        let query = over(r#""a""#).replace(r#""granularity""#, &format!(r#"{wrapped},"granularity""#));
+        assert!(needs_under(&query, &granted).is_err());
         let joined =
             over(r#"{"type":"join","left":"a","right":{"type":"lookup","lookup":"l"},"condition":"x == y"}"#);
         assert_eq!(needs_under(&joined, &granted).unwrap(), "READ DATASOURCE a, READ LOOKUP l");

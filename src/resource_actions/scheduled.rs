@@ -6,12 +6,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::judged_statement::JudgedStatement;
+use super::PostedStatement;
 use super::needed::Needed;
 use super::query_context;
 use super::rules::Rules;
 use super::sql::StatementKind;
-use super::submit::Submit;
 use super::task_error::TaskSpecError;
 use super::task_object::object_at;
 use crate::druid::json::{self, JsonLimits};
@@ -40,10 +39,12 @@ pub fn statement(body: &[u8]) -> Option<&[u8]> {
 pub(super) fn needs(
     body: &[u8],
     json: JsonLimits,
-    submit: &Submit,
-    judged: &JudgedStatement,
+    PostedStatement { submit, judged }: &PostedStatement,
     rules: &Rules,
 ) -> Result<Needed, TaskSpecError> {
+    if !judged.is_of(submit) {
+        return Err(TaskSpecError::UnknownMember("spec".to_owned()));
+    }
     let value = json::parse(body, json)?;
     let supervisor = object_at("", &value)?;
     supervisor.only("type id spec schedulerConfig dataSource suspended")?;
@@ -64,7 +65,11 @@ pub(super) fn needs(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::judged_statement::JudgedStatement;
     use super::super::sql::SqlLimits;
+    use super::super::submit::Submit;
     use super::*;
 
     fn needed(body: &str) -> Option<String> {
@@ -77,7 +82,8 @@ mod tests {
             &rules,
             &SqlLimits::default(),
         );
-        let needs = needs(body.as_bytes(), json, &submit, &judged.ok()?, &rules).ok()?;
+        let statement = PostedStatement { submit: Box::new(submit), judged: Arc::new(judged.ok()?) };
+        let needs = needs(body.as_bytes(), json, &statement, &rules).ok()?;
         Some(needs.resource_actions().iter().map(|need| need.sentence()).collect::<Vec<_>>().join(", "))
     }
 

@@ -23,11 +23,7 @@ const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
 /// # Errors
 ///
 /// Where it cannot be read in one way only, or is not understood to the last member that matters.
-pub(super) fn judge(
-    body: &[u8],
-    limits: impl Into<JsonLimits>,
-    rules: &Rules,
-) -> Result<JudgedTask, TaskSpecError> {
+pub fn judge(body: &[u8], limits: impl Into<JsonLimits>, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
     let value = read_body(body, limits, rules)?;
     let supervisor = object_at("", &value)?;
     let kind = supervisor.text("type")?;
@@ -120,6 +116,9 @@ pub(super) fn judge_sample(
     sample.only("type spec samplerConfig")?;
     let spec = sample.member("spec")?.object()?;
     spec.only("type dataSchema ioConfig tuningConfig")?;
+    if let Some(schema) = spec.optional("dataSchema") {
+        schema.object()?.only(DATA_SCHEMA_MEMBERS)?;
+    }
     let io = spec.member("ioConfig")?.object()?;
     let mut needs = BTreeSet::new();
     if STREAMS.contains(&kind) {

@@ -5,41 +5,54 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// What of a specification says its datasources
+/// What of a specification says its datasources; the rest of it, which may be long, is not kept
 #[derive(Clone, Debug, Default)]
 pub struct SupervisorSpec {
     kind: Option<String>,
-    /// The members that may hold a datasource
-    members: Vec<(&'static str, Value)>,
+    id: Option<String>,
+    spec: Option<Inner>,
+    data_schema: Option<Inner>,
+    data_source: Option<String>,
+    data_sources: Option<Option<Vec<String>>>,
 }
 
-const MEMBERS: [&str; 4] = ["spec", "dataSchema", "dataSource", "dataSources"];
+/// What may stand within
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Inner {
+    data_source: Option<String>,
+    data_schema: Option<Box<Inner>>,
+}
 
 impl SupervisorSpec {
     /// Its datasources (`SupervisorSpec.getDataSources`); `None` where it is of a type that is not known
     pub fn datasources(&self) -> Option<Vec<String>> {
-        match self.kind.as_deref()? {
+        let one = match self.kind.as_deref()? {
             "kafka" | "kinesis" | "rabbit" => {
-                self.text("spec", "/dataSchema/dataSource").or_else(|| self.text("dataSchema", "/dataSource"))
+                let within = self.spec.as_ref().and_then(|spec| spec.data_schema.as_deref());
+                within.or(self.data_schema.as_ref())?.data_source.clone()?
             }
-            "autocompact" => self.text("spec", "/dataSource"),
-            "scheduled_batch" => self.text("dataSource", ""),
-            "NoopSupervisorSpec" => match self.member("dataSources") {
-                None | Some(Value::Null) => Some(Vec::new()),
-                Some(names) => names.as_array()?.iter().map(|name| Some(name.as_str()?.to_owned())).collect(),
-            },
-            _ => None,
-        }
+            "autocompact" => self.spec.as_ref()?.data_source.clone()?,
+            "scheduled_batch" => self.data_source.clone()?,
+            "NoopSupervisorSpec" => {
+                return self.data_sources.clone().unwrap_or_else(|| Some(Vec::new()));
+            }
+            _ => return None,
+        };
+        Some(vec![one])
     }
 
-    fn member(&self, name: &str) -> Option<&Value> {
-        self.members.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    /// Whether its type is one of a supervisor, and of no task
+    pub fn is_supervisor(&self) -> bool {
+        let of_supervisors = ["kafka", "kinesis", "rabbit", "autocompact", "scheduled_batch"];
+        self.kind.as_deref().is_some_and(|kind| of_supervisors.contains(&kind))
     }
 
-    fn text(&self, member: &str, pointer: &str) -> Option<Vec<String>> {
-        Some(vec![self.member(member)?.pointer(pointer)?.as_str()?.to_owned()])
+    /// The id under which it would run: its own, or that of its datasource
+    pub fn id(&self) -> Option<String> {
+        self.id.clone().or_else(|| self.datasources()?.into_iter().next())
     }
 }
 
@@ -55,23 +68,43 @@ impl<'de> Deserialize<'de> for SupervisorSpec {
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
                 let mut spec = SupervisorSpec::default();
+                let mut seen = Vec::new();
                 while let Some(name) = members.next_key::<String>()? {
-                    match MEMBERS.into_iter().find(|known| *known == name) {
-                        Some(known) if spec.member(known).is_some() => return Err(A::Error::custom("twice")),
-                        Some(known) => spec.members.push((known, members.next_value()?)),
-                        None if name == "type" && spec.kind.is_none() => {
-                            spec.kind = Some(members.next_value()?);
-                        }
-                        None => {
-                            members.next_value::<IgnoredAny>()?;
-                        }
+                    if !KEPT.contains(&name.as_str()) || name == "type" && spec.kind.is_some() {
+                        members.next_value::<IgnoredAny>()?;
+                        continue;
                     }
+                    let raw: &RawValue = members.next_value()?;
+                    match name.as_str() {
+                        "type" => spec.kind = read(raw),
+                        "id" => spec.id = read(raw),
+                        "spec" => spec.spec = read(raw),
+                        "dataSchema" => spec.data_schema = read(raw),
+                        "dataSource" => spec.data_source = read(raw),
+                        _ => spec.data_sources = Some(names(raw)),
+                    }
+                    if seen.contains(&name) {
+                        return Err(A::Error::custom("twice"));
+                    }
+                    seen.push(name);
                 }
                 Ok(spec)
             }
         }
         deserializer.deserialize_map(Spec)
     }
+}
+
+const KEPT: [&str; 6] = ["type", "id", "spec", "dataSchema", "dataSource", "dataSources"];
+
+/// What has another shape is not what is looked for
+fn read<'de, T: Deserialize<'de>>(raw: &'de RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// No names for `null`; `None` for what is no list of names
+fn names(raw: &RawValue) -> Option<Vec<String>> {
+    read::<Option<Vec<String>>>(raw).map(Option::unwrap_or_default)
 }
 
 #[cfg(test)]

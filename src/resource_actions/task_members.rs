@@ -7,10 +7,14 @@ pub(super) const CONTEXT_KEYS: &str = "priority storeCompactionState storeEmptyC
      useConcurrentLocks";
 
 /// Context keys that become options or properties of the task's JVM (`ForkingTaskRunner`)
-pub(super) const JVM_KEYS: [&str; 2] =
-    ["druid.indexer.runner.javaOpts", "druid.indexer.runner.javaOptsArray"];
+const JVM_KEYS: [&str; 2] = ["druid.indexer.runner.javaOpts", "druid.indexer.runner.javaOptsArray"];
 /// What the names of properties begin with
-pub(super) const JVM_PROPERTY: &str = "druid.indexer.fork.property.";
+const JVM_PROPERTY: &str = "druid.indexer.fork.property.";
+
+/// Whether this key becomes an option or a property of the task's JVM
+pub(super) fn is_of_jvm(key: &str) -> bool {
+    JVM_KEYS.contains(&key) || key.starts_with(JVM_PROPERTY)
+}
 
 /// Of `SeekableStreamSupervisorIOConfig` and those for Kafka, Kinesis and RabbitMQ: all of them about the stream
 pub(super) const STREAM_IO_MEMBERS: &str = "type topic topicPattern multiTopic stream uri endpoint inputFormat replicas taskCount \

@@ -10,7 +10,7 @@ use msq_gate::druid::{Action, Endpoint, ResourceAction, ResourceType};
 use serde_json::json;
 
 use crate::gate::{Answer, TestGate};
-use crate::scripted::{Script, Scripted, ok};
+use crate::scripted::{Script, Scripted, answer, ok};
 
 /// What a row asks, and of what it is asked
 struct Case {
@@ -39,7 +39,9 @@ fn case(endpoint: Endpoint) -> (Case, Refused) {
     let external = "READ EXTERNAL EXTERNAL".to_owned();
     let body = match endpoint.content {
         Content::Nothing | Content::EmptyOrObject => "",
-        Content::Query | Content::TaskSpec | Content::Json | Content::OfDatasource => "{}",
+        Content::Query | Content::TaskSpec | Content::Json | Content::OfDatasource | Content::Compaction => {
+            "{}"
+        }
     };
     let anybody = |refused| (Case { needs: Vec::new(), body: body.to_owned() }, refused);
     match endpoint.rule {
@@ -113,7 +115,7 @@ fn list(shape: List) -> (&'static str, &'static str) {
 
 /// The path of a row with names in it: of each kind one, and of a datasource `a`
 fn path(endpoint: Endpoint) -> String {
-    endpoint.path.replace("{datasource}", "a").replace(['{', '}'], "")
+    endpoint.path.replace("{datasource}", "a").replace("{segment}", "a_1_2_v").replace(['{', '}'], "")
 }
 
 /// A router that answers what the gate asks about tasks and supervisors, lists at lists, and `{}` elsewhere
@@ -126,6 +128,7 @@ async fn router() -> Scripted {
     let mut answers: Vec<(&'static str, Vec<u8>)> = vec![
         ("GET /druid/indexer/v1/task/task/status ", ok(&status.to_string())),
         ("GET /druid/indexer/v1/task/statement ", ok(&json!({"payload": owner}).to_string())),
+        ("GET /druid/indexer/v1/supervisor/a ", answer("404 Not Found", "{}")),
         ("GET /druid/indexer/v1/supervisor?full ", ok(&full.to_string())),
         ("GET /druid/indexer/v1/supervisor/supervisor ", ok(&spec("a").to_string())),
     ];
@@ -314,4 +317,54 @@ async fn whoever_may_read_the_area_sees_all_of_a_list_and_the_whole_of_the_state
         gate.post("/druid/v2/sql", &body).bearer(&gate.token("alice", &[role])).send().await.status.as_u16()
     };
     assert_eq!((whole("whole").await, whole("denied").await, whole("part").await), (200, 403, 403));
+}
+
+#[tokio::test]
+async fn what_a_body_reaches_beyond_its_path_is_asked_for_too() {
+    let spec = |name: &str| json!({"type": "autocompact", "spec": {"dataSource": name}}).to_string();
+    let druid = Scripted::start(Script::Chosen(vec![
+        ("GET /druid/indexer/v1/supervisor/of_b ", ok(&spec("b"))),
+        ("GET /druid/indexer/v1/supervisor/new ", answer("404 Not Found", "{}")),
+        ("GET /druid/indexer/v1/supervisor/a ", answer("404 Not Found", "{}")),
+        ("", ok("{}")),
+    ]))
+    .await;
+    let roles = "[roles.a]\ngrants = [\"READ WRITE DATASOURCE a\", \"READ EXTERNAL EXTERNAL\"]\n\
+                 [roles.compaction]\ngrants = [\"WRITE CONFIG compaction\"]\n";
+    let gate = TestGate::start(&druid.url, roles).await;
+    let missing = async |target: &str, body: serde_json::Value| {
+        let token = gate.token("alice", &["a", "compaction"]);
+        let answer = gate.post(target, &body).bearer(&token).send().await;
+        if answer.status == StatusCode::OK { Vec::new() } else { answer.missing() }
+    };
+    let nothing = Vec::<String>::new();
+    let kafka = |id: Option<&str>| json!({"type": "kafka", "id": id, "spec": {"dataSchema": {"dataSource": "a"}, "ioConfig": {"topic": "t"}}});
+    let supervisors = "/druid/indexer/v1/supervisor";
+    assert_eq!(missing(supervisors, kafka(None)).await, nothing);
+    assert_eq!(missing(supervisors, kafka(Some("new"))).await, nothing);
+    assert_eq!(
+        missing(supervisors, kafka(Some("of_b"))).await,
+        ["WRITE DATASOURCE b"],
+        "it would replace that"
+    );
+    let scheduled = |query: &str, name: &str| json!({"type": "scheduled_batch", "id": "new", "dataSource": name, "spec": {"query": query}});
+    let insert = "INSERT INTO a SELECT * FROM a PARTITIONED BY ALL";
+    assert_eq!(missing(supervisors, scheduled(insert, "a")).await, nothing);
+    let others = "INSERT INTO b SELECT * FROM c PARTITIONED BY ALL";
+    assert_eq!(
+        missing(supervisors, scheduled(others, "b")).await,
+        ["READ DATASOURCE c", "WRITE DATASOURCE b"]
+    );
+    let as_own =
+        gate.post(supervisors, &scheduled(others, "a")).bearer(&gate.token("alice", &["a"])).send().await;
+    assert_eq!(as_own.reason().as_deref(), Some("unsupported_task"), "{}", as_own.text());
+    let config = |key: &str| json!({"dataSource": "a", "taskContext": {key: "x"}});
+    for target in
+        ["/druid/indexer/v1/compaction/config/datasources/a", "/druid/coordinator/v1/config/compaction"]
+    {
+        assert_eq!(missing(target, config("priority")).await, nothing, "{target}");
+        for key in ["druid.indexer.runner.javaOpts", "druid.indexer.fork.property.x"] {
+            assert_eq!(missing(target, config(key)).await, ["WRITE CONFIG CONFIG"], "{target}");
+        }
+    }
 }

@@ -64,10 +64,14 @@ impl Endpoint {
         words.get(..*count).unwrap_or_default()
     }
 
-    /// The name of the first name in its path: `task`, `datasource` …
-    pub fn names(self) -> Option<&'static str> {
-        let (_, after) = self.path.split_once('{')?;
-        after.split('}').next()
+    /// The names in its path, in their order: `task`, `datasource` …
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.words().iter().filter_map(|word| word.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// Which of them it is about: a lookup, or the first
+    pub fn subject(self) -> Option<&'static str> {
+        self.names().find(|name| *name == "lookup").or_else(|| self.names().next())
     }
 
     /// Whether it runs a query as long as it answers
@@ -195,6 +199,8 @@ pub enum Content {
     Json,
     /// JSON about the datasource in the path, which it may name but no other
     OfDatasource,
+    /// The same about how a datasource is compacted, which may set options of a task's JVM
+    Compaction,
 }
 
 /// By which limit an endpoint's answer is awaited

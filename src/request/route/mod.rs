@@ -140,15 +140,23 @@ impl Destination {
         self.endpoint
     }
 
-    /// The name that the endpoint is about, decoded: the first in its path
+    /// The names in its path, decoded, with what each is
+    pub fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.endpoint.names().zip(self.names.iter().map(String::as_str))
+    }
+
+    fn name(&self, wanted: &str) -> Option<&str> {
+        self.names().find(|(name, _)| *name == wanted).map(|(_, text)| text)
+    }
+
+    /// The name that the endpoint is about, decoded
     pub fn id(&self) -> Option<&str> {
-        self.names.first().map(String::as_str)
+        self.name(self.endpoint.subject()?)
     }
 
     /// The id of the task or statement in its path
     pub fn task(&self) -> Option<&str> {
-        let is_task = matches!(self.endpoint.names(), Some("task" | "statement"));
-        self.id().filter(|_| is_task)
+        self.name("task").or_else(|| self.name("statement"))
     }
 
     /// The request that Druid will get, as far as its target says: with this query string and body
@@ -158,6 +166,7 @@ impl Destination {
     /// Where the query string has no single reading, or a value that it cannot have.
     pub fn request(&self, query: Option<&str>, body: Vec<u8>) -> Result<DruidRequest, RouteError> {
         let crossing = self.crossing(query)?;
+        self.check_segment()?;
         let of_datasource = crossing.iter().find(|(parameter, _)| parameter.values == Values::Datasource);
         Ok(DruidRequest {
             endpoint: self.endpoint,
@@ -166,6 +175,16 @@ impl Destination {
             target: self.target(&crossing),
             body,
         })
+    }
+
+    /// A segment is of the datasource in its path: Druid marks those of any as used (`DataSourcesResource`)
+    fn check_segment(&self) -> Result<(), RouteError> {
+        let (Some(segment), Some(datasource)) = (self.name("segment"), self.name("datasource")) else {
+            return Ok(());
+        };
+        let is_its_own = segment.strip_prefix(datasource).is_some_and(|rest| rest.starts_with('_'));
+        let fault = "is of another datasource than the path";
+        if is_its_own { Ok(()) } else { Err(RouteError::Parameter { name: "segment", fault }) }
     }
 
     /// The path as Druid will get it: written from the table and the names, not from what arrived
@@ -237,7 +256,7 @@ mod tests {
                 let path = path.replace(['{', '}'], "");
                 let (endpoint, id) = go(row.method, &path).unwrap();
                 assert_eq!(endpoint, row, "{path}");
-                assert_eq!(id.as_deref(), row.names());
+                assert_eq!(id.as_deref(), row.subject());
             }
         }
     }
@@ -317,6 +336,22 @@ mod tests {
         let segments = "/druid/coordinator/v1/metadata/segments";
         let query = "datasources=a&datasources=b%26c";
         assert_eq!(target(segments, Some(query)).unwrap(), format!("{segments}?{query}"));
+    }
+
+    #[test]
+    fn a_segment_is_of_the_datasource_in_its_path() {
+        let request = |path: &str| {
+            let path = CanonicalPath::parse(path).unwrap();
+            classify(Some(Method::Post), &path).unwrap().request(None, Vec::new())
+        };
+        for base in
+            ["/druid/coordinator/v1/datasources/a/segments", "/druid/indexer/v1/datasources/a/segments"]
+        {
+            assert!(request(&format!("{base}/a_1_2_v")).is_ok());
+            for others in ["b_1_2_v", "a", "ab_1_2_v", "%61b_1"] {
+                assert!(request(&format!("{base}/{others}")).is_err(), "{others}");
+            }
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ const HANDOFF: &[Parameter] = &[
     parameter("partitionNumber", Values::Integer),
     parameter("version", Values::Text),
 ];
-/// It would start a task in place of what the endpoint does
+/// It would delete data for good, in place of what the endpoint does; an interval's DELETE always does
 const KILL: &[Parameter] = &[parameter(
     "kill",
     Values::Refused("is not let through; post a task of type `kill` to /druid/indexer/v1/task instead"),
@@ -120,7 +120,7 @@ pub(super) const ROWS: &[Row] = &[
     get("/druid/coordinator/v1/config/syncedBrokers", read_state("servers")),
     get("/druid/coordinator/v1/config/cloneStatus", read_state("servers")),
     get("/druid/coordinator/v1/config/compaction", read_config("compaction")),
-    post("/druid/coordinator/v1/config/compaction", Content::Json, write_config("compaction")),
+    post("/druid/coordinator/v1/config/compaction", Content::Compaction, write_config("compaction")),
     post(
         "/druid/coordinator/v1/config/compaction/taskslots",
         Content::EmptyOrObject,
@@ -148,18 +148,19 @@ pub(super) const ROWS: &[Row] = &[
     get("/druid/coordinator/v1/lookups/config", read_config("lookups"))
         .with(&[parameter("discover", Values::Boolean)]),
     post("/druid/coordinator/v1/lookups/config", Content::Json, write_config("lookups")),
+    // These show the maps of every lookup, or what they are read from.
     get("/druid/coordinator/v1/lookups/config/all", read_config("lookups")),
     get("/druid/coordinator/v1/lookups/config/{tier}", read_config("lookups"))
         .with(&[parameter("detailed", Values::Boolean)]),
     delete("/druid/coordinator/v1/lookups/config/{tier}", write_config("lookups")),
-    get("/druid/coordinator/v1/lookups/config/{tier}/{lookup}", read_config("lookups")),
-    post("/druid/coordinator/v1/lookups/config/{tier}/{lookup}", Content::Json, write_config("lookups")),
-    delete("/druid/coordinator/v1/lookups/config/{tier}/{lookup}", write_config("lookups")),
+    get("/druid/coordinator/v1/lookups/config/{tier}/{lookup}", Rule::Lookup(Action::Read)),
+    post("/druid/coordinator/v1/lookups/config/{tier}/{lookup}", Content::Json, Rule::Lookup(Action::Write)),
+    delete("/druid/coordinator/v1/lookups/config/{tier}/{lookup}", Rule::Lookup(Action::Write)),
     get("/druid/coordinator/v1/lookups/status", read_config("lookups"))
         .with(&[parameter("detailed", Values::Boolean)]),
     get("/druid/coordinator/v1/lookups/status/{tier}", read_config("lookups"))
         .with(&[parameter("detailed", Values::Boolean)]),
-    get("/druid/coordinator/v1/lookups/status/{tier}/{lookup}", read_config("lookups"))
+    get("/druid/coordinator/v1/lookups/status/{tier}/{lookup}", Rule::Lookup(Action::Read))
         .with(&[parameter("detailed", Values::Boolean)]),
     get("/druid/coordinator/v1/lookups/nodeStatus", read_config("lookups"))
         .with(&[parameter("discover", Values::Boolean)]),

@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
     get("/druid/indexer/v1/compaction/config/datasources/{datasource}", READ_DATASOURCE),
     post(
         "/druid/indexer/v1/compaction/config/datasources/{datasource}",
-        Content::OfDatasource,
+        Content::Compaction,
         WRITE_DATASOURCE,
     ),
     delete("/druid/indexer/v1/compaction/config/datasources/{datasource}", WRITE_DATASOURCE),

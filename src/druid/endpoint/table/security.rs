@@ -3,9 +3,11 @@
 //! `refreshAll`, which changes something though it is a GET, `listen/*` and the cached maps with their hashes are not here.
 
 use super::super::parameter::{Parameter, Values, parameter};
-use super::super::rule::{read_config, write_config};
+use super::super::rule::{Rule, read_config, write_config};
 use super::super::{Content, Row, delete, get, post};
 
+/// Of the gate's own account too
+const SHOWS_HASH: Rule = Rule::Closed("it shows the hash of a password; the users are listed by `…/users`");
 const SHAPES: &[Parameter] =
     &[parameter("full", Values::Flag), parameter("simplifyPermissions", Values::Flag)];
 
@@ -18,7 +20,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     get(
         "/proxy/coordinator/druid-ext/basic-security/authentication/db/{authenticator}/users/{user}",
-        read_config("security"),
+        SHOWS_HASH,
     ),
     post(
         "/proxy/coordinator/druid-ext/basic-security/authentication/db/{authenticator}/users/{user}",
