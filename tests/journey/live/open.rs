@@ -303,7 +303,7 @@ async fn posted_tasks(gate: &TestGate, table: &mut Table) {
             "index_parallel with JVM options",
             &with_options,
             &["w1", "external"],
-            Expect::Refused("unsupported_task"),
+            Expect::Missing(&["WRITE CONFIG CONFIG"]),
         ),
         ("kill", &kill, &["r1"], W1),
         ("kill", &kill, &["w1"], OK),
