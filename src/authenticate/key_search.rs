@@ -4,9 +4,10 @@
 //! interval at most, and cost an issuer no more than a fetch in one.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use crate::base::network::network;
 use crate::base::pace::{Pace, Paced};
 
 /// What came of looking for a key that is not known
@@ -68,14 +69,6 @@ impl Searches {
         for_address.done(paces.for_an_address, now);
         self.for_address.insert(address, for_address);
         Search::Fetched
-    }
-}
-
-/// An address, of IPv6 the network that one household or host has
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-        version_4 @ IpAddr::V4(_) => version_4,
     }
 }
 

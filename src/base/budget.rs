@@ -7,6 +7,8 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::network::network;
+
 /// Why there is no more
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spent {
@@ -49,11 +51,8 @@ pub struct Holders(RandomState);
 impl Holders {
     /// This caller, at this address
     pub fn holder(&self, caller: impl Hash, address: IpAddr) -> Holder {
-        let address = match address {
-            IpAddr::V4(address) => u64::from(address.to_bits()),
-            IpAddr::V6(address) => u64::try_from(address.to_bits() >> 64).unwrap_or_default(),
-        };
-        Holder { caller: self.0.hash_one(("caller", caller)), address: self.0.hash_one(("address", address)) }
+        let address = self.0.hash_one(("address", network(address)));
+        Holder { caller: self.0.hash_one(("caller", caller)), address }
     }
 }
 
@@ -224,6 +223,7 @@ mod tests {
         let at = |address: &str| holders.holder("x", address.parse().unwrap());
         assert_eq!(at("2001:db8::1"), at("2001:db8::2"));
         assert_ne!(at("2001:db8::1"), at("2001:db8:0:1::1"));
+        assert_ne!(at("::ffff:192.0.2.1"), at("::ffff:192.0.2.2"), "as a socket of both kinds tells them");
     }
 
     #[test]

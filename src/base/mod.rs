@@ -12,6 +12,7 @@ pub mod live;
 pub mod log;
 pub mod metrics;
 pub mod pace;
+pub mod network;
 pub mod password;
 pub mod pem;
 pub mod redact;

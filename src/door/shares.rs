@@ -1,11 +1,13 @@
 //! How many of the connections are whose: an address has a share, so that no single one takes them all
 //!
-//! An IPv6 address counts by its /64, which is what one customer has (RFC 6177).
+//! An IPv6 address counts by its network.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::base::network::network;
 
 /// Between two lines of the log about addresses that are over their share
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -69,14 +71,6 @@ impl Drop for Place {
                 taken.of.remove(&self.network);
             }
         }
-    }
-}
-
-/// What counts as one: an IPv4 address, or the /64 of an IPv6 one
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 
