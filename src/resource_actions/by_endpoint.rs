@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::analysis_error::AnalysisError;
+use super::jvm;
 use super::listed::Listed;
 use super::needed::Needed;
 use super::rules::{Lookups, Rules};
 use super::task_error::TaskSpecError;
-use super::task_members::is_of_jvm;
 use crate::druid::endpoint::{Content, Rule};
 use crate::druid::json::{self, JsonLimits};
 use crate::druid::task::is_stub;
@@ -77,7 +77,7 @@ pub(super) fn needs_of_body(
         Content::Compaction => {
             let body = parse(request, limits)?;
             check_datasource(request, &body)?;
-            return Ok(needs_of_context(body.get("taskContext")));
+            return Ok(jvm::needs_within(&body));
         }
         // Whoever judges these reads them.
         Content::Query | Content::TaskSpec | Content::Nothing | Content::EmptyOrObject => {}
@@ -96,13 +96,6 @@ fn check_datasource(request: &DruidRequest, body: &Value) -> Result<(), Analysis
         Some(Value::String(named)) if of_path.is_none_or(|of_path| of_path == named) => Ok(()),
         Some(_) => Err(AnalysisError::OtherDatasource),
     }
-}
-
-/// The context of the tasks that compact: what becomes options of their JVM runs as the server does
-fn needs_of_context(context: Option<&Value>) -> BTreeSet<ResourceAction> {
-    let keys = context.and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key);
-    let reaches_jvm = keys.into_iter().any(|key| is_of_jvm(key));
-    reaches_jvm.then(|| ResourceAction::write(ResourceType::Config, "CONFIG")).into_iter().collect()
 }
 
 fn parse(request: &DruidRequest, limits: impl Into<JsonLimits>) -> Result<Value, AnalysisError> {

@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::jvm;
 use super::native::calls_lookup;
 use super::needed::Needed;
 use super::rules::{Lookups, Rules};
 use super::task_error::TaskSpecError;
 use super::task_input::{input_format, input_source};
-use super::task_members::{COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, KILL_MEMBERS, is_of_jvm};
+use super::task_members::{COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, KILL_MEMBERS};
 use super::task_object::{Object, object_at};
 use crate::druid::json::{self, JsonLimits};
 use crate::druid::{ResourceAction, ResourceType};
@@ -187,14 +188,14 @@ pub(super) fn check_context(
     task.optional("context").map_or(Ok(()), |context| check_context_keys(&context.object()?, needs))
 }
 
-/// What becomes options of the task's JVM runs as the server does; nobody sets it who may not configure the cluster
+/// The keys of such a context
 pub(super) fn check_context_keys(
     context: &Object<'_>,
     needs: &mut BTreeSet<ResourceAction>,
 ) -> Result<(), TaskSpecError> {
     for key in context.members.keys() {
-        if is_of_jvm(key) {
-            needs.insert(ResourceAction::write(ResourceType::Config, "CONFIG"));
+        if jvm::is_of_jvm(key) {
+            needs.insert(jvm::configuration());
         } else if !CONTEXT_KEYS.split(' ').any(|name| name == key) {
             return Err(TaskSpecError::ContextKey { key: key.clone() });
         }

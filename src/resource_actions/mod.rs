@@ -7,6 +7,7 @@ mod by_endpoint;
 pub mod durable_storage;
 pub mod ingestion;
 pub mod judged_statement;
+mod jvm;
 pub mod listed;
 pub mod native;
 pub mod needed;

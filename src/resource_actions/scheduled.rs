@@ -48,6 +48,7 @@ pub(super) fn needs(
     let value = json::parse(body, json)?;
     let supervisor = object_at("", &value)?;
     supervisor.only("type id spec schedulerConfig dataSource suspended")?;
+    supervisor.check_id()?;
     let judgement = judged.judgement();
     // The body goes out as it came, so the statement in it has to be what was judged, byte for byte.
     if judgement.forwarded != submit.query {

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::ingestion::{JudgedTask, check_context, check_context_keys, read_body, write_datasource};
+use super::jvm;
 use super::needed::Needed;
 use super::rules::{Rules, TaskInputs};
 use super::task_error::TaskSpecError;
@@ -26,12 +29,13 @@ const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
 pub fn judge(body: &[u8], limits: impl Into<JsonLimits>, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
     let value = read_body(body, limits, rules)?;
     let supervisor = object_at("", &value)?;
+    supervisor.check_id()?;
     let kind = supervisor.text("type")?;
     if let Some(stream) = STREAMS.into_iter().find(|stream| *stream == kind) {
         return of_stream(&supervisor, stream, rules);
     }
     match kind {
-        "autocompact" => of_compaction(&supervisor),
+        "autocompact" => of_compaction(&supervisor, &value),
         // With a statement in it, it is judged by that.
         "scheduled_batch" => Err(supervisor.shape("spec", "an object with a statement in `query`")),
         other => Err(TaskSpecError::Supervisor { kind: other.to_owned() }),
@@ -88,13 +92,14 @@ fn reads_stream(
 }
 
 /// `CompactionSupervisorSpec`: what it compacts is its own datasource
-fn of_compaction(supervisor: &Object<'_>) -> Result<JudgedTask, TaskSpecError> {
+fn of_compaction(supervisor: &Object<'_>, body: &Value) -> Result<JudgedTask, TaskSpecError> {
     supervisor.only("type id spec suspended")?;
     let spec = supervisor.member("spec")?.object()?;
     let mut needs = BTreeSet::from([write_datasource(spec.text("dataSource")?)]);
     if let Some(context) = spec.optional("taskContext") {
         check_context_keys(&context.object()?, &mut needs)?;
     }
+    needs.extend(jvm::needs_within(body));
     Ok(JudgedTask { kind: "autocompact", needs: Needed::after_reading_everything(needs) })
 }
 
@@ -178,6 +183,9 @@ mod tests {
             good.replace(r#""dataSource":"a""#, r#""dataSource":["a"]"#),
             good.replace("kafka", "NoopSupervisorSpec"),
             format!("[{good}]"),
+            good.replace(r#""spec""#, r#""id":7,"spec""#),
+            good.replace(r#""spec""#, r#""id":"a/b","spec""#),
+            good.replace(r#""spec""#, r#""id":["a"],"spec""#),
         ] {
             assert!(needs(judge, &body, &rules).is_err(), "{body}");
         }
@@ -197,6 +205,11 @@ mod tests {
             "WRITE CONFIG CONFIG, WRITE DATASOURCE a"
         );
         assert!(needs(judge, &with(r#"{"unknown":1}"#), &rules).is_err());
+        let within = with("{}").replace(
+            r#""engine":"msq""#,
+            r#""rules":[{"taskContext":{"druid.indexer.runner.javaOpts":"x"}}]"#,
+        );
+        assert_eq!(needs(judge, &within, &rules).unwrap(), "WRITE CONFIG CONFIG, WRITE DATASOURCE a");
     }
 
     #[test]

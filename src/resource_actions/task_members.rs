@@ -6,16 +6,6 @@
 pub(super) const CONTEXT_KEYS: &str = "priority storeCompactionState storeEmptyColumns subTaskTimeoutMillis tags taskLockTimeout \
      useConcurrentLocks";
 
-/// Context keys that become options or properties of the task's JVM (`ForkingTaskRunner`)
-const JVM_KEYS: [&str; 2] = ["druid.indexer.runner.javaOpts", "druid.indexer.runner.javaOptsArray"];
-/// What the names of properties begin with
-const JVM_PROPERTY: &str = "druid.indexer.fork.property.";
-
-/// Whether this key becomes an option or a property of the task's JVM
-pub(super) fn is_of_jvm(key: &str) -> bool {
-    JVM_KEYS.contains(&key) || key.starts_with(JVM_PROPERTY)
-}
-
 /// Of `SeekableStreamSupervisorIOConfig` and those for Kafka, Kinesis and RabbitMQ: all of them about the stream
 pub(super) const STREAM_IO_MEMBERS: &str = "type topic topicPattern multiTopic stream uri endpoint inputFormat replicas taskCount \
      taskDuration consumerProperties configOverrides autoScalerConfig pollTimeout startDelay period useEarliestOffset \

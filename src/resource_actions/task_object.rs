@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::task_error::TaskSpecError;
+use crate::druid::resource::is_id;
 
 /// The object that a value must be; Jackson would take `["type", {…}]` for one too
 pub(super) fn object_at<'a>(path: &str, value: &'a Value) -> Result<Object<'a>, TaskSpecError> {
@@ -65,6 +66,17 @@ impl<'a> Object<'a> {
     pub(super) fn text(&self, name: &str) -> Result<&'a str, TaskSpecError> {
         let text = self.members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         text.ok_or_else(|| self.shape(name, "a string that is not empty"))
+    }
+
+    /// Where it has an id, that is a text that can be one: Jackson makes one of a number too
+    pub(super) fn check_id(&self) -> Result<(), TaskSpecError> {
+        match self.optional("id") {
+            None => Ok(()),
+            Some(_) if is_id(self.text("id")?) => Ok(()),
+            Some(_) => {
+                Err(self.shape("id", "an id: no leading dot, no slash, no white space but the plain space"))
+            }
+        }
     }
 
     pub(super) fn list(&self, name: &str) -> Result<Vec<&'a Value>, TaskSpecError> {
