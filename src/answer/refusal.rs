@@ -208,75 +208,33 @@ reasons! {
 impl Refusal {
     /// Its reason
     pub fn reason(&self) -> Reason {
+        if let Some(JsonError::TooMany { .. }) = self.json() {
+            return Reason::TooLarge;
+        }
         match self {
-            Self::Head(HeadError::Framing(_))
-            | Self::Content(ContentError::Fields(FieldError::UnexpectedBody))
-            | Self::Content(ContentError::Body(BodyError::Framing | BodyError::Trailers)) => {
-                Reason::BadFraming
-            }
-            Self::Head(HeadError::Field(_)) => Reason::BadHeader,
-            Self::Head(HeadError::Loop) => Reason::UpstreamBroken,
-            Self::Head(HeadError::Target(_)) | Self::Target(_) | Self::Route(RouteError::Target(_)) => {
-                Reason::BadTarget
-            }
-            Self::Head(HeadError::TooManyFields { .. } | HeadError::TooLong { .. }) => {
-                Reason::HeadersTooLarge
-            }
-            Self::Head(HeadError::TargetTooLong { .. }) => Reason::UriTooLong,
+            Self::Head(error) => head_reason(error),
+            Self::Target(_) => Reason::BadTarget,
             Self::Authentication(error) => authentication_reason(error),
-            Self::Route(RouteError::UnknownEndpoint(_)) => Reason::UnknownEndpoint,
-            Self::Route(RouteError::Closed(_)) => Reason::EndpointClosed,
-            Self::Route(RouteError::Method { .. }) => Reason::Method,
-            Self::Route(RouteError::Parameter { .. }) | Self::AboutWhom(_) => Reason::BadParameter,
-            Self::Content(ContentError::Fields(FieldError::CrossSite)) => Reason::CrossSite,
-            Self::Content(ContentError::Fields(FieldError::Expectation))
-            | Self::Content(ContentError::Body(BodyError::Unasked)) => Reason::Expectation,
-            Self::Content(ContentError::Fields(FieldError::MediaType | FieldError::Coding)) => {
-                Reason::MediaType
-            }
-            Self::Content(ContentError::Fields(FieldError::LengthRequired)) => Reason::LengthRequired,
-            Self::Content(ContentError::Fields(FieldError::TooLarge { .. }))
-            | Self::Content(ContentError::Body(BodyError::TooLarge { .. } | BodyError::Inflates)) => {
-                Reason::TooLarge
-            }
-            _ if matches!(self.json(), Some(JsonError::TooMany { .. })) => Reason::TooLarge,
-            Self::Content(ContentError::Body(BodyError::NoRoom(spent)))
-            | Self::Content(ContentError::Body(BodyError::Undone(Undone::Spent(spent))))
-            | Self::Crowded(spent)
-            | Self::Undone(Undone::Spent(spent)) => match spent {
-                Spent::Share => Reason::Busy,
-                Spent::Whole => Reason::Overloaded,
-            },
-            Self::Content(ContentError::Body(BodyError::Timeout)) => Reason::Timeout,
-            Self::Content(ContentError::Body(BodyError::Gzip) | ContentError::Unexpected)
-            | Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_))
-            | Self::Analysis(
-                AnalysisError::TaskSpec(TaskSpecError::Json(_))
-                | AnalysisError::Native(NativeQueryError::Json(_) | NativeQueryError::Shape(_))
-                | AnalysisError::OtherDatasource,
-            ) => Reason::BadJson,
-            Self::Submit(SubmitError::ReservedContextKey { .. })
-            | Self::Analysis(AnalysisError::Native(NativeQueryError::ReservedContextKey(_))) => {
-                Reason::ReservedContextKey
-            }
-            Self::Analysis(AnalysisError::Native(_)) => Reason::UnsupportedStatement,
+            Self::Route(error) => route_reason(error),
+            Self::AboutWhom(_) => Reason::BadParameter,
+            Self::Content(error) => content_reason(error),
+            Self::Crowded(spent) => spent_reason(*spent),
+            Self::Undone(undone) => undone_reason(*undone),
+            Self::Submit(SubmitError::Json(_) | SubmitError::Shape(_)) => Reason::BadJson,
+            Self::Submit(SubmitError::ReservedContextKey { .. }) => Reason::ReservedContextKey,
+            Self::Analysis(error) => analysis_reason(error),
             Self::Judge(JudgeError::Refused(refusal)) => statement_reason(refusal),
-            Self::Analysis(AnalysisError::TaskSpec(_)) => Reason::UnsupportedTask,
+            Self::Judge(JudgeError::Busy) => Reason::Busy,
+            Self::Judge(JudgeError::Overloaded) | Self::Verify(VerifyError::Busy) => Reason::Overloaded,
+            Self::Judge(JudgeError::Failed) | Self::Internal => Reason::Internal,
             Self::Task(TaskError::Unknown) => Reason::UnknownTask,
             Self::Task(TaskError::Upstream(error))
             | Self::Verify(VerifyError::Upstream(error))
             | Self::Upstream(error) => upstream_reason(error),
+            Self::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)) => Reason::Verification,
             Self::Denied(denied) => denied_reason(denied.reason),
             Self::Storage(_) => Reason::DurableStorage,
-            Self::Verify(VerifyError::Differs { .. } | VerifyError::NotPlanned(_)) => Reason::Verification,
-            Self::Judge(JudgeError::Busy) => Reason::Busy,
-            Self::Judge(JudgeError::Overloaded) | Self::Verify(VerifyError::Busy) => Reason::Overloaded,
             Self::Audit(_) => Reason::AuditUnavailable,
-            Self::Judge(JudgeError::Failed)
-            | Self::Analysis(AnalysisError::Mismatch)
-            | Self::Content(ContentError::Body(BodyError::Undone(Undone::Failed)))
-            | Self::Undone(Undone::Failed)
-            | Self::Internal => Reason::Internal,
         }
     }
 
@@ -384,6 +342,78 @@ fn crowded(spent: Spent) -> &'static str {
             "as many of your requests are under way as may be at one time; wait for an answer to one of them"
         }
         Spent::Whole => "as many requests are under way as may be at one time; try again soon",
+    }
+}
+
+fn head_reason(error: &HeadError) -> Reason {
+    match error {
+        HeadError::Framing(_) => Reason::BadFraming,
+        HeadError::Field(_) => Reason::BadHeader,
+        HeadError::Loop => Reason::UpstreamBroken,
+        HeadError::Target(_) => Reason::BadTarget,
+        HeadError::TooManyFields { .. } | HeadError::TooLong { .. } => Reason::HeadersTooLarge,
+        HeadError::TargetTooLong { .. } => Reason::UriTooLong,
+    }
+}
+
+fn route_reason(error: &RouteError) -> Reason {
+    match error {
+        RouteError::UnknownEndpoint(_) => Reason::UnknownEndpoint,
+        RouteError::Closed(_) => Reason::EndpointClosed,
+        RouteError::Method { .. } => Reason::Method,
+        RouteError::Parameter { .. } => Reason::BadParameter,
+        RouteError::Target(_) => Reason::BadTarget,
+    }
+}
+
+fn content_reason(error: &ContentError) -> Reason {
+    match error {
+        ContentError::Fields(FieldError::UnexpectedBody) => Reason::BadFraming,
+        ContentError::Fields(FieldError::CrossSite) => Reason::CrossSite,
+        ContentError::Fields(FieldError::Expectation) => Reason::Expectation,
+        ContentError::Fields(FieldError::MediaType | FieldError::Coding) => Reason::MediaType,
+        ContentError::Fields(FieldError::LengthRequired) => Reason::LengthRequired,
+        ContentError::Fields(FieldError::TooLarge { .. }) => Reason::TooLarge,
+        ContentError::Body(error) => body_reason(error),
+        ContentError::Unexpected => Reason::BadJson,
+    }
+}
+
+fn body_reason(error: &BodyError) -> Reason {
+    match error {
+        BodyError::Framing | BodyError::Trailers => Reason::BadFraming,
+        BodyError::Unasked => Reason::Expectation,
+        BodyError::TooLarge { .. } | BodyError::Inflates => Reason::TooLarge,
+        BodyError::NoRoom(spent) => spent_reason(*spent),
+        BodyError::Undone(undone) => undone_reason(*undone),
+        BodyError::Timeout => Reason::Timeout,
+        BodyError::Gzip => Reason::BadJson,
+    }
+}
+
+fn spent_reason(spent: Spent) -> Reason {
+    match spent {
+        Spent::Share => Reason::Busy,
+        Spent::Whole => Reason::Overloaded,
+    }
+}
+
+fn undone_reason(undone: Undone) -> Reason {
+    match undone {
+        Undone::Spent(spent) => spent_reason(spent),
+        Undone::Failed => Reason::Internal,
+    }
+}
+
+fn analysis_reason(error: &AnalysisError) -> Reason {
+    match error {
+        AnalysisError::TaskSpec(TaskSpecError::Json(_))
+        | AnalysisError::Native(NativeQueryError::Json(_) | NativeQueryError::Shape(_))
+        | AnalysisError::OtherDatasource => Reason::BadJson,
+        AnalysisError::TaskSpec(_) => Reason::UnsupportedTask,
+        AnalysisError::Native(NativeQueryError::ReservedContextKey(_)) => Reason::ReservedContextKey,
+        AnalysisError::Native(_) => Reason::UnsupportedStatement,
+        AnalysisError::Mismatch => Reason::Internal,
     }
 }
 
