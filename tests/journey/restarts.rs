@@ -144,60 +144,65 @@ fn endings(gate: &TestGate) -> Vec<Value> {
     lines.iter().filter(|line| line["event"] == "finished").map(|line| line["reason"].clone()).collect()
 }
 
-#[tokio::test]
-async fn what_outlasts_the_drain_is_left_by_the_gate_on_record_and_in_the_exit_status() {
-    // Neither a request that waits for its answer, nor one that has some of it, is left by its client.
-    for first in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n["] {
+/// A program that has been told to end, and Druid, which keeps two requests waiting
+struct Draining {
+    _druid: Scripted,
+    gate: Arc<TestGate>,
+    program: Program,
+    asking: tokio::task::JoinSet<bool>,
+}
+
+impl Draining {
+    /// Druid sends this much of each answer
+    async fn begin(first: &[u8], tables: &str) -> Self {
         let druid = Scripted::start_held_after(first, b"").await;
-        let mut gate = TestGate::start(&druid.url, "[limits]\ndrain_seconds = 1\n").await;
-        let mut program = Program::start(&gate.path("proxy.toml"));
+        let mut gate = TestGate::start(&druid.url, tables).await;
+        let program = Program::start(&gate.path("proxy.toml"));
         gate.address = program.address;
         let gate = Arc::new(gate);
         let asking = asked_for_ever(&gate, &druid).await;
         program.signal("kill -TERM PID");
-        assert_eq!(program.ended().await, Some(75));
-        assert_eq!(endings(&gate), ["gate_left", "gate_left"]);
-        assert!(asking.join_all().await.into_iter().all(|broke_off| broke_off));
+        Self { _druid: druid, gate, program, asking }
+    }
+
+    async fn takes_no_more(&self) {
+        while TcpStream::connect(self.gate.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_outlasts_the_drain_is_left_by_the_gate_on_record_and_in_the_exit_status() {
+    // Neither a request that waits for its answer, nor one that has some of it, is left by its client.
+    for first in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n["] {
+        let mut draining = Draining::begin(first, "[limits]\ndrain_seconds = 1\n").await;
+        assert_eq!(draining.program.ended().await, Some(75));
+        assert_eq!(endings(&draining.gate), ["gate_left", "gate_left"]);
+        assert!(draining.asking.join_all().await.into_iter().all(|broke_off| broke_off));
     }
 }
 
 #[tokio::test]
 async fn a_second_signal_ends_the_drain_at_once() {
     for second in ["TERM", "INT"] {
-        let druid = Scripted::start_held(b"").await;
-        let mut gate = TestGate::start(&druid.url, "").await;
-        let mut program = Program::start(&gate.path("proxy.toml"));
-        gate.address = program.address;
-        let gate = Arc::new(gate);
-        let asking = asked_for_ever(&gate, &druid).await;
-        program.signal("kill -TERM PID");
-        while TcpStream::connect(gate.address).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
+        let mut draining = Draining::begin(b"", "").await;
+        draining.takes_no_more().await;
         let began = Instant::now();
-        program.signal(&format!("kill -HUP PID; kill -{second} PID"));
-        assert_eq!(program.ended().await, Some(75), "{second}");
+        draining.program.signal(&format!("kill -HUP PID; kill -{second} PID"));
+        assert_eq!(draining.program.ended().await, Some(75), "{second}");
         assert!(began.elapsed() < Duration::from_secs(10), "the drain itself has ten minutes");
-        assert_eq!(endings(&gate), ["gate_left", "gate_left"]);
-        drop(asking);
+        assert_eq!(endings(&draining.gate), ["gate_left", "gate_left"]);
     }
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_during_the_drain_has_left_himself_and_nothing_is_cut() {
-    let druid = Scripted::start_held(b"").await;
-    let mut gate = TestGate::start(&druid.url, "").await;
-    let mut program = Program::start(&gate.path("proxy.toml"));
-    gate.address = program.address;
-    let gate = Arc::new(gate);
-    let asking = asked_for_ever(&gate, &druid).await;
-    program.signal("kill -TERM PID");
-    while TcpStream::connect(gate.address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
-    drop(asking);
-    assert_eq!(program.ended().await, Some(0));
-    assert_eq!(endings(&gate), ["client_left", "client_left"]);
+    let mut draining = Draining::begin(b"", "").await;
+    draining.takes_no_more().await;
+    draining.asking.shutdown().await;
+    assert_eq!(draining.program.ended().await, Some(0));
+    assert_eq!(endings(&draining.gate), ["client_left", "client_left"]);
 }
 
 /// A TCP balancer: passes each connection to the first of its backends that takes it
