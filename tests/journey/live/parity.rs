@@ -459,17 +459,17 @@ async fn callers(admin: &Druid) -> Vec<Vec<usize>> {
         post(format!("authentication/db/basic/users/{name}"), json!({})).await;
         post(credentials(&name), json!({"password": "pw", "iterations": 1})).await;
         post(format!("authorization/db/basic/users/{name}"), json!({})).await;
-        for permission in &held {
+        for permission in held.iter().rev() {
             post(format!("authorization/db/basic/users/{name}/roles/parity_p{permission}"), json!({})).await;
         }
         callers.push(held);
     }
-    // The nodes hear of it one after the other: the last caller's last role is known everywhere.
+    // The nodes hear of it one after the other: the last caller's last roles are known everywhere.
     let last = Druid::at(&admin.url).signed_in(&format!("parity_{}", CALLERS - 1), "pw");
     for target in [
         "/druid/indexer/v1/leader",
         "/druid/coordinator/v1/leader",
-        "/druid/v2/datasources/parity_b",
+        "/druid/v2/datasources/parity_a",
         "/status",
     ] {
         let known = async || last.ask(Method::GET, target, None).await.0;
