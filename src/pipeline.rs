@@ -67,7 +67,7 @@ pub struct Gate {
     /// Judges statements
     pub judge: Arc<Judge>,
     /// Knows tasks
-    pub tasks: Tasks,
+    pub tasks: Arc<Tasks>,
     /// Knows supervisors
     pub supervisors: Supervisors,
     /// Knows which queries run
@@ -283,6 +283,9 @@ impl Gate {
                 Ok(Evidence::Supervisor(self.supervisors.datasources(id).await?))
             }
             (Rule::Rows(List::Supervisors), _) => Ok(Evidence::Supervisors(self.supervisors.all().await?)),
+            (Rule::RowsUnless(_, _, List::Queries), _) => {
+                Ok(Evidence::OwnQueries(self.running.own(&identity.owner())))
+            }
             (Rule::RunningQuery(_), Some(id)) => Ok(Evidence::Running(self.running.of(id))),
             _ => Ok(Evidence::None),
         }
@@ -374,7 +377,8 @@ impl Gate {
         record.decided().await.map_err(Refusal::Audit)?;
         let endpoint = permitted.endpoint();
         let running = self.begin_query(&permitted);
-        let answer = forward::forward(permitted, &arrived.head.headers, &self.routers, &self.limits).await;
+        let (fields, tasks) = (&arrived.head.headers, Arc::clone(&self.tasks));
+        let answer = forward::forward(permitted, fields, &self.routers, &self.limits, tasks).await;
         if let Err(UpstreamError::Timeout) = answer {
             self.metrics.limit_met(endpoint.patience.limit());
         }

@@ -131,7 +131,7 @@ pub fn decide(
     let caller = Caller::verified(identity);
     match verdict(analyzed.needs(), &caller, policy) {
         (Verdict::Permit, receipt) => {
-            let sight = caller.holder(policy).sight();
+            let sight = caller.holder(policy).sight().of(caller.owner());
             Ok(PermittedRequest::new(analyzed, receipt, sight, Some(identity.owner())))
         }
         (Verdict::Deny(reason), receipt) => {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::permission::Permission;
-use crate::druid::ResourceAction;
 use crate::druid::resource::Printable;
+use crate::druid::{Owner, ResourceAction};
+use crate::resource_actions::Needed;
 
 /// The roles of the policy file; what no role grants is denied
 #[derive(Clone, Debug, Default)]
@@ -46,9 +47,24 @@ pub struct Holder<'policy> {
 #[derive(Clone, Debug, Default)]
 pub struct Sight {
     roles: Vec<Arc<Role>>,
+    /// Who he is, to whom his own tasks and queries are shown; nobody where that is not known
+    owner: Option<Owner>,
 }
 
 impl Sight {
+    /// The same, of somebody who sees what he has submitted
+    #[must_use]
+    pub fn of(self, owner: Owner) -> Self {
+        Self { owner: Some(owner), ..self }
+    }
+
+    /// Whether he may see what needs this, as [`super::decision::verdict`] has it
+    pub fn takes_in(&self, needed: &Needed) -> bool {
+        let submitter = needed.submitter();
+        submitter.is_some() && submitter == self.owner.as_ref()
+            || needed.resource_actions().iter().all(|needed| self.holds(needed))
+    }
+
     /// Held if, and only if, some role grants it and no role denies it
     pub fn holds(&self, needed: &ResourceAction) -> bool {
         self.roles.iter().any(|role| role.grants(needed))
@@ -154,7 +170,7 @@ impl<'policy> Holder<'policy> {
 
     /// What he may see, to be asked while an answer passes
     pub fn sight(&self) -> Sight {
-        Sight { roles: self.roles.iter().map(|role| Arc::clone(role)).collect() }
+        Sight { roles: self.roles.iter().map(|role| Arc::clone(role)).collect(), owner: None }
     }
 
     /// Held if, and only if, some role grants it and no role denies it; who would hold it is of all roles

@@ -130,7 +130,9 @@ pub const KEYS: &[Key] = keys! {
         "cancel": Word(&["read", "write", "owner"]), Value("\"read\""),
             "shutdown of query tasks: `read` on the datasource (the MSQ manual), `write` (the Overlord's code), or `owner` (the submitter, or WRITE STATE STATE); any other task needs WRITE";
         "select_tasks": Word(&["shared", "owner"]), Value("\"shared\""),
-            "`shared`: READ DATASOURCE __query_select shows every SELECT task; `owner`: one's own without a grant, others' with READ STATE STATE";
+            "`shared`: READ DATASOURCE __query_select shows every SELECT task; `owner`: one's own tasks without a grant, of others SELECT with READ STATE STATE, INSERT and REPLACE with READ on their datasource";
+        "tasks": Word(&["shared", "owner"]), Value("\"shared\""),
+            "`owner`: one's own tasks are one's own to see and to cancel: `cancel` and `select_tasks` are `owner`, unless they say otherwise";
         "metadata": Word(&["state", "open"]), Value("\"state\""),
             "`state`: `sys.*` and `INFORMATION_SCHEMA.*` (but ROUTINES and SCHEMATA) ask READ STATE STATE; `open`: what Druid asks, which is READ STATE STATE for `sys.servers`, `server_segments`, `server_properties` and `queries`";
         "raw_query_controller": Word(&["deny"]), Value("\"deny\""),

@@ -23,7 +23,7 @@ use crate::authorize::permission::Permission;
 use crate::authorize::policy::{Member, Role};
 use crate::base::redact;
 use crate::resource_actions::Rules;
-use crate::resource_actions::rules::{ContextKeys, InputSources, SystemTables};
+use crate::resource_actions::rules::{Cancel, ContextKeys, InputSources, SelectTasks, SystemTables};
 
 impl Config {
     /// Reads the text of a proxy.toml; paths in it are relative to `folder`
@@ -210,9 +210,10 @@ fn read_member(section: &Section<'_>, member: &At, issuers: &[IssuerConfig]) -> 
 
 fn read_rules(section: &Section<'_>) -> Rules {
     section.word("raw_query_controller");
+    let (cancel, select_tasks) = read_tasks(section);
     Rules {
-        cancel: section.choice("cancel"),
-        select_tasks: section.choice("select_tasks"),
+        cancel,
+        select_tasks,
         metadata: section.choice("metadata"),
         task_inputs: section.choice("task_inputs"),
         input_sources: section.either("input_source_types", InputSources::ByType, InputSources::Together),
@@ -220,6 +221,19 @@ fn read_rules(section: &Section<'_>) -> Rules {
         system_tables: section.either("system_tables", SystemTables::Authorized, SystemTables::Open),
         lookups: section.choice("lookups"),
     }
+}
+
+/// Whose tasks are: where `tasks` says it for both, each of them may say otherwise
+fn read_tasks(section: &Section<'_>) -> (Cancel, SelectTasks) {
+    let are_owners = section.word("tasks") == Some("owner");
+    let (mut cancel, mut select_tasks) = (section.choice("cancel"), section.choice("select_tasks"));
+    if are_owners && !section.has("cancel") {
+        cancel = Cancel::Owner;
+    }
+    if are_owners && !section.has("select_tasks") {
+        select_tasks = SelectTasks::Owner;
+    }
+    (cancel, select_tasks)
 }
 
 fn read_door(section: &Section<'_>) -> Door {

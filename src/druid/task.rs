@@ -16,6 +16,11 @@ pub const QUERY_CONTROLLER: &str = "query_controller";
 /// The type of the tasks that do its work
 pub const QUERY_WORKER: &str = "query_worker";
 
+/// Whether tasks of this type run a statement, or a part of one
+pub fn is_of_query(kind: &str) -> bool {
+    kind == QUERY_CONTROLLER || kind == QUERY_WORKER
+}
+
 /// A task as the Overlord reports it
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -30,7 +35,7 @@ pub struct Task {
 impl Task {
     /// Whether it runs a statement, or a part of one
     pub fn is_of_query(&self) -> bool {
-        self.is_query_controller() || self.kind == QUERY_WORKER
+        is_of_query(&self.kind)
     }
 
     /// Whether it runs a statement

@@ -1,8 +1,9 @@
 //! The queries that were let through and have not ended, by their ids: who may cancel them
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::druid::Owner;
 use crate::resource_actions::RunningQuery;
 
 /// The queries that run; another gate before the same Druid knows others
@@ -32,6 +33,15 @@ impl Running {
         self.with(|queries| queries.get(id).into_iter().flatten().map(|query| (**query).clone()).collect())
     }
 
+    /// The ids under which this one's queries run
+    pub fn own(&self, submitter: &Owner) -> BTreeSet<String> {
+        let is_own =
+            |queries: &[Arc<RunningQuery>]| queries.iter().all(|query| query.submitter == *submitter);
+        self.with(|queries| {
+            queries.iter().filter(|(_, queries)| is_own(queries)).map(|(id, _)| id.clone()).collect()
+        })
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut HashMap<String, Vec<Arc<RunningQuery>>>) -> T) -> T {
         work(&mut self.queries.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -52,7 +62,6 @@ impl Drop for Begun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::druid::Owner;
     use crate::resource_actions::Needed;
 
     #[test]
@@ -61,8 +70,10 @@ mod tests {
         let of = |name| RunningQuery { submitter: Owner::new("i", name), needs: Needed::Authenticated };
         let (first, second) = (running.begin("q".into(), of("alice")), running.begin("q".into(), of("bob")));
         assert_eq!(running.of("q").len(), 2);
+        assert!(running.own(&Owner::new("i", "alice")).is_empty(), "it may be bob's");
         drop(first);
         assert_eq!(running.of("q")[0].submitter, Owner::new("i", "bob"));
+        assert_eq!(running.own(&Owner::new("i", "bob")), BTreeSet::from(["q".to_owned()]));
         drop(second);
         assert!(running.of("q").is_empty() && running.with(|queries| queries.is_empty()));
     }

@@ -1,5 +1,6 @@
 //! What the Overlord knows of a task: asked with the gate's own sign-in, remembered for a minute at most
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
@@ -11,6 +12,8 @@ use crate::druid::owner::OWNER_CONTEXT_KEY;
 use crate::druid::path::Escaped;
 use crate::druid::task::{QUERY_CONTROLLER, QUERY_WORKER};
 use crate::druid::{Owner, Task};
+use crate::forward::answer_error::AnswerError;
+use crate::forward::asked::{Finding, KnowsTasks};
 use crate::resource_actions::{Evidence, Rules, task_access};
 
 /// An id can be used again, so nothing about it is remembered for longer
@@ -62,6 +65,7 @@ impl Whose {
                 | Evidence::StatementOwner(None)
                 | Evidence::Statement { .. }
                 | Evidence::Running(_)
+                | Evidence::OwnQueries(_)
                 | Evidence::Supervisor(_)
                 | Evidence::PostedSupervisor { .. }
                 | Evidence::Supervisors(_)
@@ -193,6 +197,34 @@ impl Tasks {
             Some(found) if found == id => Ok(payload),
             _ => Err(broken("a task's payload is of another task")),
         }
+    }
+}
+
+impl KnowsTasks for Tasks {
+    fn find(self: Arc<Self>, id: String, row: Option<Task>) -> Finding<Option<Task>> {
+        Box::pin(async move {
+            let found = match row {
+                Some(task) => self.owned(&id, task).await,
+                None => self.any(&id).await,
+            };
+            match found {
+                Ok(task) => Ok(Some(task)),
+                Err(TaskError::Unknown) => Ok(None),
+                Err(error) => Err(AnswerError::Broken(error.into())),
+            }
+        })
+    }
+}
+
+impl Tasks {
+    async fn any(&self, id: &str) -> Result<Task, TaskError> {
+        let task = self.without_owner(id).await?;
+        self.owned(id, task).await
+    }
+
+    async fn owned(&self, id: &str, task: Task) -> Result<Task, TaskError> {
+        let owner = self.owner_of_task(id, &task.kind).await?;
+        Ok(Task { owner, ..task })
     }
 }
 

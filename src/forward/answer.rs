@@ -71,6 +71,12 @@ impl Body for AnswerBody {
             };
             return Poll::Ready(frame.map(|frame| frame.map(crossing).map_err(AnswerError::Broken)));
         }
+        if let Either::Right(Either::Right(list)) = &mut self.body
+            && list.has_moved()
+        {
+            // Rows have come, though none that may be seen.
+            self.waiting = None;
+        }
         let patience = self.patience;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         ready!(waiting.as_mut().poll(context));

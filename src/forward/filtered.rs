@@ -1,29 +1,47 @@
 //! The body of an answer that is a list, with the rows that its caller may see
 
+use std::fmt;
+use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::answer_error::AnswerError;
-use super::rows::Rows;
+use super::asked::{Finding, KnowsTasks, unseen};
+use super::rows::{Rows, Taken};
 use super::upstream::UpstreamError;
 
 /// So much is read before the answer begins: a short list that is not as it should be becomes a 502
 const BEGINNING: usize = 64 << 10;
 
-/// A list on its way; what of it is held is one row
+/// A list on its way; what of it is held is one row, and what has come with rows that are asked about
 #[derive(Debug)]
 pub(super) struct Filtered {
     incoming: Incoming,
     rows: Rows,
+    tasks: Arc<dyn KnowsTasks>,
+    waiting: Option<Waiting>,
     /// What is ready to be passed on before more is read
     beginning: Option<Bytes>,
     has_ended: bool,
+    /// Something has come since that was last asked, though nothing of it may have been passed on
+    has_moved: bool,
 }
+
+/// What has come, until it is known which of its rows are not seen
+struct Waiting(Taken, Finding<Vec<Range<usize>>>);
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Waiting").field(&self.0).finish_non_exhaustive()
+    }
+}
+
+type Kept = Option<Result<Vec<u8>, AnswerError>>;
 
 impl Filtered {
     /// Reads the beginning, or all of a short list
@@ -34,36 +52,64 @@ impl Filtered {
     pub(super) async fn begin(
         incoming: Incoming,
         rows: Rows,
+        tasks: Arc<dyn KnowsTasks>,
         patience: Duration,
     ) -> Result<Self, UpstreamError> {
-        let mut filtered = Self { incoming, rows, beginning: None, has_ended: false };
+        let (waiting, beginning, has_ended, has_moved) = (None, None, false, false);
+        let mut filtered = Self { incoming, rows, tasks, waiting, beginning, has_ended, has_moved };
         let mut beginning = Vec::new();
         while beginning.len() < BEGINNING && !filtered.has_ended {
-            let frame = tokio::time::timeout(patience, filtered.incoming.frame()).await;
-            match frame.map_err(|_| UpstreamError::Timeout)? {
-                Some(Ok(frame)) => beginning.extend(filtered.kept(frame).map_err(|error| broken(&error))?),
+            let kept = std::future::poll_fn(|context| filtered.poll_kept(context));
+            match tokio::time::timeout(patience, kept).await.map_err(|_| UpstreamError::Timeout)? {
+                Some(Ok(kept)) => beginning.extend(kept),
                 Some(Err(error)) => return Err(UpstreamError::Broken(error.to_string())),
-                None => filtered.end().map_err(|error| broken(&error))?,
+                None => {}
             }
         }
         filtered.beginning = Some(Bytes::from(beginning));
         Ok(filtered)
     }
 
-    /// What of a frame is passed on; trailers of a list say nothing
+    /// Whether anything has come since this was last asked
+    pub(super) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.has_moved)
+    }
+
+    /// What is passed on of what comes next, which may be nothing
+    fn poll_kept(&mut self, context: &mut Context<'_>) -> Poll<Kept> {
+        if let Some(Waiting(taken, finding)) = &mut self.waiting {
+            let unseen = ready!(finding.as_mut().poll(context));
+            let taken = std::mem::take(taken);
+            (self.waiting, self.has_moved) = (None, true);
+            return Poll::Ready(Some(unseen.map(|unseen| self.rows.join(taken, &unseen))));
+        }
+        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(context));
+        self.has_moved = true;
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => Some(self.kept(frame)),
+            Some(Err(error)) => Some(Err(AnswerError::Broken(error.into()))),
+            None => self.end().err().map(Err),
+        })
+    }
+
+    /// What of a frame is passed on at once; trailers of a list say nothing
     fn kept(&mut self, frame: Frame<Bytes>) -> Result<Vec<u8>, AnswerError> {
         let Ok(bytes) = frame.into_data() else { return Ok(Vec::new()) };
-        self.rows.take(&bytes).map_err(|error| AnswerError::Unlike(error.to_string()))
+        let mut taken = self.rows.take(&bytes).map_err(|error| AnswerError::Unlike(error.to_string()))?;
+        if taken.asked.is_empty() {
+            return Ok(self.rows.join(taken, &[]));
+        }
+        let asked = std::mem::take(&mut taken.asked);
+        let (listed, sight) = self.rows.by();
+        let finding = Box::pin(unseen(asked, Arc::clone(&self.tasks), listed, sight));
+        self.waiting = Some(Waiting(taken, finding));
+        Ok(Vec::new())
     }
 
     fn end(&mut self) -> Result<(), AnswerError> {
         self.has_ended = true;
         if self.rows.is_whole() { Ok(()) } else { Err(AnswerError::Unlike("it is not whole".to_owned())) }
     }
-}
-
-fn broken(error: &AnswerError) -> UpstreamError {
-    UpstreamError::Broken(error.to_string())
 }
 
 impl Body for Filtered {
@@ -78,18 +124,14 @@ impl Body for Filtered {
             return Poll::Ready(Some(Ok(Frame::data(beginning))));
         }
         while !self.has_ended {
-            let kept = match ready!(Pin::new(&mut self.incoming).poll_frame(context)) {
-                Some(Ok(frame)) => self.kept(frame),
-                Some(Err(error)) => Err(AnswerError::Broken(error.into())),
-                None => self.end().map(|()| Vec::new()),
-            };
-            match kept {
-                Ok(kept) if kept.is_empty() => {}
-                Ok(kept) => return Poll::Ready(Some(Ok(Frame::data(Bytes::from(kept))))),
-                Err(error) => {
+            match ready!(self.poll_kept(context)) {
+                Some(Ok(kept)) if kept.is_empty() => {}
+                Some(Ok(kept)) => return Poll::Ready(Some(Ok(Frame::data(Bytes::from(kept))))),
+                Some(Err(error)) => {
                     self.has_ended = true;
                     return Poll::Ready(Some(Err(error)));
                 }
+                None => {}
             }
         }
         Poll::Ready(None)

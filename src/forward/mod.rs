@@ -3,13 +3,18 @@
 pub mod account;
 pub mod answer;
 pub mod answer_error;
+pub mod asked;
 mod elements;
 mod filtered;
 pub mod headers;
+mod members;
 pub mod passable;
 pub mod routers;
 mod rows;
+mod seeing;
 pub mod upstream;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
@@ -20,6 +25,7 @@ use crate::config::Limits;
 use crate::druid;
 use crate::druid::endpoint::Patience;
 use answer::AnswerBody;
+use asked::KnowsTasks;
 use passable::passable;
 pub use routers::Routers;
 use upstream::Question;
@@ -31,9 +37,10 @@ pub use upstream::UpstreamError;
 /// What was not decided upon cannot be handed to it:
 ///
 /// ```compile_fail
-/// # use msq_gate::{config::Limits, forward::{Routers, forward}};
-/// # async fn skip(request: msq_gate::druid::DruidRequest, fields: &http::HeaderMap, routers: &Routers, limits: &Limits) {
-/// let answer = forward(request, fields, routers, limits).await;
+/// # use std::sync::Arc;
+/// # use msq_gate::{config::Limits, forward::{Routers, asked::KnowsTasks, forward}};
+/// # async fn skip(request: msq_gate::druid::DruidRequest, fields: &http::HeaderMap, routers: &Routers, limits: &Limits, tasks: Arc<dyn KnowsTasks>) {
+/// let answer = forward(request, fields, routers, limits, tasks).await;
 /// # }
 /// ```
 ///
@@ -45,6 +52,7 @@ pub async fn forward(
     arrived: &HeaderMap,
     routers: &Routers,
     limits: &Limits,
+    tasks: Arc<dyn KnowsTasks>,
 ) -> Result<Response<AnswerBody>, UpstreamError> {
     let (request, shown) = permitted.into_parts();
     let endpoint = request.endpoint;
@@ -64,7 +72,8 @@ pub async fn forward(
     }
     let question = Question { method, target: request.target, body: Bytes::from(request.body) };
     let answer = routers.send(&question, &fields, patience).await?;
-    let (head, body) = passable(answer, endpoint, shown, routers.account(), patience).await?.into_parts();
+    let (head, body) =
+        passable(answer, endpoint, (shown, tasks), routers.account(), patience).await?.into_parts();
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     *response.headers_mut() = headers::towards_client(&head.headers);

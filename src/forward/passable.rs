@@ -1,5 +1,6 @@
 //! Whether an answer may be passed on to the caller: what only the gate, or nobody, should read may not
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use hyper::body::Incoming;
 
 use super::account::{Account, is_about_the_query};
 use super::answer::AnswerBody;
+use super::asked::KnowsTasks;
 use super::filtered::Filtered;
 use super::routers::whole;
 use super::rows::Rows;
@@ -35,14 +37,14 @@ const OF_ERRORS: [&str; 2] = ["application/json", "text/plain"];
 pub async fn passable(
     answer: Response<Incoming>,
     endpoint: Endpoint,
-    shown: Shown,
+    (shown, tasks): (Shown, Arc<dyn KnowsTasks>),
     account: &Account,
     patience: Duration,
 ) -> Result<Response<AnswerBody>, UpstreamError> {
     check_media_type(answer.status(), answer.headers(), endpoint)?;
     match shown {
         Shown::Rows(listed, sight) if answer.status().is_success() => {
-            return rows(answer, Rows::new(listed, sight), patience).await;
+            return rows(answer, Rows::new(listed, sight), tasks, patience).await;
         }
         Shown::Rows(..) | Shown::Whole if answer.status() != StatusCode::FORBIDDEN => {
             let (head, body) = answer.into_parts();
@@ -63,13 +65,14 @@ pub async fn passable(
 async fn rows(
     answer: Response<Incoming>,
     rows: Rows,
+    tasks: Arc<dyn KnowsTasks>,
     patience: Duration,
 ) -> Result<Response<AnswerBody>, UpstreamError> {
     if answer.headers().contains_key(CONTENT_ENCODING) {
         return Err(UpstreamError::Broken("its list is coded, which nobody asked for".to_owned()));
     }
     let (head, body) = answer.into_parts();
-    let list = Filtered::begin(body, rows, patience).await?;
+    let list = Filtered::begin(body, rows, tasks, patience).await?;
     Ok(Response::from_parts(head, AnswerBody::listed(list, patience)))
 }
 

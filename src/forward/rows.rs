@@ -1,22 +1,13 @@
 //! The rows of a list that its caller may see: each is read, kept as it came, or left out
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
+use super::asked::Asked;
 use super::elements::{Elements, NoList, Part};
+use super::seeing::{MOST_BYTES, Seeing, Seen};
 use crate::authorize::policy::Sight;
-use crate::druid::Action;
-use crate::druid::ResourceAction;
-use crate::druid::endpoint::List;
 use crate::resource_actions::listed::Listed;
-use crate::resource_actions::supervisor_spec::SupervisorSpec;
-
-/// A row is held whole: a segment, a task, a supervisor's specification
-const MOST_BYTES: usize = 16 << 20;
 
 /// Leaves out of a list what its caller may not see, as it passes
 #[derive(Debug)]
@@ -26,31 +17,68 @@ pub(super) struct Rows {
     is_first: bool,
 }
 
+/// Rows that have come, each with a comma before it
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    bytes: Vec<u8>,
+    /// Those of them that are seen only if more is found out
+    pub(super) asked: Vec<Asked>,
+}
+
+impl Taken {
+    fn push(&mut self, row: &[u8]) -> Range<usize> {
+        let from = self.bytes.len();
+        self.bytes.push(b',');
+        self.bytes.extend_from_slice(row);
+        from..self.bytes.len()
+    }
+}
+
 impl Rows {
     pub(super) fn new(listed: Listed, sight: Sight) -> Self {
-        let seeing = Seeing { listed, sight, known: HashMap::new() };
-        Self { elements: Elements::new(MOST_BYTES), seeing, is_first: true }
+        Self { elements: Elements::new(MOST_BYTES), seeing: Seeing::new(listed, sight), is_first: true }
     }
 
-    /// What may be passed on of what has come
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Vec<u8>, NoList> {
-        let mut kept = Vec::with_capacity(bytes.len());
-        let Self { elements, seeing, is_first } = self;
+    /// By what its rows are seen, and by whom
+    pub(super) fn by(&self) -> (Arc<Listed>, Arc<Sight>) {
+        self.seeing.by()
+    }
+
+    /// The rows of what has come that are seen, or may be
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Taken, NoList> {
+        let mut taken = Taken { bytes: Vec::with_capacity(bytes.len() + 1), asked: Vec::new() };
+        let Self { elements, seeing, .. } = self;
         elements.take(bytes, |part| {
             match part {
-                Part::Begins(byte) | Part::Ends(byte) => kept.push(byte),
-                Part::Element(element) => {
-                    if let Some(row) = seeing.row(seeing.listed.list, element)? {
-                        if !std::mem::take(is_first) {
-                            kept.push(b',');
-                        }
-                        kept.extend_from_slice(&row);
+                Part::Begins(byte) | Part::Ends(byte) => taken.bytes.push(byte),
+                Part::Element(element) => match seeing.of(element)? {
+                    Seen::No => {}
+                    Seen::Yes(row) => {
+                        taken.push(&row);
                     }
-                }
+                    Seen::IfOwn { id, row } => {
+                        let at = taken.push(element);
+                        taken.asked.push(Asked { at, id, row });
+                    }
+                },
             }
             Ok(())
         })?;
-        Ok(kept)
+        Ok(taken)
+    }
+
+    /// What is passed on of what was taken: all but these rows, with a comma between each two
+    pub(super) fn join(&mut self, taken: Taken, unseen: &[Range<usize>]) -> Vec<u8> {
+        let mut bytes = taken.bytes;
+        for row in unseen.iter().rev() {
+            bytes.drain(row.clone());
+        }
+        let behind_bracket = usize::from(matches!(bytes.first(), Some(b'[' | b'{')));
+        if self.is_first && bytes.get(behind_bracket) == Some(&b',') {
+            self.is_first = false;
+            bytes.remove(behind_bracket);
+        }
+        bytes
     }
 
     /// Whether all of it has come
@@ -58,198 +86,6 @@ impl Rows {
         self.elements.is_whole()
     }
 }
-
-/// What the caller sees
-#[derive(Debug)]
-struct Seeing {
-    listed: Listed,
-    sight: Sight,
-    /// Of a datasource whether its rows are seen; they are few, and the rows many
-    known: HashMap<String, bool>,
-}
-
-type Row<'a> = Result<Option<Cow<'a, [u8]>>, NoList>;
-
-impl Seeing {
-    /// The row as it came, or what of it is seen; `None` where nothing is
-    fn row<'a>(&mut self, list: List, row: &'a [u8]) -> Row<'a> {
-        let is_seen = match list {
-            List::Elements(member) => self.element(row, member)?,
-            List::Tasks => self.task(row)?,
-            List::Supervisors => self.supervisor(row)?,
-            List::Versions => self.version(row)?,
-            List::Keys => self.sees(&member(row)?.0),
-            List::KeysWithin => return self.within(row, List::Keys, Empty::LeftOut),
-            List::Loads => match member(row)? {
-                (_, value) if value.get().starts_with('{') => {
-                    return self.within(row, List::Keys, Empty::LeftOut);
-                }
-                (name, value) if value.get().parse::<f64>().is_ok() => self.sees(&name),
-                _ => return Err(NoList::Element),
-            },
-            List::Wrapped(member) => return self.within(row, List::Elements(member), Empty::Kept),
-            List::VersionsById => return self.within(row, List::Versions, Empty::LeftOut),
-        };
-        Ok(is_seen.then_some(Cow::Borrowed(row)))
-    }
-
-    /// A member whose value is a list of its own
-    fn within<'a>(&mut self, row: &'a [u8], list: List, empty: Empty) -> Row<'a> {
-        let (_, value) = member(row)?;
-        let value = value.get().as_bytes();
-        // The name as it came, with its colon.
-        let name = row.get(..row.len() - value.len()).unwrap_or_default();
-        let (mut kept, mut count) = (name.to_vec(), 0_usize);
-        let mut elements = Elements::new(MOST_BYTES);
-        let expected = if matches!(list, List::Keys) { b'{' } else { b'[' };
-        elements.take(value, |part| {
-            match part {
-                Part::Begins(byte) if byte != expected => return Err(NoList::Element),
-                Part::Begins(byte) | Part::Ends(byte) => kept.push(byte),
-                Part::Element(element) => {
-                    if let Some(row) = self.row(list, element)? {
-                        if count > 0 {
-                            kept.push(b',');
-                        }
-                        count += 1;
-                        kept.extend_from_slice(&row);
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        let is_shown = elements.is_whole() && (count > 0 || empty == Empty::Kept);
-        Ok(is_shown.then_some(Cow::Owned(kept)))
-    }
-
-    fn element(&mut self, row: &[u8], member: &str) -> Result<bool, NoList> {
-        let [name] = texts(row, [member])?;
-        Ok(self.sees(&name.ok_or(NoList::Element)?))
-    }
-
-    fn task(&mut self, row: &[u8]) -> Result<bool, NoList> {
-        let [datasource] = texts(row, ["dataSource"])?;
-        let datasource = datasource.ok_or(NoList::Element)?;
-        let needed = self.listed.of_task(&datasource);
-        Ok(self.holds(&datasource, &needed))
-    }
-
-    /// One that is not known was made after the others were asked for
-    fn supervisor(&mut self, row: &[u8]) -> Result<bool, NoList> {
-        let [id] = texts(row, ["id"])?;
-        let datasources = self.listed.supervisors.get(&*id.ok_or(NoList::Element)?);
-        Ok(datasources.is_some_and(|datasources| self.sees_supervisor(datasources.as_deref())))
-    }
-
-    fn version(&mut self, row: &[u8]) -> Result<bool, NoList> {
-        let Version { spec } = serde_json::from_slice(row).map_err(|_| NoList::Element)?;
-        Ok(self.sees_supervisor(spec.datasources().as_deref()))
-    }
-
-    fn sees_supervisor(&self, datasources: Option<&[String]>) -> bool {
-        Listed::of_supervisor(Action::Read, datasources).iter().all(|needed| self.sight.holds(needed))
-    }
-
-    fn sees(&mut self, datasource: &str) -> bool {
-        self.holds(datasource, &Listed::of_datasource(datasource))
-    }
-
-    fn holds(&mut self, datasource: &str, needed: &ResourceAction) -> bool {
-        if let Some(known) = self.known.get(datasource) {
-            return *known;
-        }
-        let is_held = self.sight.holds(needed);
-        self.known.insert(datasource.to_owned(), is_held);
-        is_held
-    }
-}
-
-/// A version of a supervisor's specification
-#[derive(serde::Deserialize)]
-struct Version {
-    spec: SupervisorSpec,
-}
-
-/// What becomes of a list in which nothing is seen
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Empty {
-    Kept,
-    LeftOut,
-}
-
-/// The name and the value of `"name": value`
-fn member(row: &[u8]) -> Result<(String, Box<RawValue>), NoList> {
-    struct Member;
-    impl<'de> Visitor<'de> for Member {
-        type Value = (String, Box<RawValue>);
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("one member")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-            let first = members.next_entry()?.ok_or_else(|| A::Error::custom("no member"))?;
-            match members.next_key::<IgnoredAny>()? {
-                None => Ok(first),
-                Some(_) => Err(A::Error::custom("two members")),
-            }
-        }
-    }
-    let object = [b"{", row, b"}"].concat();
-    let mut reader = serde_json::Deserializer::from_slice(&object);
-    let member = reader.deserialize_map(Member).and_then(|member| reader.end().map(|()| member));
-    member.map_err(|_| NoList::Element)
-}
-
-/// These members of an object, where they are text; a text in its place is the first of them
-fn texts<'a, const N: usize>(row: &'a [u8], names: [&str; N]) -> Result<[Option<Cow<'a, str>>; N], NoList> {
-    struct Texts<'n, const N: usize>([&'n str; N]);
-    impl<'de, const N: usize> Visitor<'de> for Texts<'_, N> {
-        type Value = [Option<Cow<'de, str>>; N];
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("a name, or an object with it")
-        }
-
-        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-            let mut found = [const { None }; N];
-            if let Some(first) = found.first_mut() {
-                *first = Some(Cow::Borrowed(text));
-            }
-            Ok(found)
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-            let mut found = [const { None }; N];
-            if let Some(first) = found.first_mut() {
-                *first = Some(Cow::Owned(text.to_owned()));
-            }
-            Ok(found)
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-            let mut found: Self::Value = [const { None }; N];
-            while let Some(Text(name)) = members.next_key()? {
-                let wanted = self.0.iter().position(|wanted| *wanted == name);
-                match wanted.and_then(|wanted| found.get_mut(wanted)) {
-                    None => {
-                        members.next_value::<IgnoredAny>()?;
-                    }
-                    Some(Some(_)) => return Err(A::Error::custom("twice")),
-                    Some(slot) => *slot = Some(members.next_value::<Text<'de>>()?.0),
-                }
-            }
-            Ok(found)
-        }
-    }
-    let mut reader = serde_json::Deserializer::from_slice(row);
-    let texts = reader.deserialize_any(Texts(names)).and_then(|texts| reader.end().map(|()| texts));
-    texts.map_err(|_| NoList::Element)
-}
-
-/// A text, borrowed where it has no escapes
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -260,6 +96,9 @@ mod tests {
     use crate::authorize::Policy;
     use crate::authorize::permission::Permission;
     use crate::authorize::policy::Role;
+    use crate::druid::endpoint::List;
+    use crate::resource_actions::Rules;
+    use crate::resource_actions::listed::Known;
     use crate::resource_actions::rules::SelectTasks;
 
     /// Who may read `a` and `ä "b"`
@@ -281,14 +120,20 @@ mod tests {
             ("two".to_owned(), Some(vec!["a".to_owned(), "c".to_owned()])),
             ("odd".to_owned(), None),
         ]);
-        Listed { list, unless: None, select_tasks: SelectTasks::Shared, supervisors: Arc::new(supervisors) }
+        Listed {
+            list,
+            unless: None,
+            rules: Rules::default(),
+            known: Known::Supervisors(Arc::new(supervisors)),
+        }
     }
 
     fn seen(list: List, text: &str) -> Result<String, NoList> {
         let mut kept = Vec::new();
         let mut rows = Rows::new(listed(list), sight());
         for bytes in text.as_bytes().chunks(5) {
-            kept.extend(rows.take(bytes)?);
+            let taken = rows.take(bytes)?;
+            kept.extend(rows.join(taken, &[]));
         }
         if rows.is_whole() { Ok(String::from_utf8(kept).unwrap()) } else { Err(NoList::Shape) }
     }
@@ -328,6 +173,7 @@ mod tests {
                 r#"{"latestStatus":[{"dataSource":"c"}]}"#,
                 r#"{"latestStatus":[]}"#,
             ),
+            (List::Queries, r#"{"queries":[{"sqlQueryId":"q"}]}"#, r#"{"queries":[]}"#),
             (List::Supervisors, r#"["one","two","odd","new"]"#, r#"["one"]"#),
             (
                 List::Supervisors,
@@ -360,6 +206,9 @@ mod tests {
             (List::Elements("name"), r#"["a" "c"]"#),
             (List::Elements("name"), r#"[null]"#),
             (List::Tasks, r#"{"tasks":[]}"#),
+            (List::TasksById, r#"{"a":"SUCCESS"}"#),
+            (List::Queries, r#"{"queries":{"a":{"sqlQueryId":"q"}}}"#),
+            (List::Queries, r#"{"queries":[{"id":"q"}]}"#),
             (List::Keys, r#"["a"]"#),
             (List::KeysWithin, r#"{"1/2":["a"]}"#),
             (List::Loads, r#"{"tier":["a"]}"#),
@@ -372,21 +221,46 @@ mod tests {
     }
 
     #[test]
-    fn where_selects_belong_to_their_submitters_a_list_shows_none_by_their_stub() {
-        let text = r#"[{"dataSource":"__query_select"},{"dataSource":"a"}]"#;
-        let with = |select_tasks| {
-            let role = Role {
-                name: "r".to_owned(),
-                members: Vec::new(),
-                grants: vec![Permission::parse("READ DATASOURCE *").unwrap()],
-                denies: Vec::new(),
-                line: 1,
-            };
-            let sight = Policy::new(vec![role]).holder("i", "alice", &["r"]).sight();
-            let mut rows = Rows::new(Listed { select_tasks, ..listed(List::Tasks) }, sight);
-            String::from_utf8(rows.take(text.as_bytes()).unwrap()).unwrap()
+    fn where_tasks_belong_to_their_submitters_a_list_asks_whose_they_are_that_the_caller_may_not_see_else() {
+        let text = r#"[{"dataSource":"__query_select","id":"1","type":"query_controller"},{"dataSource":"a","id":"2","type":"query_controller"},{"dataSource":"c","id":"3","type":"query_worker"},{"dataSource":"c","id":"4","type":"index"}]"#;
+        let taken = |select_tasks| {
+            let rules = Rules { select_tasks, ..Rules::default() };
+            let mut rows = Rows::new(Listed { rules, ..listed(List::Tasks) }, sight());
+            let taken = rows.take(text.as_bytes()).unwrap();
+            let asked: Vec<_> = taken.asked.iter().map(|asked| asked.id.clone()).collect();
+            let ranges: Vec<_> = taken.asked.iter().map(|asked| asked.at.clone()).collect();
+            (asked, String::from_utf8(rows.join(taken, &ranges)).unwrap())
         };
-        assert_eq!(with(SelectTasks::Shared), text);
-        assert_eq!(with(SelectTasks::Owner), r#"[{"dataSource":"a"}]"#);
+        let a = r#"[{"dataSource":"a","id":"2","type":"query_controller"}]"#;
+        assert_eq!(taken(SelectTasks::Shared), (vec![], a.to_owned()));
+        assert_eq!(taken(SelectTasks::Owner), (vec!["1".to_owned(), "3".to_owned()], a.to_owned()));
+    }
+
+    #[test]
+    fn wherever_rows_are_left_out_that_were_asked_about_what_is_left_is_a_list() {
+        let text = r#"[{"dataSource":"__query_select","id":"1","type":"query_controller"},{"dataSource":"__query_select","id":"2","type":"query_controller"},{"dataSource":"__query_select","id":"3","type":"query_controller"}]"#;
+        for piece in [1, 60, 100, 1000] {
+            for shown in 0..8_usize {
+                let rules = Rules { select_tasks: SelectTasks::Owner, ..Rules::default() };
+                let mut rows = Rows::new(Listed { rules, ..listed(List::Tasks) }, sight());
+                let (mut kept, mut number) = (Vec::new(), 0);
+                for bytes in text.as_bytes().chunks(piece) {
+                    let taken = rows.take(bytes).unwrap();
+                    let mut unseen = Vec::new();
+                    for asked in &taken.asked {
+                        if shown & (1 << number) == 0 {
+                            unseen.push(asked.at.clone());
+                        }
+                        number += 1;
+                    }
+                    kept.extend(rows.join(taken, &unseen));
+                }
+                let kept: Vec<serde_json::Value> = serde_json::from_slice(&kept).unwrap();
+                let ids: Vec<_> = kept.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+                let expected =
+                    (0..3).filter(|number| shown & (1 << number) != 0).map(|number| (number + 1).to_string());
+                assert_eq!(ids, expected.collect::<Vec<_>>(), "{shown:b} by {piece}");
+            }
+        }
     }
 }

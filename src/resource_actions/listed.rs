@@ -1,12 +1,13 @@
 //! What of a list its caller may see: the rows, and what each of them takes
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::rules::{Rules, SelectTasks};
-use crate::druid::endpoint::{List, Rule};
-use crate::druid::task::SELECT_STUB;
-use crate::druid::{Action, ResourceAction, ResourceType};
+use super::needed::Needed;
+use super::rules::Rules;
+use super::task_access;
+use crate::druid::endpoint::{List, Rule, TaskUse};
+use crate::druid::{Action, ResourceAction, ResourceType, Task};
 
 /// The datasources of each supervisor, by its id; none where they are not understood
 pub type DatasourcesOfSupervisors = BTreeMap<String, Option<Vec<String>>>;
@@ -18,30 +19,32 @@ pub struct Listed {
     pub list: List,
     /// Whoever holds this sees all of it
     pub unless: Option<ResourceAction>,
-    /// Whose tasks of SELECT statements are shown
-    pub select_tasks: SelectTasks,
-    /// Of a list of supervisors
-    pub supervisors: Arc<DatasourcesOfSupervisors>,
+    /// What looking at a task takes
+    pub rules: Rules,
+    /// What is known of what it lists
+    pub known: Known,
+}
+
+/// What was found out, before it was asked for, about what a list will hold
+#[derive(Clone, Debug)]
+pub enum Known {
+    /// Nothing; its rows say it all
+    Nothing,
+    /// Of supervisors, their datasources
+    Supervisors(Arc<DatasourcesOfSupervisors>),
+    /// Of queries, which the caller has submitted
+    OwnQueries(Arc<BTreeSet<String>>),
 }
 
 impl Listed {
-    /// A list that is not of supervisors
-    pub(super) fn of(rule: Rule, rules: &Rules) -> Option<Self> {
-        let unless = if let Rule::RowsUnless(area, _) = rule {
-            Some(ResourceAction::read(ResourceType::State, area))
+    /// The list in the answer to what has this rule, if it is one
+    pub(super) fn of(rule: Rule, rules: &Rules, known: Known) -> Option<Self> {
+        let unless = if let Rule::RowsUnless(action, area, _) = rule {
+            Some(ResourceAction::new(action, ResourceType::State, area))
         } else {
             None
         };
-        Some(Self::new(rule.list()?, unless, rules, DatasourcesOfSupervisors::new()))
-    }
-
-    pub(super) fn new(
-        list: List,
-        unless: Option<ResourceAction>,
-        rules: &Rules,
-        supervisors: DatasourcesOfSupervisors,
-    ) -> Self {
-        Self { list, unless, select_tasks: rules.select_tasks, supervisors: Arc::new(supervisors) }
+        Some(Self { list: rule.list()?, unless, rules: rules.clone(), known })
     }
 
     /// What seeing a row of this datasource takes
@@ -49,15 +52,14 @@ impl Listed {
         ResourceAction::read(ResourceType::Datasource, name)
     }
 
-    /// What seeing a task of this datasource takes
-    ///
-    /// Whose it is the list does not say, so where SELECT statements belong to their submitters it takes what others'
-    /// take.
-    pub fn of_task(&self, datasource: &str) -> ResourceAction {
-        match self.select_tasks {
-            SelectTasks::Owner if datasource == SELECT_STUB => ResourceAction::state(Action::Read),
-            SelectTasks::Owner | SelectTasks::Shared => Self::of_datasource(datasource),
-        }
+    /// What seeing this task takes
+    pub fn of_task(&self, task: &Task) -> Needed {
+        task_access::of_task(task, TaskUse::Look, &self.rules)
+    }
+
+    /// Whether seeing this task may rest on who has submitted it
+    pub fn asks_for_owner(&self, task: &Task) -> bool {
+        task_access::asks_for_owner(&task.kind, &task.datasource, TaskUse::Look, &self.rules)
     }
 
     /// What seeing a supervisor of these datasources takes, or of none that are understood

@@ -35,7 +35,7 @@ use crate::druid::{DruidRequest, Endpoint, Owner, ResourceAction, Task};
 pub use analysis_error::AnalysisError;
 pub use durable_storage::Storage;
 use judged_statement::JudgedStatement;
-use listed::{DatasourcesOfSupervisors, Listed};
+use listed::{DatasourcesOfSupervisors, Known, Listed};
 pub use needed::Needed;
 pub use rules::Rules;
 pub use running_query::RunningQuery;
@@ -145,6 +145,8 @@ pub enum Evidence {
     },
     /// The datasources of the supervisor of the id in its path
     Supervisor(Option<Vec<String>>),
+    /// The ids of the queries that the caller has running
+    OwnQueries(BTreeSet<String>),
     /// The datasources of every supervisor
     Supervisors(DatasourcesOfSupervisors),
 }
@@ -176,10 +178,16 @@ pub fn analyze(
             Ok(of_statement(request, &submit, &judged, &submitter, rules))
         }
         (Rule::Rows(List::Supervisors), Evidence::Supervisors(supervisors)) => {
-            let listed = Listed::new(List::Supervisors, None, rules, supervisors);
-            Ok(AnalyzedRequest::new(request, Needed::Authenticated, String::new()).showing(Some(listed)))
+            let listed = Listed::of(request.endpoint.rule, rules, Known::Supervisors(Arc::new(supervisors)));
+            Ok(AnalyzedRequest::new(request, Needed::Authenticated, String::new()).showing(listed))
         }
-        (Rule::Rows(List::Supervisors), _) => Err(AnalysisError::Mismatch),
+        (rule @ Rule::RowsUnless(_, _, List::Queries), Evidence::OwnQueries(own)) => {
+            let listed = Listed::of(rule, rules, Known::OwnQueries(Arc::new(own)));
+            Ok(AnalyzedRequest::new(request, Needed::Authenticated, String::new()).showing(listed))
+        }
+        (Rule::Rows(List::Supervisors) | Rule::RowsUnless(_, _, List::Queries), _) => {
+            Err(AnalysisError::Mismatch)
+        }
         (Rule::NativeQuery(asks), Evidence::None) => {
             let query = native::judge(&request.body, limits, rules)?;
             let deed = format!("run this {} query", query.kind);
@@ -201,7 +209,11 @@ pub fn analyze(
         }
         (rule, evidence) => {
             let (needs, deed) = judge(&request, evidence, rules, limits)?;
-            Ok(AnalyzedRequest::new(request, needs.and(more), deed).showing(Listed::of(rule, rules)))
+            Ok(AnalyzedRequest::new(request, needs.and(more), deed).showing(Listed::of(
+                rule,
+                rules,
+                Known::Nothing,
+            )))
         }
     }
 }

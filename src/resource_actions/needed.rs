@@ -57,6 +57,11 @@ impl Needed {
         })
     }
 
+    /// Who submitted what it is asked for, where that alone is enough
+    pub fn submitter(&self) -> Option<&Owner> {
+        if let Self::SubmitterOr { submitter, .. } = self { submitter.as_ref() } else { None }
+    }
+
     /// The resource actions it names, in the order of their sentences
     pub fn resource_actions(&self) -> Vec<&ResourceAction> {
         match self {

@@ -51,14 +51,14 @@ pub enum Cancel {
     Owner,
 }
 
-/// Who sees the tasks of SELECT statements
+/// Who sees the tasks of statements
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SelectTasks {
-    /// Whoever holds READ DATASOURCE `__query_select`, as the manual says
+    /// Whoever holds READ on their datasource, of SELECT statements `__query_select`, as the manual says
     #[default]
     Shared,
-    /// One's own without a grant, others' with READ STATE STATE
+    /// One's own without a grant, others' with READ on their datasource, of SELECT statements with READ STATE STATE
     Owner,
 }
 

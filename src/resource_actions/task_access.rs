@@ -11,17 +11,19 @@ use crate::druid::{Action, Owner, ResourceAction, ResourceActions, ResourceType,
 
 /// What using a task through the Overlord's API needs
 pub fn of_task(task: &Task, purpose: TaskUse, rules: &Rules) -> Needed {
-    let shows_own_selects_only = rules.select_tasks == SelectTasks::Owner && task.datasource == SELECT_STUB;
+    let shows_own = rules.select_tasks == SelectTasks::Owner;
+    let shows_own_selects_only = shows_own && task.datasource == SELECT_STUB;
     match purpose {
         TaskUse::Look if shows_own_selects_only => submitter_or_state(task, Action::Read),
-        TaskUse::Look => on_datasource(task, Action::Read),
+        TaskUse::Look if shows_own && task.is_of_query() => submitter_or(task, read_datasource(task)),
+        TaskUse::Look => Needed::All(read_datasource(task)),
         TaskUse::Cancel if !task.is_query_controller() => on_datasource(task, Action::Write),
         TaskUse::Cancel => match rules.cancel {
             Cancel::Owner => submitter_or_state(task, Action::Write),
             Cancel::Write => on_datasource(task, Action::Write),
             // Who may not see another's SELECT may not cancel it by the grant that shows all of them.
             Cancel::Read if shows_own_selects_only => submitter_or_state(task, Action::Write),
-            Cancel::Read => on_datasource(task, Action::Read),
+            Cancel::Read => Needed::All(read_datasource(task)),
         },
     }
 }
@@ -35,7 +37,7 @@ pub fn of_statement(owner: Option<Owner>, purpose: TaskUse) -> Needed {
 /// Whether the judgement depends on who submitted a task, so that its payload has to be asked for
 pub fn asks_for_owner(task_kind: &str, datasource: &str, purpose: TaskUse, rules: &Rules) -> bool {
     let task = Task { kind: task_kind.to_owned(), datasource: datasource.to_owned(), owner: None };
-    matches!(of_task(&task, purpose, rules), Needed::SubmitterOr { .. })
+    task.is_of_query() && matches!(of_task(&task, purpose, rules), Needed::SubmitterOr { .. })
 }
 
 fn on_datasource(task: &Task, action: Action) -> Needed {
@@ -43,9 +45,17 @@ fn on_datasource(task: &Task, action: Action) -> Needed {
     Needed::All(ResourceActions::only(ResourceAction::new(action, ResourceType::Datasource, name)))
 }
 
+fn read_datasource(task: &Task) -> ResourceActions {
+    ResourceActions::only(ResourceAction::read(ResourceType::Datasource, task.datasource.clone()))
+}
+
 fn submitter_or_state(task: &Task, action: Action) -> Needed {
+    submitter_or(task, ResourceActions::only(ResourceAction::state(action)))
+}
+
+fn submitter_or(task: &Task, otherwise: ResourceActions) -> Needed {
     let submitter = if task.is_of_query() { task.owner.clone() } else { None };
-    Needed::SubmitterOr { submitter, otherwise: ResourceActions::only(ResourceAction::state(action)) }
+    Needed::SubmitterOr { submitter, otherwise }
 }
 
 #[cfg(test)]
@@ -107,7 +117,10 @@ mod tests {
         let select = |purpose| needs("query_controller", SELECT_STUB, purpose, &rules);
         assert_eq!(select(TaskUse::Look), "i|alice or READ STATE STATE");
         assert_eq!(select(TaskUse::Cancel), "i|alice or WRITE STATE STATE");
-        assert_eq!(needs("query_controller", "a", TaskUse::Look, &rules), "READ DATASOURCE a");
+        for kind in ["query_controller", "query_worker"] {
+            assert_eq!(needs(kind, "a", TaskUse::Look, &rules), "i|alice or READ DATASOURCE a", "her INSERT");
+        }
+        assert_eq!(needs("index", "a", TaskUse::Look, &rules), "READ DATASOURCE a");
         assert_eq!(needs("query_worker", SELECT_STUB, TaskUse::Look, &rules), "i|alice or READ STATE STATE");
         assert_eq!(needs("index", SELECT_STUB, TaskUse::Look, &rules), "nobody or READ STATE STATE");
     }

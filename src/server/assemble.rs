@@ -153,7 +153,7 @@ impl Parts {
             callers: Callers { authenticator, keepers },
             policy: config.policy.clone(),
             judge,
-            tasks: Tasks::new(overlord.clone()),
+            tasks: Arc::new(Tasks::new(overlord.clone())),
             supervisors: Supervisors::new(overlord),
             running: before.map(|before| Arc::clone(&before.running)).unwrap_or_default(),
             verifier: Arc::new(Verifier::new(

@@ -105,6 +105,7 @@ impl Druid {
             }
             ("GET", ["druid", "indexer", "v1", "task", id, "log"]) => self.look(id, |_| self.no_log()),
             ("GET", ["druid", "indexer", "v1", list]) if TASK_LISTS.contains(list) => self.tasks(list),
+            ("POST", ["druid", "indexer", "v1", "taskStatus"]) => self.task_statuses(body),
             ("POST", ["druid", "indexer", "v1", "task", id, "shutdown"]) => self.look(id, |task| {
                 task.cancel();
                 Answer::json(200, &json!({ "task": id }))
@@ -164,6 +165,19 @@ impl Druid {
         let listed = cluster.tasks.iter().filter(is_listed);
         let statuses = listed.filter_map(|task| task.status().get("status").cloned());
         Answer::json(200, &statuses.collect())
+    }
+
+    /// `OverlordResource.getMultipleTaskStatuses`: of the ids that are there, without type and datasource
+    fn task_statuses(&self, body: &[u8]) -> Answer {
+        let ids: Vec<String> = serde_json::from_slice(body).unwrap_or_default();
+        let mut cluster = self.cluster();
+        let status = |id: String| {
+            let status = cluster.task(&id)?.status();
+            let code = status.pointer("/status/statusCode").cloned().unwrap_or_default();
+            let row = json!({ "id": id, "status": code, "duration": -1, "errorMsg": null, "location": null });
+            Some((id, row))
+        };
+        Answer::json(200, &Value::Object(ids.into_iter().filter_map(status).collect()))
     }
 
     fn reports(&self, task: &Task) -> Answer {

@@ -96,3 +96,19 @@ fn the_schema_knows_every_key_and_no_other() {
         assert_eq!(properties.len(), KEYS.iter().filter(|other| other.section == key.section).count());
     }
 }
+
+#[test]
+fn tasks_says_whose_they_are_where_neither_of_the_two_it_stands_for_says_otherwise() {
+    use msq_gate::resource_actions::rules::{Cancel, SelectTasks};
+    for (rules, cancel, select_tasks) in [
+        ("", Cancel::Read, SelectTasks::Shared),
+        ("tasks = \"shared\"", Cancel::Read, SelectTasks::Shared),
+        ("tasks = \"owner\"", Cancel::Owner, SelectTasks::Owner),
+        ("tasks = \"owner\"\ncancel = \"write\"", Cancel::Write, SelectTasks::Owner),
+        ("tasks = \"owner\"\nselect_tasks = \"shared\"", Cancel::Owner, SelectTasks::Shared),
+        ("tasks = \"shared\"\ncancel = \"owner\"", Cancel::Owner, SelectTasks::Shared),
+    ] {
+        let read = read(&format!("{LEAST}\n[rules]\n{rules}\n")).config.unwrap().rules;
+        assert_eq!((read.cancel, read.select_tasks), (cancel, select_tasks), "{rules}");
+    }
+}

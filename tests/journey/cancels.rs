@@ -66,3 +66,31 @@ async fn cancelled(target: &str, body: &Value, cancelling: &str) {
     assert!(seen[1..].iter().all(|seen| seen.starts_with(&format!("DELETE {cancelling} "))), "{seen:?}");
     assert_eq!(cancel(&gate, "alice", &["reader"]).await, refused, "it has ended");
 }
+
+#[tokio::test]
+async fn of_the_queries_that_run_each_sees_his_own_and_whoever_may_read_their_state_all() {
+    let list = r#"{"queries":[{"sqlQueryId":"q","identity":"gate"},{"sqlQueryId":"r","identity":"gate"}]}"#;
+    let druid = Scripted::start_held(&ok(list)).await;
+    let roles = format!("{ROLES}[roles.state]\ngrants = [\"READ STATE queries\"]\n");
+    let gate = TestGate::start(&druid.url, &roles).await;
+    let queries = async |who: &str, roles: &[&str]| {
+        gate.get("/druid/v2/sql/queries").bearer(&gate.token(who, roles)).send().await.text()
+    };
+    let sql = json!({"query": "SELECT * FROM a", "context": {"sqlQueryId": "q"}});
+    let running = gate.post("/druid/v2/sql", &sql).bearer(&gate.token("alice", &["reader"])).send();
+    let trial = async {
+        druid.has_seen(1).await;
+        let all = async {
+            tokio::join!(queries("alice", &[]), queries("bob", &["reader"]), queries("stan", &["state"]))
+        };
+        let release = async {
+            druid.has_seen(4).await;
+            druid.release();
+        };
+        let (seen, ()) = tokio::join!(all, release);
+        let own = r#"{"queries":[{"sqlQueryId":"q","identity":"gate"}]}"#;
+        assert_eq!(seen, (own.to_owned(), r#"{"queries":[]}"#.to_owned(), list.to_owned()));
+    };
+    tokio::join!(running, trial);
+    assert_eq!(queries("alice", &[]).await, r#"{"queries":[]}"#, "it has ended");
+}

@@ -80,6 +80,13 @@ fn case(endpoint: Endpoint) -> (Case, Refused) {
             (Case { needs: vec![state], body: body.to_owned() }, Refused::NotOwner)
         }
         Rule::Lookup(action) => needing(vec![format!("{} CONFIG lookups", action.word())], body),
+        Rule::RowsUnless(action, area, List::Queries) => (
+            Case {
+                needs: vec![ResourceAction::new(action, ResourceType::State, area).sentence()],
+                body: body.to_owned(),
+            },
+            Refused::Rows,
+        ),
         Rule::Rows(_) | Rule::RowsUnless(..) => (
             Case { needs: vec![datasource(Action::Read)], body: body.replace("{}", r#"["a","b"]"#) },
             Refused::Rows,
@@ -95,6 +102,8 @@ fn list(shape: List) -> (&'static str, &'static str) {
         List::Elements(_) | List::Tasks => {
             (r#"[{"dataSource":"b"},{"dataSource":"a"}]"#, r#"[{"dataSource":"a"}]"#)
         }
+        List::TasksById => (r#"{"other":{"id":"a"},"task":{}}"#, r#"{"task":{}}"#),
+        List::Queries => (r#"{"queries":[{"sqlQueryId":"a"}]}"#, r#"{"queries":[{"sqlQueryId":"a"}]}"#),
         List::Keys => (r#"{"b":{},"a":{}}"#, r#"{"a":{}}"#),
         List::KeysWithin => (r#"{"1/2":{"b":{},"a":{}},"2/3":{"b":{}}}"#, r#"{"1/2":{"a":{}}}"#),
         List::Loads => (r#"{"b":1.0,"a":0.5}"#, r#"{"a":0.5}"#),
@@ -121,12 +130,13 @@ fn path(endpoint: Endpoint) -> String {
 /// A router that answers what the gate asks about tasks and supervisors, lists at lists, and `{}` elsewhere
 async fn router() -> Scripted {
     let spec = |name: &str| json!({"type": "autocompact", "spec": {"dataSource": name}});
-    let status = json!({"status": {"id": "task", "type": "index", "dataSource": "a"}});
+    let status = |id: &str, name: &str| json!({"status": {"id": id, "type": "index", "dataSource": name}});
     let owner = json!({"type": "query_controller", "id": "statement",
         "spec": {"query": {"context": {"msqGateOwner": "https://id.test|owner"}}}});
     let full = json!([{"id": "one", "spec": spec("a")}, {"id": "two", "spec": spec("b")}]);
     let mut answers: Vec<(&'static str, Vec<u8>)> = vec![
-        ("GET /druid/indexer/v1/task/task/status ", ok(&status.to_string())),
+        ("GET /druid/indexer/v1/task/task/status ", ok(&status("task", "a").to_string())),
+        ("GET /druid/indexer/v1/task/other/status ", ok(&status("other", "b").to_string())),
         ("GET /druid/indexer/v1/task/statement ", ok(&json!({"payload": owner}).to_string())),
         ("GET /druid/indexer/v1/supervisor/a ", answer("404 Not Found", "{}")),
         ("GET /druid/indexer/v1/supervisor?full ", ok(&full.to_string())),

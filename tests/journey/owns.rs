@@ -1,5 +1,7 @@
 //! Whose a task is: carried by Druid in the query context, read back by any replica
 
+use std::collections::BTreeSet;
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use stand_in::{StandIn, StandInSettings, TaskPace};
@@ -7,13 +9,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::gate::{Answer, TestGate};
-use crate::scripted::{Script, Scripted, ok};
+use crate::scripted::{Script, Scripted, answer, ok};
 
 const ROLES: &str = r#"
 [roles.selects]
 grants = ["READ DATASOURCE __query_select"]
 [roles.state]
 grants = ["READ STATE STATE"]
+[roles.a]
+grants = ["READ DATASOURCE a"]
 [roles.operator]
 grants = ["WRITE STATE STATE"]
 "#;
@@ -149,6 +153,61 @@ async fn where_selects_are_their_owners_the_stub_shows_nothing() {
     let shutdown = format!("/druid/indexer/v1/task/{id}/shutdown");
     assert_eq!(scene.ask(Method::POST, &shutdown, "otto", &["selects"]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(scene.ask(Method::POST, &shutdown, "olga", &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn where_tasks_are_their_owners_a_list_shows_each_his_own_and_what_he_may_see_besides() {
+    let scene = Scene::new("tasks = \"owner\"").await;
+    let (hers, his) = (scene.submit("olga").await, scene.submit("otto").await);
+    let worker = start_worker(&scene.druid, &hers, "__query_select").await;
+    let insert = start_worker(&scene.druid, &his, "a").await;
+    let other = start_worker(&scene.druid, "query-of-nobody", "a").await;
+    let all = [&hers, &his, &worker, &insert, &other];
+    let statuses = json!(all);
+    for (who, roles, expected) in [
+        ("olga", &[][..], vec![&hers, &worker]),
+        ("otto", &[], vec![&his, &insert]),
+        ("otto", &["selects"], vec![&his, &insert]),
+        ("anne", &[], vec![]),
+        ("anne", &["a"], vec![&insert, &other]),
+        ("olga", &["a"], vec![&hers, &worker, &insert, &other]),
+        ("stan", &["state"], vec![&hers, &his, &worker]),
+        ("stan", &["state", "a"], all.to_vec()),
+    ] {
+        let expected: BTreeSet<String> = expected.into_iter().cloned().collect();
+        for list in ["tasks", "runningTasks"] {
+            let answer = scene.ask(Method::GET, &format!("/druid/indexer/v1/{list}"), who, roles).await;
+            let rows = answer.json();
+            let ids = rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned());
+            assert_eq!(ids.collect::<BTreeSet<_>>(), expected, "{list} as {who} {roles:?}");
+        }
+        let token = scene.replica.token(who, roles);
+        let answer =
+            scene.replica.post("/druid/indexer/v1/taskStatus", &statuses).bearer(&token).send().await;
+        let ids: BTreeSet<_> = answer.json().as_object().unwrap().keys().cloned().collect();
+        assert_eq!(ids, expected, "taskStatus as {who} {roles:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_breaks_off_where_druid_cannot_say_whose_its_tasks_are() {
+    let rows = r#"[{"id":"t","type":"query_controller","dataSource":"a"}]"#;
+    let payload = r#"{"payload":{"id":"t","type":"query_controller","spec":{"query":{"context":{"msqGateOwner":"https://id.test|olga"}}}}}"#;
+    for (payload, status) in [
+        (ok(payload), StatusCode::OK),
+        (answer("404 Not Found", "{}"), StatusCode::OK),
+        (answer("500 Oh", "{}"), StatusCode::BAD_GATEWAY),
+    ] {
+        let is_hers = payload.windows(4).any(|four| four == b"olga");
+        let answers = vec![("/task/t ", payload), ("/tasks ", ok(rows))];
+        let druid = Scripted::start(Script::Chosen(answers)).await;
+        let gate = TestGate::start(&druid.url, "[rules]\ntasks = \"owner\"\n").await;
+        let answer = gate.get("/druid/indexer/v1/tasks").bearer(&gate.token("olga", &[])).send().await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        if status.is_success() {
+            assert_eq!(answer.text(), if is_hers { rows } else { "[]" });
+        }
+    }
 }
 
 /// A worker of this task, as the controller submits it to the Overlord

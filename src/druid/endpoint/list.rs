@@ -8,8 +8,12 @@
 pub enum List {
     /// `["a", …]`, or `[{"name": "a", …}, …]` with this member for the name
     Elements(&'static str),
-    /// `[{"id": …, "dataSource": "a", …}, …]`: tasks, which may be their submitter's alone (`select_tasks`)
+    /// `[{"id": …, "type": …, "dataSource": "a", …}, …]`: tasks, which may be their submitter's alone (`select_tasks`)
     Tasks,
+    /// `{"id": {"status": …, …}, …}`: tasks by their ids
+    TasksById,
+    /// `{"queries": [{"sqlQueryId": "id", …}, …]}`: queries that run, each its submitter's
+    Queries,
     /// `{"a": …, …}`
     Keys,
     /// `{"…": {"a": …, …}, …}`: what stands by interval or tier
@@ -24,4 +28,23 @@ pub enum List {
     Versions,
     /// `{"id": [{"spec": {…}, …}, …], …}`: the versions of each supervisor
     VersionsById,
+}
+
+impl List {
+    /// What of it a caller sees, for people
+    pub(super) fn seen(self) -> &'static str {
+        match self {
+            Self::Queries => "queries he has submitted",
+            Self::TasksById => "tasks he may look at",
+            Self::Elements(_)
+            | Self::Tasks
+            | Self::Keys
+            | Self::KeysWithin
+            | Self::Loads
+            | Self::Wrapped(_)
+            | Self::Supervisors
+            | Self::Versions
+            | Self::VersionsById => "rows of datasources he may READ",
+        }
+    }
 }

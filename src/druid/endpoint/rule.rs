@@ -40,8 +40,8 @@ pub enum Rule {
     Lookup(Action),
     /// Any authenticated caller may; of the rows he sees those of datasources that he may READ
     Rows(List),
-    /// The same; whoever may READ this area of STATE sees all
-    RowsUnless(&'static str, List),
+    /// The same; whoever holds this on this area of STATE sees all
+    RowsUnless(Action, &'static str, List),
     /// Nobody may
     Closed(&'static str),
 }
@@ -119,7 +119,7 @@ pub const WRITE_DATASOURCE: Rule = Rule::Datasource(&[Action::Write]);
 impl Rule {
     /// The list that it filters, if it does
     pub fn list(self) -> Option<List> {
-        if let Self::Rows(list) | Self::RowsUnless(_, list) = self { Some(list) } else { None }
+        if let Self::Rows(list) | Self::RowsUnless(_, _, list) = self { Some(list) } else { None }
     }
 }
 
@@ -171,11 +171,11 @@ impl fmt::Display for Rule {
                 "{} CONFIG lookups, and READ on the lookup with `lookups = \"granted\"`",
                 action.word()
             ),
-            Self::Rows(_) => formatter.write_str("any authenticated caller; rows of datasources he may READ"),
-            Self::RowsUnless(area, _) => write!(
-                formatter,
-                "any authenticated caller; rows of datasources he may READ, all with READ STATE {area}"
-            ),
+            Self::Rows(list) => write!(formatter, "any authenticated caller; {}", list.seen()),
+            Self::RowsUnless(action, area, list) => {
+                let (seen, action) = (list.seen(), action.word());
+                write!(formatter, "any authenticated caller; {seen}, all with {action} STATE {area}")
+            }
             Self::Closed(why) => write!(formatter, "closed: {why}"),
         }
     }

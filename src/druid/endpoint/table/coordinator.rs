@@ -46,7 +46,8 @@ const METADATA_SEGMENTS: &[Parameter] = &[
 pub(super) const ROWS: &[Row] = &[
     get("/druid/coordinator/v1/isLeader", Rule::Anybody),
     get("/druid/coordinator/v1/leader", read_state("servers")),
-    get("/druid/coordinator/v1/loadstatus", Rule::RowsUnless("servers", List::Loads)).with(LOAD_STATUS),
+    get("/druid/coordinator/v1/loadstatus", Rule::RowsUnless(Action::Read, "servers", List::Loads))
+        .with(LOAD_STATUS),
     get("/druid/coordinator/v1/loadqueue", read_state("servers")).with(SHAPES),
     get("/druid/coordinator/v1/duties", read_state("servers")),
     get("/druid/coordinator/v1/cluster", read_state("servers")).with(SHAPES),

@@ -43,8 +43,12 @@ pub(super) const ROWS: &[Row] = &[
     get("/druid/indexer/v1/runningTasks", TASKS).with(OF_TYPE),
     get("/druid/indexer/v1/completeTasks", TASKS)
         .with(&[parameter("n", Values::Natural), parameter("type", Values::Word)]),
-    // By ids, of tasks of any datasource, which the answer does not tell.
-    post("/druid/indexer/v1/taskStatus", Content::Json, write_state("tasks")),
+    // By ids, of tasks of any datasource, which the answer does not tell: each is asked about.
+    post(
+        "/druid/indexer/v1/taskStatus",
+        Content::Json,
+        Rule::RowsUnless(Action::Write, "tasks", List::TasksById),
+    ),
     post("/druid/indexer/v1/lockedIntervals", Content::Json, write_state("tasks")),
     post("/druid/indexer/v1/lockedIntervals/v2", Content::Json, write_state("tasks")),
     post("/druid/indexer/v1/activeLocks", Content::Json, write_state("tasks")),

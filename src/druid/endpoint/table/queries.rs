@@ -43,8 +43,8 @@ pub(super) const ROWS: &[Row] = &[
     // Airflow's provider cancels here, and no Druid knows it.
     post("/druid/v2/sql/task/{task}/shutdown", Content::EmptyOrObject, Rule::Task(TaskUse::Cancel))
         .asked_by("/druid/indexer/v1/task/{task}/shutdown"),
-    // To Druid every query is the gate's account's own, so its list is for those who may see all.
-    get("/druid/v2/sql/queries", read_state("queries")).with(OWN_QUERIES),
+    // To Druid every query is the gate's account's own.
+    get("/druid/v2/sql/queries", Rule::RowsUnless(Action::Read, "queries", List::Queries)).with(OWN_QUERIES),
     get("/druid/v2/sql/queries/{query}/reports", Rule::RunningQuery(TaskUse::Look)),
     delete("/druid/v2/sql/{query}", Rule::RunningQuery(TaskUse::Cancel)).answering(EITHER),
     post("/druid/v2", Content::Query, Rule::NativeQuery(Asks::Rows)).with(PROBE).patiently(),
