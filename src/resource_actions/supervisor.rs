@@ -36,6 +36,7 @@ pub fn judge(body: &[u8], limits: impl Into<JsonLimits>, rules: &Rules) -> Resul
     }
     match kind {
         "autocompact" => of_compaction(&supervisor, &value),
+        "NoopSupervisorSpec" => of_nothing(&supervisor),
         // With a statement in it, it is judged by that.
         "scheduled_batch" => Err(supervisor.shape("spec", "an object with a statement in `query`")),
         other => Err(TaskSpecError::Supervisor { kind: other.to_owned() }),
@@ -101,6 +102,17 @@ fn of_compaction(supervisor: &Object<'_>, body: &Value) -> Result<JudgedTask, Ta
     }
     needs.extend(jvm::needs_within(body));
     Ok(JudgedTask { kind: "autocompact", needs: Needed::after_reading_everything(needs) })
+}
+
+/// `NoopSupervisorSpec`, which does nothing, and keeps the place of one that was ended
+fn of_nothing(supervisor: &Object<'_>) -> Result<JudgedTask, TaskSpecError> {
+    supervisor.only("type id dataSources suspended")?;
+    let one = "a list of datasources, with one at least";
+    let name = |value: &Value| value.as_str().filter(|name| !name.is_empty()).map(write_datasource);
+    let needs: Option<BTreeSet<_>> = supervisor.list("dataSources")?.into_iter().map(name).collect();
+    let needs =
+        needs.filter(|needs| !needs.is_empty()).ok_or_else(|| supervisor.shape("dataSources", one))?;
+    Ok(JudgedTask { kind: "NoopSupervisorSpec", needs: Needed::after_reading_everything(needs) })
 }
 
 /// Reads what is to be sampled: the specification of a task or a supervisor, of which only its input is read
@@ -210,6 +222,21 @@ mod tests {
             r#""rules":[{"taskContext":{"druid.indexer.runner.javaOpts":"x"}}]"#,
         );
         assert_eq!(needs(judge, &within, &rules).unwrap(), "WRITE CONFIG CONFIG, WRITE DATASOURCE a");
+    }
+
+    #[test]
+    fn what_keeps_the_place_of_an_ended_supervisor_needs_write_on_every_datasource_of_it() {
+        let of = |datasources: &str| {
+            format!(r#"{{"type":"NoopSupervisorSpec","id":"x","dataSources":{datasources}}}"#)
+        };
+        let rules = Rules::default();
+        assert_eq!(
+            needs(judge, &of(r#"["a","b"]"#), &rules).unwrap(),
+            "WRITE DATASOURCE a, WRITE DATASOURCE b"
+        );
+        for none in ["[]", "null", "7", r#""a""#, r#"["a",7]"#, r#"[""]"#] {
+            assert!(needs(judge, &of(none), &rules).is_err(), "{none}");
+        }
     }
 
     #[test]

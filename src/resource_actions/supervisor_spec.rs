@@ -46,7 +46,8 @@ impl SupervisorSpec {
 
     /// Whether its type is one of a supervisor, and of no task
     pub fn is_supervisor(&self) -> bool {
-        let of_supervisors = ["kafka", "kinesis", "rabbit", "autocompact", "scheduled_batch"];
+        let of_supervisors =
+            ["kafka", "kinesis", "rabbit", "autocompact", "scheduled_batch", "NoopSupervisorSpec"];
         self.kind.as_deref().is_some_and(|kind| of_supervisors.contains(&kind))
     }
 

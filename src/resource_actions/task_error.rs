@@ -18,7 +18,7 @@ pub enum TaskSpecError {
     },
     /// Its type is none of a supervisor that may be posted
     #[error(
-        "supervisors of type `{kind}` may not be posted; those that may are kafka, kinesis, rabbit, autocompact and scheduled_batch"
+        "supervisors of type `{kind}` may not be posted; those that may are kafka, kinesis, rabbit, autocompact, scheduled_batch and NoopSupervisorSpec"
     )]
     Supervisor {
         /// The type

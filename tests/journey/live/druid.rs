@@ -12,6 +12,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+/// What browsers' clients of Druid take
+pub(crate) const ACCEPT: &str = "application/json, text/plain, */*";
+
 /// A router, and who asks
 pub(crate) struct Druid {
     pub(crate) url: String,
@@ -34,7 +37,9 @@ impl Druid {
         body: Option<&Value>,
     ) -> (StatusCode, String) {
         let authority = self.url.trim_start_matches("http://").trim_end_matches('/');
-        let mut request = Request::builder().method(method).uri(target).header("host", authority);
+        let request = Request::builder().method(method).uri(target).header("host", authority);
+        // Without it some endpoints find no form for their answer (`DataSourcesResource`).
+        let mut request = request.header("accept", ACCEPT);
         if let Some((name, password)) = &self.sign_in {
             request = request
                 .header("authorization", format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))));

@@ -6,12 +6,14 @@
 
 use tokio::sync::{Mutex, MutexGuard};
 
+mod changes;
 mod druid;
 mod explain;
 mod held;
 mod holes;
 mod open;
 mod parity;
+mod people;
 mod secured;
 mod secured_explain;
 mod stores;

@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::druid::{Druid, until};
+use super::people::People;
 use super::{Router, router};
 use crate::gate::TestGate;
 use crate::native_queries::{self, DATASOURCES, Native};
@@ -433,21 +434,11 @@ async fn submit(admin: &Druid, statement: &str) -> String {
 
 /// People in Druid, each with about half of the permissions, as their numbers; the first holds none, the last all
 async fn callers(admin: &Druid) -> Vec<Vec<usize>> {
-    let post = async |path: String, body: Value| {
-        let path = format!("/proxy/coordinator/druid-ext/basic-security/{path}");
-        let (status, text) = admin.ask(Method::POST, &path, Some(&body)).await;
-        assert!(status.is_success() || text.contains("already"), "{path}: {status} {text}");
-    };
-    // Each request is signed in to two nodes, which would take ten thousand rounds of hashing each.
-    let credentials = |name: &str| format!("authentication/db/basic/users/{name}/credentials");
-    post(credentials("admin"), json!({"password": "admin-pw", "iterations": 1})).await;
+    let people = People { admin };
+    // Each request is signed in to two nodes.
+    people.password("admin", "admin-pw").await;
     for (number, permission) in PERMISSIONS.iter().enumerate() {
-        let role = format!("parity_p{number}");
-        let words: Vec<_> = permission.splitn(3, ' ').collect();
-        let resource = json!({"type": words[1], "name": words[2]});
-        post(format!("authorization/db/basic/roles/{role}"), json!({})).await;
-        let permissions = json!([{"resource": resource, "action": words[0]}]);
-        post(format!("authorization/db/basic/roles/{role}/permissions"), permissions).await;
+        people.role(&format!("parity_p{number}"), permission).await;
     }
     let mut dice = Random::new(7);
     let mut callers = Vec::new();
@@ -455,13 +446,9 @@ async fn callers(admin: &Druid) -> Vec<Vec<usize>> {
         let held: Vec<_> = (0..PERMISSIONS.len())
             .filter(|_| number != 0 && (number + 1 == CALLERS || dice.below(2) == 0))
             .collect();
-        let name = format!("parity_{number}");
-        post(format!("authentication/db/basic/users/{name}"), json!({})).await;
-        post(credentials(&name), json!({"password": "pw", "iterations": 1})).await;
-        post(format!("authorization/db/basic/users/{name}"), json!({})).await;
-        for permission in held.iter().rev() {
-            post(format!("authorization/db/basic/users/{name}/roles/parity_p{permission}"), json!({})).await;
-        }
+        // The last is known by the first role that is given.
+        let roles: Vec<_> = held.iter().rev().map(|permission| format!("parity_p{permission}")).collect();
+        people.person(&format!("parity_{number}"), &roles).await;
         callers.push(held);
     }
     // The nodes hear of it one after the other: the last caller's last roles are known everywhere.
