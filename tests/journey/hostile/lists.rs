@@ -43,6 +43,11 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     },
     Difference { id: "pa-shutdown-all", statuses: &[413], why: "the same", ..REFUSED },
     Difference {
+        id: "ti-status-batch-other",
+        why: "the path is listed, and of what is asked for each is shown the tasks that he may look at (owns.rs)",
+        ..LET_THROUGH
+    },
+    Difference {
         id: "sq-e-string",
         statement: Some(r#"INSERT INTO "own" SELECT 'a'' FROM "other" --' FROM "own" PARTITIONED BY ALL"#),
         why: "Calcite reads one literal, and prefixed literals are forwarded in their plain form",

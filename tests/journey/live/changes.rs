@@ -340,6 +340,6 @@ fn put(body: &Value, digit: &str) -> Value {
             .map(|(name, value)| (name.clone(), put(value, digit)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
-        other => other.clone(),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other.clone(),
     }
 }
