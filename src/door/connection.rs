@@ -167,11 +167,20 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
+/// What a client may send of one body on HTTP/2 before any of it is read, and half of what he may of all: this lies in
+/// no budget, since nothing of it has been asked for
+const STREAM_WINDOW: u32 = 64 << 10;
+/// What of an answer waits on HTTP/2 for a client that has room for more, and does not take it
+const SEND_BUFFER: usize = 64 << 10;
+
 fn http2_builder(limits: &Limits, tracker: &TaskTracker) -> http2::Builder<Streams> {
     let mut builder = http2::Builder::new(Streams(tracker.clone()));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(2 * STREAM_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(u32::try_from(read_bytes(limits)).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.idle / 2)
         .keep_alive_timeout(limits.idle / 2);

@@ -117,6 +117,12 @@ impl Judge {
         }
     }
 
+    /// How many bytes are remembered, and how many may be
+    pub fn bytes(&self) -> (usize, usize) {
+        let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        (whole(self.known.weight()), whole(self.known.capacity()))
+    }
+
     /// What is known of the statement in this submit, if it was judged before; that is counted
     pub fn recall(&self, submit: &Submit) -> Option<Arc<JudgedStatement>> {
         let judged = self.remembered(submit);

@@ -24,6 +24,7 @@ use crate::base::connector::why;
 use crate::base::drain;
 use crate::base::live::Live;
 use crate::base::log;
+use crate::door::listener::connection_limit;
 use crate::forward::upstream::Question;
 use crate::pipeline::Gate;
 
@@ -111,8 +112,14 @@ fn metrics(gate: &Gate, faulty: &FaultyFiles) -> Response<Full<Bytes>> {
     gate.metrics.faulty_since(faulty.since().into_iter().map(|(part, since)| (part.name(), since)));
     gate.metrics.log_left_out(log::left_out());
     let (waiting, most) = gate.audit.waiting();
-    gate.metrics.budget("audit_bytes", waiting, most);
-    for (name, (used, most)) in gate.budgets.in_use() {
+    let open = usize::try_from(gate.metrics.connections.get()).unwrap_or_default();
+    let connections = (open, connection_limit(gate.limits.connections));
+    let others = [
+        ("audit_bytes", (waiting, most)),
+        ("connections", connections),
+        ("judgements_bytes", gate.judge.bytes()),
+    ];
+    for (name, (used, most)) in gate.budgets.in_use().into_iter().chain(others) {
         gate.metrics.budget(name, used, most);
     }
     let mut response = Response::new(Full::new(Bytes::from(gate.metrics.page())));

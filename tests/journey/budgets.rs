@@ -162,7 +162,13 @@ async fn who_has_his_share_of_the_requests_is_told_to_wait_and_others_are_answer
     let other = ask("bob");
     druid.has_seen(2).await;
     assert_eq!(ask("carol").await.unwrap().status.as_u16(), 429, "their address has its share");
-    assert!(gate.metrics().await.contains("msq_gate_budget_used{budget=\"requests\"} 2\n"));
+    let page = gate.metrics().await;
+    assert!(page.contains("msq_gate_budget_used{budget=\"requests\"} 2\n"), "{page}");
+    assert!(
+        page.contains("msq_gate_budget_used{budget=\"connections\"} 2\n"),
+        "each of both over one: {page}"
+    );
+    assert!(page.contains("msq_gate_budget{budget=\"judgements_bytes\"} 33554432\n"), "{page}");
     druid.release();
     assert_eq!((first.await.unwrap().status, other.await.unwrap().status), (StatusCode::OK, StatusCode::OK));
     assert_eq!(ask("alice").await.unwrap().status, StatusCode::OK);

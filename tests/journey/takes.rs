@@ -116,16 +116,15 @@ async fn one_stream_that_is_not_taken_is_enough_to_be_left_whatever_the_others_d
 
 #[tokio::test]
 async fn clients_that_take_nothing_lock_nobody_out() {
-    let share = "connections = 20\nconnections_per_address = 20\n";
+    let share = "connections = 200\nconnections_per_address = 200\n";
     let (gate, _druid) = setup(&format!("{LIMITS}{share}")).await;
-    let mut held = Vec::new();
-    for _ in 0..20 {
+    let (token, mut held) = (gate.token("alice", &[]), Vec::new());
+    for number in 0..200 {
         let mut client = Windowed::connect(&gate, 0).await;
-        let answer = client.get(ENABLED, None).await;
+        let answer = client.get(ENABLED, (number % 2 == 0).then_some(token.as_str())).await;
         held.push((client, answer));
     }
     gate.lives().await;
-    let token = gate.token("alice", &[]);
     let good = gate.get(ENABLED).bearer(&token).over(Speaks::Http2).send();
     let good = tokio::time::timeout(Duration::from_secs(10), good).await.unwrap();
     assert_eq!(good.status, StatusCode::OK);
