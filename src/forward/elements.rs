@@ -12,6 +12,8 @@ pub(super) struct Elements {
     in_text: bool,
     is_escaped: bool,
     element: Vec<u8>,
+    /// The element has been taken ahead, and nothing more of it may come
+    is_taken: bool,
     most_bytes: usize,
 }
 
@@ -27,11 +29,16 @@ enum State {
 pub(super) enum Part<'a> {
     /// It begins, with this bracket
     Begins(u8),
+    /// What there is of an element of an array and of what follows: whoever knows where it ends may take it
+    Ahead(&'a [u8]),
     /// An element, or a member with its name
     Element(&'a [u8]),
     /// It ends, with this bracket
     Ends(u8),
 }
+
+/// How many bytes were taken ahead
+type Told = Result<usize, NoList>;
 
 /// The text is no list, or an element is longer than may be held
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,21 +63,33 @@ impl Elements {
             in_text: false,
             is_escaped: false,
             element: Vec::new(),
+            is_taken: false,
             most_bytes,
         }
     }
 
-    /// Takes what has come, and tells its parts in their order
+    /// Takes what has come, and tells its parts in their order to who answers how many bytes he has taken ahead
+    ///
+    /// Most elements lie wholly in what has come, and whoever reads one knows where it ends.
     pub(super) fn take(
         &mut self,
         bytes: &[u8],
-        mut tell: impl FnMut(Part<'_>) -> Result<(), NoList>,
+        mut tell: impl FnMut(Part<'_>) -> Told,
     ) -> Result<(), NoList> {
         let (mut from, mut at) = (0, 0);
         while let Some(byte) = bytes.get(at).copied() {
             if self.in_text {
                 at = self.behind_text(bytes, at);
                 continue;
+            }
+            if self.is_at_element(byte) {
+                let taken = tell(Part::Ahead(bytes.get(at..).unwrap_or_default()))?;
+                if taken > 0 {
+                    self.is_taken = true;
+                    at += taken;
+                    from = at;
+                    continue;
+                }
             }
             at += 1;
             match (self.state, byte) {
@@ -98,6 +117,15 @@ impl Elements {
     /// Whether the list has come to its end
     pub(super) fn is_whole(&self) -> bool {
         self.state == State::After
+    }
+
+    /// Whether an element of an array begins with this byte, of which nothing has come before
+    fn is_at_element(&self, byte: u8) -> bool {
+        matches!(byte, b'"' | b'{')
+            && matches!(self.state, State::Within { closing: b']', .. })
+            && self.depth == 0
+            && !self.is_taken
+            && self.element.trim_ascii().is_empty()
     }
 
     /// Where a text goes on behind its quotation mark, or all has been looked at; most of a list is text
@@ -133,16 +161,20 @@ impl Elements {
         byte: u8,
         closing: u8,
         is_first: bool,
-        tell: &mut impl FnMut(Part<'_>) -> Result<(), NoList>,
+        tell: &mut impl FnMut(Part<'_>) -> Told,
     ) -> Result<(), NoList> {
         let is_end = byte != b',';
         if is_end && byte != closing {
             return Err(NoList::Shape);
         }
         let element = self.element.trim_ascii();
-        match (element.is_empty(), is_first && is_end) {
-            (false, _) => tell(Part::Element(element))?,
+        match (element.is_empty(), std::mem::take(&mut self.is_taken)) {
+            (false, true) => return Err(NoList::Shape),
+            (false, false) => {
+                tell(Part::Element(element))?;
+            }
             (true, true) => {}
+            (true, false) if is_first && is_end => {}
             (true, false) => return Err(NoList::Shape),
         }
         self.element.clear();
@@ -159,8 +191,11 @@ impl Elements {
 mod tests {
     use super::*;
 
+    /// Where an element ends, for who knows
+    type Reads = fn(&[u8]) -> Option<usize>;
+
     /// What is told of a text that comes in pieces of so many bytes
-    fn told(text: &str, piece: usize) -> Result<Vec<String>, NoList> {
+    fn told(text: &str, piece: usize, ahead: Reads) -> Result<Vec<String>, NoList> {
         let mut elements = Elements::new(20);
         let mut told = Vec::new();
         for bytes in text.as_bytes().chunks(piece) {
@@ -168,12 +203,30 @@ mod tests {
                 told.push(match part {
                     Part::Begins(byte) | Part::Ends(byte) => char::from(byte).to_string(),
                     Part::Element(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                    Part::Ahead(bytes) => {
+                        let Some(length) = ahead(bytes) else { return Ok(0) };
+                        told.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
+                        return Ok(length);
+                    }
                 });
-                Ok(())
+                Ok(0)
             })?;
         }
         if elements.is_whole() { Ok(told) } else { Err(NoList::Shape) }
     }
+
+    fn nobody(_: &[u8]) -> Option<usize> {
+        None
+    }
+
+    /// Whoever reads elements, and so knows where one ends
+    fn reader(bytes: &[u8]) -> Option<usize> {
+        let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<serde::de::IgnoredAny>();
+        values.next()?.ok()?;
+        Some(values.byte_offset())
+    }
+
+    const AHEAD: [Reads; 2] = [nobody, reader];
 
     #[test]
     fn elements_are_told_apart_wherever_the_text_is_cut() {
@@ -186,23 +239,27 @@ mod tests {
             (r#"["\\",1]"#, vec!["[", r#""\\""#, "1", "]"]),
         ] {
             for piece in [1, 2, 3, 100] {
-                assert_eq!(told(text, piece).unwrap(), expected, "{text} by {piece}");
+                for ahead in AHEAD {
+                    assert_eq!(told(text, piece, ahead).unwrap(), expected, "{text} by {piece}");
+                }
             }
         }
     }
 
     #[test]
     fn what_is_no_list_or_not_whole_is_told_so() {
-        assert!(told("[1]", 1).is_ok());
+        assert!(told("[1]", 1, nobody).is_ok());
         for text in
             ["", "1", "null", "\"a\"", "[", "[1", "[1,", "[1,]", "[,1]", "[1}", "{]", "[1]x", "[1][2]", "[1"]
         {
             for piece in [1, 100] {
-                assert!(told(text, piece).is_err(), "{text} by {piece}");
+                for ahead in AHEAD {
+                    assert!(told(text, piece, ahead).is_err(), "{text} by {piece}");
+                }
             }
         }
-        assert!(told(r#"["12345678901234567"]"#, 7).is_ok());
-        assert_eq!(told(r#"["1234567890123456789"]"#, 7), Err(NoList::TooLong));
-        assert_eq!(told(r#"["1234567890123456789"]"#, 100), Err(NoList::TooLong));
+        assert!(told(r#"["12345678901234567"]"#, 7, nobody).is_ok());
+        assert_eq!(told(r#"["1234567890123456789"]"#, 7, nobody), Err(NoList::TooLong));
+        assert_eq!(told(r#"["1234567890123456789"]"#, 100, nobody), Err(NoList::TooLong));
     }
 }

@@ -26,6 +26,19 @@ pub(super) struct Taken {
 }
 
 impl Taken {
+    fn row(&mut self, seen: Seen<'_>, row: &[u8]) {
+        match seen {
+            Seen::No => {}
+            Seen::Yes(seen) => {
+                self.push(&seen);
+            }
+            Seen::IfOwn { id, row: task } => {
+                let at = self.push(row);
+                self.asked.push(Asked { at, id, row: task });
+            }
+        }
+    }
+
     fn push(&mut self, row: &[u8]) -> Range<usize> {
         let from = self.bytes.len();
         self.bytes.push(b',');
@@ -51,18 +64,15 @@ impl Rows {
         elements.take(bytes, |part| {
             match part {
                 Part::Begins(byte) | Part::Ends(byte) => taken.bytes.push(byte),
-                Part::Element(element) => match seeing.of(element)? {
-                    Seen::No => {}
-                    Seen::Yes(row) => {
-                        taken.push(&row);
+                Part::Element(element) => taken.row(seeing.of(element)?, element),
+                Part::Ahead(bytes) => {
+                    if let Some((seen, row)) = seeing.first(bytes)? {
+                        taken.row(seen, row);
+                        return Ok(row.len());
                     }
-                    Seen::IfOwn { id, row } => {
-                        let at = taken.push(element);
-                        taken.asked.push(Asked { at, id, row });
-                    }
-                },
+                }
             }
-            Ok(())
+            Ok(0)
         })?;
         Ok(taken)
     }

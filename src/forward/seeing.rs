@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::elements::{Elements, NoList, Part};
-use super::members::{member, texts};
+use super::members::{Row, member};
 use crate::authorize::policy::Sight;
 use crate::druid::endpoint::List;
 use crate::druid::task::is_of_query;
@@ -52,7 +52,7 @@ enum TaskSeen {
     IfOwn,
 }
 
-pub(super) type Row<'a> = Result<Seen<'a>, NoList>;
+pub(super) type Verdict<'a> = Result<Seen<'a>, NoList>;
 
 impl Seeing {
     pub(super) fn new(listed: Listed, sight: Sight) -> Self {
@@ -72,21 +72,50 @@ impl Seeing {
     }
 
     /// Whether this row of the list is seen
-    pub(super) fn of<'a>(&mut self, row: &'a [u8]) -> Row<'a> {
+    pub(super) fn of<'a>(&mut self, row: &'a [u8]) -> Verdict<'a> {
         self.row(self.listed.list, row)
     }
 
-    fn row<'a>(&mut self, list: List, row: &'a [u8]) -> Row<'a> {
+    /// The same of the row with which these bytes begin, and how long it is; nothing where that is not sure
+    pub(super) fn first<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<(Seen<'a>, &'a [u8])>, NoList> {
+        let list = self.listed.list;
+        if !matches!(list, List::Elements(_) | List::Tasks | List::Supervisors) {
+            return Ok(None);
+        }
+        let Some((said, length)) = Row::first(bytes) else { return Ok(None) };
+        let Some(row) = bytes.get(..length) else { return Ok(None) };
+        Ok(Some((self.says(list, &said, row)?, row)))
+    }
+
+    /// Of a list whose rows say who may see them
+    fn says<'a>(&mut self, list: List, said: &Row<'_>, row: &'a [u8]) -> Verdict<'a> {
         let is_seen = match list {
-            List::Elements(member) => self.element(row, member)?,
-            List::Tasks => return self.task(row),
+            List::Tasks => return self.task(said, row),
+            List::Elements(member) => self.sees(said.name(member)?),
+            List::Supervisors => self.supervisor(said.name("id")?),
+            List::TasksById
+            | List::Queries
+            | List::Versions
+            | List::Keys
+            | List::KeysWithin
+            | List::Loads
+            | List::Wrapped(_)
+            | List::VersionsById => return Err(NoList::Element),
+        };
+        Ok(if is_seen { Seen::Yes(Cow::Borrowed(row)) } else { Seen::No })
+    }
+
+    fn row<'a>(&mut self, list: List, row: &'a [u8]) -> Verdict<'a> {
+        let is_seen = match list {
+            List::Elements(_) | List::Tasks | List::Supervisors => {
+                return self.says(list, &Row::of(row)?, row);
+            }
             List::TasksById => match member(row)? {
                 (id, value) if value.get().starts_with('{') => return Ok(self.ask(id, None)),
                 _ => return Err(NoList::Element),
             },
             List::Queries if row.starts_with(b"{") => self.query(row)?,
             List::Queries => return self.within(row, List::Queries, Empty::Kept),
-            List::Supervisors => self.supervisor(row)?,
             List::Versions => self.version(row)?,
             List::Keys => self.sees(&member(row)?.0),
             List::KeysWithin => return self.within(row, List::Keys, Empty::LeftOut),
@@ -104,7 +133,7 @@ impl Seeing {
     }
 
     /// A member whose value is a list of its own
-    fn within<'a>(&mut self, row: &'a [u8], list: List, empty: Empty) -> Row<'a> {
+    fn within<'a>(&mut self, row: &'a [u8], list: List, empty: Empty) -> Verdict<'a> {
         let (_, value) = member(row)?;
         let value = value.get().as_bytes();
         // The name as it came, with its colon.
@@ -115,6 +144,7 @@ impl Seeing {
         elements.take(value, |part| {
             match part {
                 Part::Begins(byte) if byte != expected => return Err(NoList::Element),
+                Part::Ahead(_) => {}
                 Part::Begins(byte) | Part::Ends(byte) => kept.push(byte),
                 Part::Element(element) => {
                     if let Seen::Yes(row) = self.row(list, element)? {
@@ -126,30 +156,25 @@ impl Seeing {
                     }
                 }
             }
-            Ok(())
+            Ok(0)
         })?;
         let is_shown = elements.is_whole() && (count > 0 || empty == Empty::Kept);
         Ok(if is_shown { Seen::Yes(Cow::Owned(kept)) } else { Seen::No })
     }
 
-    fn element(&mut self, row: &[u8], member: &str) -> Result<bool, NoList> {
-        let [name] = texts(row, [member])?;
-        Ok(self.sees(&name.ok_or(NoList::Element)?))
-    }
-
-    fn task<'a>(&mut self, row: &'a [u8]) -> Row<'a> {
-        let [datasource, id, kind] = texts(row, ["dataSource", "id", "type"])?;
-        let (datasource, kind) = (datasource.ok_or(NoList::Element)?, kind.unwrap_or_default());
+    fn task<'a>(&mut self, said: &Row<'_>, row: &'a [u8]) -> Verdict<'a> {
+        let datasource = said.text("dataSource")?.ok_or(NoList::Element)?;
+        let kind = said.text("type")?.unwrap_or_default();
         let of = |kind: &str, datasource: &str| Task {
             kind: kind.to_owned(),
             datasource: datasource.to_owned(),
             owner: None,
         };
-        let known = if is_of_query(&kind) { &mut self.of_statements } else { &mut self.of_other_tasks };
-        let seen = match known.get(&*datasource) {
+        let known = if is_of_query(kind) { &mut self.of_statements } else { &mut self.of_other_tasks };
+        let seen = match known.get(datasource) {
             Some(seen) => *seen,
             None => {
-                let task = of(&kind, &datasource);
+                let task = of(kind, datasource);
                 let seen = if self.sight.takes_in(&self.listed.of_task(&task)) {
                     TaskSeen::Yes
                 } else if self.listed.asks_for_owner(&task) {
@@ -157,7 +182,7 @@ impl Seeing {
                 } else {
                     TaskSeen::No
                 };
-                known.insert(datasource.clone().into_owned(), seen);
+                known.insert(datasource.to_owned(), seen);
                 seen
             }
         };
@@ -165,8 +190,8 @@ impl Seeing {
             TaskSeen::No => Seen::No,
             TaskSeen::Yes => Seen::Yes(Cow::Borrowed(row)),
             TaskSeen::IfOwn => {
-                let row = of(&kind, &datasource);
-                self.ask(id.ok_or(NoList::Element)?.into_owned(), Some(row))
+                let id = said.text("id")?.ok_or(NoList::Element)?;
+                self.ask(id.to_owned(), Some(of(kind, datasource)))
             }
         })
     }
@@ -180,17 +205,15 @@ impl Seeing {
     }
 
     fn query(&self, row: &[u8]) -> Result<bool, NoList> {
-        let [id] = texts(row, ["sqlQueryId"])?;
-        let id = id.ok_or(NoList::Element)?;
-        Ok(matches!(&self.listed.known, Known::OwnQueries(own) if own.contains(&*id)))
+        let row = Row::of(row)?;
+        let id = row.text("sqlQueryId")?.ok_or(NoList::Element)?;
+        Ok(matches!(&self.listed.known, Known::OwnQueries(own) if own.contains(id)))
     }
 
     /// One that is not known was made after the others were asked for
-    fn supervisor(&mut self, row: &[u8]) -> Result<bool, NoList> {
-        let [id] = texts(row, ["id"])?;
-        let id = id.ok_or(NoList::Element)?;
-        let Known::Supervisors(known) = &self.listed.known else { return Ok(false) };
-        Ok(known.get(&*id).is_some_and(|datasources| self.sees_supervisor(datasources.as_deref())))
+    fn supervisor(&self, id: &str) -> bool {
+        let Known::Supervisors(known) = &self.listed.known else { return false };
+        known.get(id).is_some_and(|datasources| self.sees_supervisor(datasources.as_deref()))
     }
 
     fn version(&mut self, row: &[u8]) -> Result<bool, NoList> {
