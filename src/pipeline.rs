@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use crate::answer::own_answers::OwnAnswers;
 use crate::answer::refusal::{Reason, Refusal};
 use crate::answer::respond::{self, Circumstances, DECISION, OwnBody};
+use crate::answer::shape::Shape;
 use crate::authenticate::callers::Callers;
 use crate::authenticate::{AuthenticationError, Identity};
 use crate::authorize::{PermittedRequest, Policy, decide, decision};
@@ -406,6 +407,7 @@ impl Gate {
                 decision: record.decision(),
                 subject: record.subject(),
                 detail: self.door.refusal_detail,
+                shape: Shape::at(arrived.head.uri.path()),
                 challenges: challenges.unwrap_or_default(),
                 keep_alive: !refusal.ends_connection() && arrived.drained().await,
             },

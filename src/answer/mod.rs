@@ -4,3 +4,4 @@ pub mod explain;
 pub mod own_answers;
 pub mod refusal;
 pub mod respond;
+pub mod shape;

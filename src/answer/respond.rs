@@ -11,6 +11,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::refusal::{Reason, Refusal};
+use super::shape::Shape;
 use crate::authorize::receipt::{Holding, NeededPermission};
 use crate::authorize::{DeniedReason, Receipt};
 use crate::config::RefusalDetail;
@@ -32,6 +33,8 @@ pub struct Circumstances<'a> {
     pub subject: Option<&'a str>,
     /// How much to say
     pub detail: RefusalDetail,
+    /// In which shape to say it
+    pub shape: Shape,
     /// What goes with a 401
     pub challenges: Vec<String>,
     /// Whether the connection can go on, the rest of the body being read
@@ -166,15 +169,16 @@ fn body(refusal: &Refusal, reason: Reason, status: StatusCode, circumstances: &C
         ("reason", json!(reason.code())),
     ];
     let receipt: Value = receipt.into_iter().chain(details(refusal, circumstances.detail)).collect();
-    json!({
-        "error": "druidException",
-        "errorCode": error_code,
-        "persona": persona,
-        "category": category,
-        "errorMessage": message(refusal, circumstances),
-        "context": {"reason": reason.code(), "decision": circumstances.decision},
-        "receipt": receipt,
-    })
+    let error = [
+        ("error", json!("druidException")),
+        ("errorCode", json!(error_code)),
+        ("persona", json!(persona)),
+        ("category", json!(category)),
+        ("errorMessage", json!(message(refusal, circumstances))),
+        ("context", json!({"reason": reason.code(), "decision": circumstances.decision})),
+    ];
+    let error = error.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    circumstances.shape.of(error, receipt)
 }
 
 /// What a receipt says besides, where more than the code is told

@@ -46,22 +46,37 @@ async fn a_refusal_says_which_permission_is_missing_in_druids_own_error_object()
     let decision = answer.decision();
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_eq!(answer.header("content-type"), Some("application/json"));
+    let message = "alice may not run this INSERT: missing READ DATASOURCE b, WRITE DATASOURCE a";
+    let error = |decision: &str| {
+        json!({
+            "error": "druidException", "errorCode": "forbidden", "persona": "USER", "category": "FORBIDDEN",
+            "errorMessage": message, "context": {"reason": "missing_permission", "decision": decision},
+        })
+    };
+    let receipt = |decision: &str| {
+        json!({
+            "decision": decision, "subject": "alice", "reason": "missing_permission",
+            "needed": [
+                {"permission": "READ DATASOURCE b", "held": false},
+                {"permission": "WRITE DATASOURCE a", "held": false},
+            ],
+            "missing": ["READ DATASOURCE b", "WRITE DATASOURCE a"],
+        })
+    };
+    // Of a task, in the status of one that has failed, which is what the web console shows.
     assert_eq!(
         answer.json(),
         json!({
-            "error": "druidException", "errorCode": "forbidden", "persona": "USER", "category": "FORBIDDEN",
-            "errorMessage": "alice may not run this INSERT: missing READ DATASOURCE b, WRITE DATASOURCE a",
-            "context": {"reason": "missing_permission", "decision": decision},
-            "receipt": {
-                "decision": decision, "subject": "alice", "reason": "missing_permission",
-                "needed": [
-                    {"permission": "READ DATASOURCE b", "held": false},
-                    {"permission": "WRITE DATASOURCE a", "held": false},
-                ],
-                "missing": ["READ DATASOURCE b", "WRITE DATASOURCE a"],
-            },
+            "taskId": "forbidden", "state": "FAILED", "error": error(&decision), "errorMessage": message,
+            "context": {"reason": "missing_permission", "decision": decision}, "receipt": receipt(&decision),
         })
     );
+    let statement = json!({"query": INSERT, "context": {"executionMode": "ASYNC"}});
+    let token = gate.token("alice", &["reader"]);
+    let answer = gate.post("/druid/v2/sql/statements", &statement).bearer(&token).send().await;
+    let (decision, mut flat) = (answer.decision(), error(&answer.decision()));
+    flat["receipt"] = receipt(&decision);
+    assert_eq!(answer.json(), flat);
     assert!(druid.requests().is_empty());
 }
 

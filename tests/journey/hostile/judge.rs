@@ -291,7 +291,7 @@ impl Outcome<'_> {
     fn has_error_shape(&self, reply: &Reply) -> bool {
         let body = self.json().unwrap_or_default();
         reply.value("content-type") == Some("application/json")
-            && body["error"] == "druidException"
+            && (body["error"] == "druidException" || body["error"]["error"] == "druidException")
             && body["context"]["decision"].as_str() == reply.value("x-msq-gate-decision")
             && body["receipt"]["decision"] == body["context"]["decision"]
             && body["context"]["reason"].is_string()
