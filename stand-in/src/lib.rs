@@ -210,6 +210,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             arrived = listener.accept() => match arrived {
                 Ok((stream, _)) => {
+                    let _delayed = stream.set_nodelay(true);
                     connections.spawn(serve(stream, Arc::clone(&shared)));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,

@@ -1,9 +1,13 @@
 //! The others: slow ones, greedy ones and broken ones, from addresses of their own, at a pace that a small machine bears
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::HeaderValue;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -37,12 +41,14 @@ enum Kind {
     Greedy,
     /// A hundred requests at once, and gone
     Resets,
+    /// A few kilobytes of gzip that become eight megabytes of small values
+    Inflates,
     /// Bytes of no protocol
     Broken(usize),
 }
 
 /// How many of each at once, from which address, and how long each rests before he comes back
-const KINDS: [(Kind, usize, u8, u64); 11] = [
+const KINDS: [(Kind, usize, u8, u64); 12] = [
     (Kind::WindowZero(true), 10, 2, 100),
     (Kind::WindowZero(false), 10, 3, 100),
     (Kind::Sips, 4, 4, 500),
@@ -52,6 +58,7 @@ const KINDS: [(Kind, usize, u8, u64); 11] = [
     (Kind::Silent, 10, 6, 100),
     (Kind::Greedy, 1, 7, 100),
     (Kind::Resets, 1, 8, 1_000),
+    (Kind::Inflates, 4, 10, 100),
     (Kind::Broken(0), 1, 9, 200),
     (Kind::Broken(1), 1, 9, 200),
 ];
@@ -67,10 +74,11 @@ const BROKEN: [&[u8]; 8] = [
     b"GET /druid/v2/sql/task/enabled HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a.b.c\r\n",
 ];
 
-/// Lets them all come, until what it returns is dropped
-pub(crate) fn start(world: &Arc<World>) -> JoinSet<()> {
+/// Lets them come, all or those of one kind, until what it returns is dropped
+pub(crate) fn start(world: &Arc<World>, only: Option<&str>) -> JoinSet<()> {
     let mut others = JoinSet::new();
-    for (kind, count, from, rest) in KINDS {
+    let is_meant = |kind: Kind| only.is_none_or(|only| format!("{kind:?}").starts_with(only));
+    for (kind, count, from, rest) in KINDS.into_iter().filter(|(kind, ..)| is_meant(*kind)) {
         for number in 0..count {
             let world = Arc::clone(world);
             others.spawn(async move {
@@ -113,6 +121,7 @@ impl Kind {
             }
             Self::Greedy => greedy(world, from).await,
             Self::Resets => resets(world, from).await,
+            Self::Inflates => inflates(world, from, turn).await,
             Self::Broken(tls) => {
                 let bytes = BROKEN.get(turn % BROKEN.len()).copied().unwrap_or_default();
                 if tls == 0 {
@@ -181,6 +190,32 @@ async fn greedy(world: &World, from: u8) -> Ended {
             held.clear();
         }
     }
+}
+
+/// One body after the other, each over the connection of the one before as long as that is kept
+async fn inflates(world: &World, from: u8, turn: usize) -> Ended {
+    let (body, other) = (Bytes::from(bomb()), turn % world.others.len());
+    let token = format!("Bearer {}", world.others.get(other).map_or("", String::as_str));
+    let token = HeaderValue::from_str(&token)?;
+    let io = TokioIo::new(world.connect(from + u8::try_from(other)?, b"h2").await?);
+    let (mut sender, connection) = http2::handshake::<_, _, Full<Bytes>>(TokioExecutor::new(), io).await?;
+    let connection = tokio::spawn(connection);
+    for _ in 0..100 {
+        let mut request = world.request("/druid/indexer/v1/task", Some(""), true);
+        *request.body_mut() = Full::new(body.clone());
+        request.headers_mut().insert("authorization", token.clone());
+        request.headers_mut().insert("content-encoding", HeaderValue::from_static("gzip"));
+        sender.send_request(request).await?.into_body().collect().await?;
+    }
+    connection.abort();
+    Ok(())
+}
+
+fn bomb() -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let values = br#"{"a":0},"#.repeat(1 << 20);
+    let _whole = gzip.write_all(b"[").and_then(|()| gzip.write_all(&values));
+    gzip.finish().unwrap_or_default()
 }
 
 /// A hundred requests at once over one connection, which is gone before they are answered

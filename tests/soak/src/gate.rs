@@ -22,6 +22,8 @@ pub(crate) struct Gate {
     pub(crate) address: SocketAddr,
     /// Good for as long as any run
     pub(crate) token: String,
+    /// Of people who hold nothing
+    pub(crate) others: Vec<String>,
     /// Those that it has had, or will have
     pub(crate) certificates: Vec<Certificates>,
     admin: SocketAddr,
@@ -40,11 +42,15 @@ impl Gate {
         let (folder, issuer) = (tempfile::tempdir().unwrap(), ThrowAwayIssuer::new().unwrap());
         let certificates: Vec<_> = (0..6).map(|_| Certificates::make(SystemTime::now()).unwrap()).collect();
         let end = SystemTime::now() + Duration::from_secs(86_400);
-        let claims = json!({
-            "iss": "https://id.test", "aud": "druid", "sub": "good", "roles": ["reader"],
-            "exp": end.duration_since(UNIX_EPOCH).unwrap().as_secs(),
-        });
-        let token = issuer.token(&claims).unwrap();
+        let token = |name: &str, roles: &[&str]| {
+            let claims = json!({
+                "iss": "https://id.test", "aud": "druid", "sub": name, "roles": roles,
+                "exp": end.duration_since(UNIX_EPOCH).unwrap().as_secs(),
+            });
+            issuer.token(&claims).unwrap()
+        };
+        let others = (0..4).map(|number| token(&format!("other{number}"), &[])).collect();
+        let token = token("good", &["reader"]);
         write(folder.path(), "jwks.json", &issuer.jwks().to_string());
         write_pair(folder.path(), certificates.first().unwrap());
         write(folder.path(), "proxy.toml", &configuration(druid_at, admin, 0));
@@ -61,7 +67,7 @@ impl Gate {
         let address = line.trim().strip_prefix("listening on https://").unwrap().parse().unwrap();
         let process_id = process.id().unwrap();
         let (process, druid) = (Mutex::new(process), Mutex::new(Some(druid)));
-        Self { address, token, certificates, admin, folder, process, process_id, druid, druid_at }
+        Self { address, token, others, certificates, admin, folder, process, process_id, druid, druid_at }
     }
 
     pub(crate) fn process_id(&self) -> u32 {

@@ -38,7 +38,7 @@ const GOOD: usize = 4;
 async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let (Some(program), Some(seconds)) = (arguments.next(), arguments.next()) else {
-        println!("msq-gate-soak PROGRAM SECONDS");
+        println!("msq-gate-soak PROGRAM SECONDS [KIND]");
         return ExitCode::from(64);
     };
     let whole = Duration::from_secs(seconds.parse().unwrap());
@@ -51,10 +51,19 @@ async fn main() -> ExitCode {
     }
     tokio::time::sleep(whole / 5).await;
     world.figures.enter(Part::Beside);
-    let others = bad::start(&world);
+    let only = arguments.next();
+    let others = bad::start(&world, only.as_deref());
     let beside = whole * 4 / 5;
-    let changes = u32::try_from((beside.as_secs() / APART).clamp(CERTIFICATES.into(), CHANGES)).unwrap();
-    disturb(&gate, &world, beside, changes).await;
+    let changes = match only {
+        // One kind, and nothing else that could disturb.
+        Some(_) => 0,
+        None => u32::try_from((beside.as_secs() / APART).clamp(CERTIFICATES.into(), CHANGES)).unwrap(),
+    };
+    if changes == 0 {
+        tokio::time::sleep(beside).await;
+    } else {
+        disturb(&gate, &world, beside, changes).await;
+    }
     world.figures.enter(Part::Over);
     drop(others);
     measuring.abort();

@@ -20,6 +20,8 @@ use crate::gate::Gate;
 pub(crate) struct World {
     pub(crate) gate: SocketAddr,
     pub(crate) token: String,
+    /// Of people who hold nothing
+    pub(crate) others: Vec<String>,
     pub(crate) figures: Figures,
     tls: ClientConfig,
 }
@@ -34,13 +36,15 @@ impl World {
         let builder =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let tls = builder.with_root_certificates(roots).with_no_client_auth();
-        Self { gate: gate.address, token: gate.token.clone(), figures, tls }
+        Self { gate: gate.address, token: gate.token.clone(), others: gate.others.clone(), figures, tls }
     }
 
     /// A connection from this address of the loopback network, the last byte of it
     pub(crate) async fn dial(&self, from: u8) -> std::io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
         socket.bind(([127, 0, 0, from], 0).into())?;
+        // Or a request in two pieces would wait for the acknowledgement of the first.
+        socket.set_nodelay(true)?;
         socket.connect(self.gate).await
     }
 
