@@ -200,7 +200,9 @@ impl<Gate: Serves> Inside<Gate> {
         // Small answers wait for nobody; a socket that cannot promise it serves all the same.
         let _delayed = socket.set_nodelay(true);
         bound_unsent(&socket);
-        Ok((client, self.acceptor.accept(socket).await?, place))
+        let mut stream = self.acceptor.accept(socket).await?;
+        stream.get_mut().1.set_buffer_limit(Some(SEALED));
+        Ok((client, stream, place))
     }
 }
 
@@ -241,6 +243,10 @@ impl Drop for Open<'_> {
         self.0.connections.dec();
     }
 }
+
+/// What is sealed for a client at one time, the most that a record of TLS holds; rustls would seal four times that for
+/// one who takes nothing
+const SEALED: usize = 16 << 10;
 
 /// What the configuration allows, but never more than half of the file limit: each connection may need another
 pub fn connection_limit(configured: usize) -> usize {

@@ -23,6 +23,10 @@ use crate::base::password::Password;
 /// How long a pooled connection may idle: well under Jetty's five minutes, so that no POST meets a dead one
 const POOL_IDLE: Duration = Duration::from_secs(60);
 
+/// What is read of an answer at one time. Several such pieces wait for a client that takes nothing: this is most of what
+/// an answer on its way takes of memory
+const READ_BUFFER: usize = 16 << 10;
+
 /// The router
 pub struct Upstream {
     client: Client<Connector, Full<Bytes>>,
@@ -113,7 +117,7 @@ impl Upstream {
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(POOL_IDLE)
                 .http1_max_headers(200)
-                .http1_max_buf_size(64 << 10)
+                .http1_max_buf_size(READ_BUFFER)
                 .build(connector)
         };
         let sign_in = sign_in.map(|(name, password)| basic(name, password.expose())).transpose()?;

@@ -15,8 +15,8 @@ use crate::record::book::WAITING_BYTES;
 const PROGRAM: usize = 28 << 20;
 /// A connection and its session of TLS
 const CONNECTION: usize = 56 << 10;
-/// A request to the end of its answer: head, connection to Druid, what of the answer is on its way
-const REQUEST: usize = 24 << 10;
+/// A request to the end of its answer: head, connection to Druid, and what of an answer lies here that nobody takes
+const REQUEST: usize = 112 << 10;
 /// A value of JSON in a tree
 const VALUE: usize = 256;
 /// A body stands there as it came, and once more as it is read or goes to Druid
