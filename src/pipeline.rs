@@ -124,8 +124,7 @@ impl Serves for Gate {
         };
         let decision = HeaderValue::from_str(record.decision());
         let mut arrived = Arrived::new(request, client);
-        // Boxed: a connection holds the place of what it awaits, also while it idles.
-        let mut answer = match Box::pin(self.judge_and_forward(&mut arrived, &mut record)).await {
+        let mut answer = match self.judge_and_forward(&mut arrived, &mut record).await {
             Ok(Answered::Gate(answer)) => {
                 record.answered(answer.status().as_u16());
                 own(answer, in_flight)

@@ -5,7 +5,7 @@
 //! of what a client sends, which hyper takes for the client's leaving: it hears of it when all is answered.
 
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -77,23 +77,24 @@ impl<'a> Serving<'a> {
             }
             let counted = Arc::clone(&counted);
             let answer = handle(request, InFlight::begin(&counted));
-            async move {
+            // Boxed: hyper holds the place of what it awaits, also while the connection idles.
+            Box::pin(async move {
                 let mut answer = answer.await;
                 if counted.is_last() {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, std::convert::Infallible>(answer)
-            }
+            })
         });
         match self.protocol {
             Protocol::Http1 => {
                 let connection = http1_builder(self.limits).serve_connection(TokioIo::new(watched), service);
-                self.see_through(connection, http1::Connection::graceful_shutdown, unread).await;
+                self.see_through(Box::pin(connection), http1::Connection::graceful_shutdown, unread).await;
             }
             Protocol::Http2 => {
                 let builder = http2_builder(self.limits, self.tracker);
                 let connection = builder.serve_connection(TokioIo::new(watched), service);
-                self.see_through(connection, http2::Connection::graceful_shutdown, unread).await;
+                self.see_through(Box::pin(connection), http2::Connection::graceful_shutdown, unread).await;
             }
         }
     }
@@ -101,11 +102,10 @@ impl<'a> Serving<'a> {
     /// `drain` lets it take no further request, and end when those at hand are answered
     async fn see_through<Connection: Future<Output = hyper::Result<()>>>(
         self,
-        connection: Connection,
+        mut connection: Pin<Box<Connection>>,
         drain: impl Fn(Pin<&mut Connection>),
         unread: impl FnOnce(Unread),
     ) {
-        let mut connection = pin!(connection);
         let Stop { mut draining, mut is_cut } = self.stop;
         let mut asked_to_drain = false;
         loop {

@@ -152,7 +152,9 @@ impl<Gate: Serves> Inside<Gate> {
     async fn serve(&self, socket: TcpStream, peer: SocketAddr) {
         let gate = self.live.now();
         let _open = Open::new(gate.metrics());
-        let handshake = tokio::time::timeout(gate.limits().handshake, self.let_in(socket, peer, &gate));
+        // Boxed: else the connection would hold its place as long as it lasts.
+        let shaking = Box::pin(self.let_in(socket, peer, &gate));
+        let handshake = tokio::time::timeout(gate.limits().handshake, shaking);
         let (client, stream, _place) = match handshake.await {
             Ok(Ok(shaken)) => shaken,
             Ok(Err(error)) => {
@@ -186,7 +188,7 @@ impl<Gate: Serves> Inside<Gate> {
         mut socket: TcpStream,
         peer: SocketAddr,
         gate: &Gate,
-    ) -> Result<(SocketAddr, TlsStream<TcpStream>, Place), Unserved> {
+    ) -> Result<(SocketAddr, Box<TlsStream<TcpStream>>, Place), Unserved> {
         let client = client_behind(&mut socket, peer, gate.balancers()).await?;
         let share = gate.limits().connections_per_address.unwrap_or(self.share);
         let place = self.shares.take(client.ip(), share, Instant::now()).map_err(|OverShare { is_to_be_told }| {
@@ -202,7 +204,7 @@ impl<Gate: Serves> Inside<Gate> {
         bound_unsent(&socket);
         let mut stream = self.acceptor.accept(socket).await?;
         stream.get_mut().1.set_buffer_limit(Some(SEALED));
-        Ok((client, stream, place))
+        Ok((client, Box::new(stream), place))
     }
 }
 
