@@ -65,14 +65,14 @@ impl OwnAnswers<'_> {
         let holder = caller.holder(self.policy);
         let sentences =
             |permissions: &[_]| permissions.iter().map(ToString::to_string).collect::<Vec<String>>();
-        let grants = holder.roles().iter().map(|role| {
+        let grants = holder.roles().map(|role| {
             json!({"role": role.name, "grants": sentences(&role.grants), "denies": sentences(&role.denies)})
         });
         let listed = identity.listed_roles();
         json!({
             "identity": identity.subject(),
             "issuer": identity.issuer(),
-            "roles": holder.roles().iter().map(|role| &role.name).collect::<Vec<_>>(),
+            "roles": holder.roles().map(|role| &role.name).collect::<Vec<_>>(),
             "rolesClaim": {"claim": listed.claim, "found": listed.listed},
             "grants": grants.collect::<Value>(),
             "expires": humantime::format_rfc3339_seconds(identity.expires_at()).to_string(),

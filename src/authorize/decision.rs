@@ -105,7 +105,7 @@ pub enum Verdict {
 /// He may if, and only if, any authenticated caller may; or, for every resource action that is needed, some
 /// role of his grants it and none denies it; or it asks for its submitter, and that is he.
 pub fn verdict(needs: &Needed, caller: &Caller, policy: &Policy) -> (Verdict, Receipt) {
-    let mut receipt = Receipt::new(needs, &caller.holder(policy), policy);
+    let mut receipt = Receipt::new(needs, &caller.holder(policy));
     let denial = match needs {
         Needed::Authenticated => None,
         Needed::All(_) => receipt.first_fault(),

@@ -1,6 +1,7 @@
 //! May they: a request and its needs, a caller and the policy, to a permitted request
 
 pub mod caller;
+mod covering;
 pub mod decision;
 pub mod permission;
 pub mod policy;

@@ -1,7 +1,9 @@
 //! Who holds what: roles, the permissions of each, and who is in which
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::covering::Covering;
 use super::permission::Permission;
 use crate::druid::resource::Printable;
 use crate::druid::{Owner, ResourceAction};
@@ -9,8 +11,17 @@ use crate::resource_actions::Needed;
 
 /// The roles of the policy file; what no role grants is denied
 #[derive(Clone, Debug, Default)]
-pub struct Policy {
+pub struct Policy(Arc<Compiled>);
+
+/// The roles, by their places in the file, and where each is found
+#[derive(Debug, Default)]
+struct Compiled {
     roles: Vec<Arc<Role>>,
+    by_name: HashMap<String, Vec<usize>>,
+    /// By identity, and by issuer
+    by_member: HashMap<String, HashMap<String, Vec<usize>>>,
+    grants: Covering,
+    denies: Covering,
 }
 
 /// A role: what it grants, what it denies, and who is in it besides those whose token says so
@@ -40,13 +51,16 @@ pub struct Member {
 /// The roles that a caller has, out of the policy's
 #[derive(Clone, Debug)]
 pub struct Holder<'policy> {
-    roles: Vec<&'policy Arc<Role>>,
+    policy: &'policy Policy,
+    /// Their places, in order
+    places: Vec<usize>,
 }
 
 /// What a caller holds, for as long as an answer to him passes
 #[derive(Clone, Debug, Default)]
 pub struct Sight {
-    roles: Vec<Arc<Role>>,
+    policy: Policy,
+    places: Vec<usize>,
     /// Who he is, to whom his own tasks and queries are shown; nobody where that is not known
     owner: Option<Owner>,
 }
@@ -67,8 +81,8 @@ impl Sight {
 
     /// Held if, and only if, some role grants it and no role denies it
     pub fn holds(&self, needed: &ResourceAction) -> bool {
-        self.roles.iter().any(|role| role.grants(needed))
-            && !self.roles.iter().any(|role| role.denies(needed))
+        let compiled = &self.policy.0;
+        compiled.granting(needed, &self.places).is_some() && compiled.denying(needed, &self.places).is_none()
     }
 }
 
@@ -107,7 +121,7 @@ impl Policy {
     ///
     /// Where one of them is not in the file.
     pub fn named_roles(&self, list: &str) -> Result<Vec<String>, UnknownRole> {
-        let known: Vec<_> = self.roles.iter().map(|role| role.name.clone()).collect();
+        let known: Vec<_> = self.roles().iter().map(|role| role.name.clone()).collect();
         let named = list.split(',').map(str::trim).filter(|role| !role.is_empty()).map(str::to_owned);
         let is_known = |role: String| match known.contains(&role) {
             true => Ok(role),
@@ -118,70 +132,114 @@ impl Policy {
 
     /// The policy of these roles
     pub fn new(roles: Vec<Role>) -> Self {
-        Self { roles: roles.into_iter().map(Arc::new).collect() }
+        let mut by_name = HashMap::<_, Vec<_>>::new();
+        let mut by_member = HashMap::<_, HashMap<_, Vec<_>>>::new();
+        for (place, role) in roles.iter().enumerate() {
+            by_name.entry(role.name.clone()).or_default().push(place);
+            for Member { issuer, identity } in &role.members {
+                let of_identity = by_member.entry(identity.clone()).or_default();
+                of_identity.entry(issuer.clone()).or_default().push(place);
+            }
+        }
+        let grants = Covering::of(roles.iter().map(|role| &*role.grants));
+        let denies = Covering::of(roles.iter().map(|role| &*role.denies));
+        let roles = roles.into_iter().map(Arc::new).collect();
+        Self(Arc::new(Compiled { roles, by_name, by_member, grants, denies }))
     }
 
     /// The roles, in the order of the file
     pub fn roles(&self) -> &[Arc<Role>] {
-        &self.roles
+        &self.0.roles
     }
 
     /// The caller of this identity and these role names; names that the policy does not know are ignored
     pub fn holder<Name: AsRef<str>>(&self, issuer: &str, identity: &str, claimed: &[Name]) -> Holder<'_> {
-        let is_in = |role: &&Arc<Role>| {
-            claimed.iter().any(|name| name.as_ref() == role.name)
-                || role.members.iter().any(|member| member.issuer == issuer && member.identity == identity)
-        };
-        Holder { roles: self.roles.iter().filter(is_in).collect() }
+        let Compiled { by_name, by_member, .. } = &*self.0;
+        let as_member = by_member.get(identity).and_then(|of_identity| of_identity.get(issuer));
+        let mut places = as_member.cloned().unwrap_or_default();
+        places.extend(claimed.iter().filter_map(|name| by_name.get(name.as_ref())).flatten());
+        places.sort_unstable();
+        places.dedup();
+        Holder { policy: self, places }
     }
 
     /// The names of the roles that would let their holder have this
     pub fn roles_that_hold(&self, needed: &ResourceAction) -> Vec<&str> {
-        self.roles
-            .iter()
-            .filter(|role| role.grants(needed) && !role.denies(needed))
-            .map(|role| role.name.as_str())
-            .collect()
+        let mut places: Vec<_> =
+            granted_by(needed).flat_map(|needed| self.0.grants.places(&needed)).collect();
+        places.sort_unstable();
+        places.dedup();
+        let roles = places.into_iter().filter_map(|place| self.roles().get(place));
+        roles.filter(|role| !role.denies(needed)).map(|role| role.name.as_str()).collect()
     }
 }
 
-impl Role {
-    /// Whoever holds the whole holds each area of it
-    fn grants(&self, needed: &ResourceAction) -> bool {
-        let covers = |needed: &ResourceAction| self.grants.iter().any(|permission| permission.covers(needed));
-        covers(needed) || needed.whole().is_some_and(|whole| covers(&whole))
+impl Compiled {
+    /// The first role at these places that grants it
+    fn granting(&self, needed: &ResourceAction, places: &[usize]) -> Option<&Role> {
+        self.first(&self.grants, granted_by(needed), places)
     }
 
-    /// Whoever is denied the whole is denied each area; and who is denied an area has not the whole
+    /// The first role at these places that denies it
+    fn denying(&self, needed: &ResourceAction, places: &[usize]) -> Option<&Role> {
+        if self.denies.is_empty() { None } else { self.first(&self.denies, denied_by(needed), places) }
+    }
+
+    fn first(
+        &self,
+        covering: &Covering,
+        any: impl Iterator<Item = ResourceAction>,
+        places: &[usize],
+    ) -> Option<&Role> {
+        let place = any.filter_map(|needed| covering.first_of(&needed, places)).min()?;
+        self.roles.get(place).map(|role| &**role)
+    }
+}
+
+/// Whoever holds one of these holds it: itself, or the whole of which it is an area
+fn granted_by(needed: &ResourceAction) -> impl Iterator<Item = ResourceAction> {
+    std::iter::once(needed.clone()).chain(needed.whole())
+}
+
+/// Whoever is denied one of these is denied it: the whole denies each area, and who is denied an area has not the whole
+fn denied_by(needed: &ResourceAction) -> impl Iterator<Item = ResourceAction> {
+    granted_by(needed).chain(needed.areas())
+}
+
+impl Role {
+    /// Whether it lets its holder have this
+    pub fn holds(&self, needed: &ResourceAction) -> bool {
+        let covers = |needed: ResourceAction| self.grants.iter().any(|permission| permission.covers(&needed));
+        granted_by(needed).any(covers) && !self.denies(needed)
+    }
+
     fn denies(&self, needed: &ResourceAction) -> bool {
-        let covers = |needed: &ResourceAction| self.denies.iter().any(|permission| permission.covers(needed));
-        !self.denies.is_empty()
-            && (covers(needed)
-                || needed.whole().is_some_and(|whole| covers(&whole))
-                || needed.areas().iter().any(covers))
+        let covers = |needed: ResourceAction| self.denies.iter().any(|permission| permission.covers(&needed));
+        !self.denies.is_empty() && denied_by(needed).any(covers)
     }
 }
 
 impl<'policy> Holder<'policy> {
     /// The roles, in the order of the file
-    pub fn roles(&self) -> &[&'policy Arc<Role>] {
-        &self.roles
+    pub fn roles(&self) -> impl Iterator<Item = &'policy Arc<Role>> + use<'policy, '_> {
+        self.places.iter().filter_map(|place| self.policy.roles().get(*place))
     }
 
     /// What he may see, to be asked while an answer passes
-    pub fn sight(&self) -> Sight {
-        Sight { roles: self.roles.iter().map(|role| Arc::clone(role)).collect(), owner: None }
+    pub fn sight(self) -> Sight {
+        Sight { policy: self.policy.clone(), places: self.places, owner: None }
     }
 
     /// Held if, and only if, some role grants it and no role denies it; who would hold it is of all roles
-    pub(super) fn holding(&self, needed: &ResourceAction, policy: &Policy) -> Holding {
-        if let Some(role) = self.roles.iter().find(|role| role.denies(needed)) {
+    pub(super) fn holding(&self, needed: &ResourceAction) -> Holding {
+        let compiled = &self.policy.0;
+        if let Some(role) = compiled.denying(needed, &self.places) {
             return Holding::Denied { by: role.name.clone() };
         }
-        match self.roles.iter().find(|role| role.grants(needed)) {
+        match compiled.granting(needed, &self.places) {
             Some(role) => Holding::Held { by: role.name.clone() },
             None => Holding::Missing {
-                held_by: policy.roles_that_hold(needed).into_iter().map(str::to_owned).collect(),
+                held_by: self.policy.roles_that_hold(needed).into_iter().map(str::to_owned).collect(),
             },
         }
     }

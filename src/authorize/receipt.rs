@@ -1,7 +1,7 @@
 //! What a decision rested on: each needed permission, and by which role it was held
 
+use super::policy::Holder;
 pub use super::policy::Holding;
-use super::policy::{Holder, Policy};
 use crate::druid::{Action, ResourceAction};
 use crate::resource_actions::Needed;
 
@@ -36,10 +36,10 @@ pub struct NeededPermission {
 
 impl Receipt {
     /// How what is needed stands with this caller
-    pub(super) fn new(needs: &Needed, holder: &Holder<'_>, policy: &Policy) -> Self {
+    pub(super) fn new(needs: &Needed, holder: &Holder<'_>) -> Self {
         let stands = |permission: &ResourceAction| NeededPermission {
             permission: permission.clone(),
-            holding: holder.holding(permission, policy),
+            holding: holder.holding(permission),
         };
         Self { needed: needs.resource_actions().into_iter().map(stands).collect(), is_submitters: false }
     }

@@ -20,6 +20,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::base::log;
+use crate::evidence::judge::this_thread_has_the_stack;
+use crate::resource_actions::sql::JUDGE_STACK_BYTES;
 
 /// A reverse proxy that enforces Apache Druid's permissions
 #[derive(Debug, Parser)]
@@ -163,7 +165,12 @@ const LEAVE: Duration = Duration::from_secs(1);
 
 /// Runs this to its end, and leaves behind what hangs
 fn run_to_its_end<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
-    let runtime = tokio::runtime::Runtime::new()
+    // Virtual memory: what is not used of a stack is not there.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(JUDGE_STACK_BYTES)
+        .on_thread_start(this_thread_has_the_stack)
+        .build()
         .map_err(|error| fail(Exit::System, format_args!("there is no runtime: {error}")))?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(LEAVE);

@@ -24,7 +24,7 @@ pub(super) fn advise(
     issuers: &[IssuerConfig],
 ) {
     for (role, section) in policy.roles().iter().zip(sections) {
-        about_stubs(role, policy, rules, section);
+        about_stubs(role, rules, section);
         about_names(role, rules, section);
         about_denied_grants(role, section);
         about_holders(role, issuers, section);
@@ -38,9 +38,9 @@ fn severity(kind: Kind, key: &str) -> Severity {
     kind.severity(key == "denies")
 }
 
-fn about_stubs(role: &Role, policy: &Policy, rules: &Rules, section: &Section<'_>) {
+fn about_stubs(role: &Role, rules: &Rules, section: &Section<'_>) {
     let warn = |needed: ResourceAction, what: &str, instead: &str| {
-        let holds = policy.roles_that_hold(&needed).contains(&role.name.as_str());
+        let holds = role.holds(&needed);
         let grant = role.grants.iter().find(|grant| grant.covers(&needed)).map(ToString::to_string);
         if let Some(grant) = grant.filter(|_| holds) {
             section.note(Severity::Warning, ("grants", Some(&grant)), format!("{needed} {what}"), instead);

@@ -15,23 +15,24 @@ use super::keys::{Fallback, KEYS, Key, Kind, SECTIONS, of_section};
 use crate::authorize::permission::is_invisible;
 use crate::base::redact::{self, presentable};
 
-/// The text of the file, the folder that it is in, and the faults found in it so far
+/// Where the lines of the file are, the folder that it is in, and the faults found in it so far
 #[derive(Debug)]
 pub(super) struct Findings<'text> {
-    text: &'text str,
+    /// Where each line ends
+    line_ends: Vec<usize>,
     folder: &'text Path,
     faults: RefCell<Vec<Fault>>,
 }
 
 impl<'text> Findings<'text> {
     pub(super) fn new(text: &'text str, folder: &'text Path) -> Self {
-        Self { text, folder, faults: RefCell::default() }
+        let line_ends = text.match_indices('\n').map(|(end, _)| end).collect();
+        Self { line_ends, folder, faults: RefCell::default() }
     }
 
     /// The line of a byte of the text
     pub(super) fn line(&self, offset: usize) -> usize {
-        let before = self.text.as_bytes().iter().take(offset);
-        1 + before.filter(|byte| **byte == b'\n').count()
+        1 + self.line_ends.partition_point(|end| *end < offset)
     }
 
     pub(super) fn error(&self, offset: usize, key: &str, what: impl AsRef<str>, instead: impl AsRef<str>) {

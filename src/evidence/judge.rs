@@ -1,9 +1,11 @@
-//! Judging statements off the I/O threads, and remembering what was found out
+//! Judging statements, large ones off the I/O threads, and remembering what was found out
 //!
 //! A statement's tree is as deep as its author made it, and dropping it takes as much stack as reading it;
-//! so statements are judged on threads with a large one. What a statement needs does not depend on who asks:
+//! so statements are judged on threads with a large one: a small one on the thread that serves it, where that has said
+//! that it has one, since handing it over and back costs as much as judging it. What a statement needs does not depend on who asks:
 //! it is kept by the statement's own bytes, and a change of policy leaves it standing.
 
+use std::cell::Cell;
 use std::hash::{Hash, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -66,16 +68,28 @@ impl From<Spent> for JudgeError {
     }
 }
 
+/// The largest statement that is judged on the thread that serves it, in bytes; that takes less than a millisecond
+const SMALL: usize = 16 << 10;
+
+thread_local! {
+    static HAS_JUDGES_STACK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says of this thread that its stack has [`JUDGE_STACK_BYTES`], so that small statements may be judged on it
+pub fn this_thread_has_the_stack() {
+    HAS_JUDGES_STACK.set(true);
+}
+
 /// Judges statements under one set of rules and limits
 pub struct Judge {
     jobs: SyncSender<Job>,
-    known: Arc<Known>,
+    bench: Arc<Bench>,
     metrics: Arc<Metrics>,
 }
 
 impl std::fmt::Debug for Judge {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Judge").field("known", &self.known.len()).finish_non_exhaustive()
+        formatter.debug_struct("Judge").field("known", &self.bench.known.len()).finish_non_exhaustive()
     }
 }
 
@@ -93,16 +107,15 @@ impl Judge {
     ) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(settings.waiting);
         let queue = Arc::new(Mutex::new(queue));
-        let known = Arc::new(known(settings.cache_bytes));
+        let bench = Arc::new(Bench { rules, limits, known: known(settings.cache_bytes) });
         for _ in 0..settings.threads {
-            let bench =
-                Bench { rules: rules.clone(), limits, queue: Arc::clone(&queue), known: Arc::clone(&known) };
+            let (bench, queue) = (Arc::clone(&bench), Arc::clone(&queue));
             std::thread::Builder::new()
                 .name("judge".to_owned())
                 .stack_size(JUDGE_STACK_BYTES)
-                .spawn(move || bench.sit())?;
+                .spawn(move || bench.sit(&queue))?;
         }
-        Ok(Self { jobs, known, metrics })
+        Ok(Self { jobs, bench, metrics })
     }
 
     /// What the statement in this submit needs: remembered, or judged now
@@ -120,7 +133,8 @@ impl Judge {
     /// How many bytes are remembered, and how many may be
     pub fn bytes(&self) -> (usize, usize) {
         let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-        (whole(self.known.weight()), whole(self.known.capacity()))
+        let known = &self.bench.known;
+        (whole(known.weight()), whole(known.capacity()))
     }
 
     /// What is known of the statement in this submit, if it was judged before; that is counted
@@ -132,7 +146,7 @@ impl Judge {
 
     /// What is known of the statement in this submit, if it was judged before
     pub fn remembered(&self, submit: &Submit) -> Option<Arc<JudgedStatement>> {
-        self.known.get(&(&*submit.query, &*submit.parameters))
+        self.bench.known.get(&(&*submit.query, &*submit.parameters))
     }
 
     /// Judges the statement in this submit, which takes a place among those that wait
@@ -142,9 +156,13 @@ impl Judge {
     /// Where it is refused, or there is no judging it now.
     pub async fn judge(&self, submit: &Submit, mut waiting: Lease) -> Outcome {
         let parameters: usize = submit.parameters.iter().map(Parameter::bytes).sum();
-        waiting.hold(submit.query.len() + parameters + REST_OF_A_JOB).map_err(JudgeError::from)?;
-        let (reply, outcome) = oneshot::channel();
+        let size = submit.query.len() + parameters;
+        waiting.hold(size + REST_OF_A_JOB).map_err(JudgeError::from)?;
         let (query, parameters) = (submit.query.clone(), submit.parameters.clone());
+        if size <= SMALL && HAS_JUDGES_STACK.get() {
+            return self.bench.judge(query, parameters);
+        }
+        let (reply, outcome) = oneshot::channel();
         let job = Job { query, parameters, reply, came: Instant::now(), _waiting: waiting };
         self.jobs.try_send(job).map_err(|_| JudgeError::Overloaded)?;
         outcome.await.unwrap_or(Err(JudgeError::Failed))
@@ -172,18 +190,17 @@ impl Default for Settings {
     }
 }
 
-/// Where one thread judges
+/// What a thread judges by, and what is known
 struct Bench {
     rules: Rules,
     limits: SqlLimits,
-    queue: Arc<Mutex<Receiver<Job>>>,
-    known: Arc<Known>,
+    known: Known,
 }
 
 impl Bench {
-    fn sit(&self) {
+    fn sit(&self, queue: &Mutex<Receiver<Job>>) {
         loop {
-            let job = self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(Job { query, parameters, reply, came, _waiting }) = job else { return };
             // Nobody waits where the client has gone.
             if reply.is_closed() {
@@ -193,12 +210,17 @@ impl Bench {
                 let _gone = reply.send(Err(JudgeError::Overloaded));
                 continue;
             }
-            let outcome = catch_unwind(AssertUnwindSafe(|| self.judge(query, parameters)));
-            let _gone = reply.send(outcome.unwrap_or(Err(JudgeError::Failed)));
+            let _gone = reply.send(self.judge(query, parameters));
         }
     }
 
+    /// A panic is this statement's refusal, and no more
     fn judge(&self, query: String, parameters: Vec<Parameter>) -> Outcome {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.judge_now(query, parameters)));
+        outcome.unwrap_or(Err(JudgeError::Failed))
+    }
+
+    fn judge_now(&self, query: String, parameters: Vec<Parameter>) -> Outcome {
         let key = StatementKey { query: query.clone(), parameters: parameters.clone() };
         let judged = Arc::new(JudgedStatement::judge(query, parameters, &self.rules, &self.limits)?);
         self.known.insert(key, Arc::clone(&judged));
@@ -270,6 +292,37 @@ mod tests {
         assert!(judge.judge(&submit("x"), lease()).await.is_ok());
     }
 
+    /// Also where a thread that serves has it, with all that tokio and the gate have on it by then
+    #[test]
+    fn the_deepest_small_statement_fits_the_stack_of_a_thread_that_serves() {
+        let served = || {
+            this_thread_has_the_stack();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let judge = judge(1 << 20);
+            for (head, open, close) in [
+                ("SELECT ", "(SELECT ", ")"),
+                ("SELECT ", "f(SELECT ", ")"),
+                ("SELECT ", "CASE WHEN (SELECT ", ") THEN 1 END"),
+                ("SELECT * FROM ", "(SELECT 1 FROM (b JOIN ", ") JOIN c ON 1)"),
+                ("", "(SELECT 1 UNION ", ")"),
+                ("", "WITH a AS (", ") SELECT 1"),
+            ] {
+                let levels = 98 / open.matches(['(', 'C']).count();
+                let text = format!("{head}{}SELECT 1{}", open.repeat(levels), close.repeat(levels));
+                let union = " UNION SELECT 1".repeat((SMALL - text.len()) / 15);
+                for text in [text.clone(), format!("{text}{union}")] {
+                    let body = serde_json::json!({"query": text}).to_string();
+                    let submit = Submit::read(body.as_bytes(), 64).unwrap();
+                    let judged = runtime.block_on(judge.judge(&submit, lease()));
+                    assert!(!matches!(judged, Err(JudgeError::Failed)), "{text}");
+                }
+            }
+        };
+        // An eighth of it is left for them.
+        let thread = std::thread::Builder::new().stack_size(JUDGE_STACK_BYTES / 8 * 7);
+        thread.spawn(served).unwrap().join().unwrap();
+    }
+
     #[tokio::test]
     async fn the_values_of_parameters_count_among_the_bytes_that_are_remembered() {
         let judge = judge(1 << 20);
@@ -277,6 +330,7 @@ mod tests {
             judge.judge(&submit(&format!("{number}{}", "x".repeat(100_000))), lease()).await.unwrap();
         }
         let bytes: usize = judge
+            .bench
             .known
             .iter()
             .flat_map(|(key, _)| key.parameters)

@@ -27,6 +27,10 @@ const POOL_IDLE: Duration = Duration::from_secs(60);
 /// an answer on its way takes of memory
 const READ_BUFFER: usize = 16 << 10;
 
+/// How many may idle: as many as requests were under way at one time, since each of those that end may begin again at
+/// once; so no bound, but the one on requests and the time
+const KEPT: usize = usize::MAX;
+
 /// The router
 pub struct Upstream {
     client: Client<Connector, Full<Bytes>>,
@@ -121,7 +125,7 @@ impl Upstream {
                 .build(connector)
         };
         let sign_in = sign_in.map(|(name, password)| basic(name, password.expose())).transpose()?;
-        Ok(Self { client: keeping(64), fresh: keeping(0), scheme, authority, sign_in })
+        Ok(Self { client: keeping(KEPT), fresh: keeping(0), scheme, authority, sign_in })
     }
 
     /// Sends one request, once, and awaits the head of the answer

@@ -122,7 +122,7 @@ impl Record {
     /// Who asks, and which roles he has by this policy
     pub fn caller(&mut self, identity: Identity, policy: &Policy) -> Identity {
         let holder = policy.holder(identity.issuer(), identity.subject(), identity.claimed_roles());
-        let roles: Vec<_> = holder.roles().iter().map(|role| role.name.as_str()).collect();
+        let roles: Vec<_> = holder.roles().map(|role| role.name.as_str()).collect();
         self.put("subject", identity.subject());
         self.put("issuer", identity.issuer());
         self.put("roles", &roles);

@@ -79,7 +79,7 @@ impl Running {
     /// `last` is the configuration that it was tried with, serving or not: its files are those to look at.
     async fn reload(&self, file: &Path, seen: &Look, last: &mut Config, faults: &mut Faults) -> Look {
         let before = self.live.now();
-        *last = read(file, seen.configuration()).unwrap_or_else(|fault| {
+        *last = read_aside(file, seen.configuration()).await.unwrap_or_else(|fault| {
             faults.push((Part::Configuration, fault));
             before.config.clone()
         });
@@ -145,6 +145,13 @@ async fn look(looking: &mut Option<JoinHandle<Look>>, files: Files) -> Option<Lo
     let look = tokio::time::timeout(PATIENCE, under_way).await.ok()?;
     *looking = None;
     look.ok()
+}
+
+/// As [`read`], in a thread of its own: a large policy takes a while, in which others are served
+async fn read_aside(file: &Path, bytes: Option<&[u8]>) -> Result<Config, StartError> {
+    let (file, bytes) = (file.to_owned(), bytes.map(<[u8]>::to_vec));
+    let reading = spawn_blocking(move || read(&file, bytes.as_deref()));
+    reading.await.unwrap_or_else(|_| Err(StartError::System("thread")))
 }
 
 /// The configuration in a file that was looked at, or its faults in the log

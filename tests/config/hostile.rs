@@ -13,6 +13,8 @@ use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::{LEAST, read};
+
 /// A folder with everything that a start needs, of which a row spoils one thing
 struct Stage {
     folder: TempDir,
@@ -347,3 +349,26 @@ Ku5u4WvwZk0FKYnlKe/+tkRCICZvnAKUTuvt0ozzdCpCnjhZJhrGnaR6x9uv7isL
 7fGB8b5b7CR0npeCd7CJa3PBJFm9zCUYw9TjADoneeVLEL7Eigcc/bbu
 -----END CERTIFICATE-----
 ";
+
+/// It is read at each start and reload, while requests wait
+#[test]
+fn a_policy_is_read_in_time_that_grows_as_it_does() {
+    let policy = |roles: usize| {
+        let role = |role: usize| {
+            let grants: Vec<_> =
+                (0..100).map(|grant| format!("\"READ DATASOURCE ds_{role}_{grant}\"")).collect();
+            format!("[roles.team-{role}]\ngrants = [{}]\n", grants.join(", "))
+        };
+        LEAST.to_owned() + &(0..roles).map(role).collect::<String>()
+    };
+    let seconds = |text: &str| {
+        let start = std::time::Instant::now();
+        assert!(read(text).config.is_some());
+        start.elapsed().as_secs_f64()
+    };
+    let (small, large) = (policy(50), policy(800));
+    // The best of some, since others use the machine too. Where it is quadratic, 16 times as much takes 250 times as long.
+    let best = |text: &str| (0..3).map(|_| seconds(text)).fold(f64::MAX, f64::min);
+    let times = best(&large) / best(&small);
+    assert!(times < 80.0, "{times}");
+}

@@ -13,7 +13,7 @@ pub mod resource_actions;
 
 use resource_actions::Rules;
 use resource_actions::rules::{ContextKeys, InputSources, Lookups, Metadata, SystemTables};
-use resource_actions::sql::{Parameter, SqlLimits, SqlStatement, judge};
+use resource_actions::sql::{Parameter, Reading, SqlLimits, SqlStatement, judge, judge_by};
 
 /// Rules under which everything is asked for by its most exact name
 pub fn exacting() -> Rules {
@@ -27,11 +27,16 @@ pub fn exacting() -> Rules {
     }
 }
 
-/// What holds of every statement that is judged: what is forwarded is a fixed point, and needs the same
+/// What holds of every statement: its skeleton is judged as the whole is, and what is forwarded is a fixed point that needs
+/// the same
 pub fn check(text: &str, parameters: &[Parameter]) {
     let limits = SqlLimits::default();
     for rules in [Rules::default(), exacting()] {
-        let Ok(judgement) = judge(&SqlStatement { text, parameters }, &rules, &limits) else { continue };
+        let statement = SqlStatement { text, parameters };
+        let judged = judge(&statement, &rules, &limits).ok();
+        let whole = judge_by(Reading::Whole, &statement, &rules, &limits).ok();
+        assert_eq!(judged, whole, "{text:?} by its skeleton, and by the whole");
+        let Some(judgement) = judged else { continue };
         let forwarded = &judgement.forwarded;
         let again = judge(&SqlStatement { text: forwarded, parameters }, &rules, &limits);
         assert_eq!(again.as_ref(), Ok(&judgement), "{text:?} is forwarded as {forwarded:?}");

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use msq_gate::resource_actions::Rules;
-use msq_gate::resource_actions::sql::{SqlRefusal, SqlRefusalClass};
+use msq_gate::resource_actions::sql::{SqlLimits, SqlRefusal, SqlRefusalClass, SqlStatement, judge};
 
-use crate::support::{judged, with_judges_stack};
+use crate::support::with_judges_stack;
 
 /// Far more than it takes on a slow machine without optimisation
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -13,7 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Judges, and tells how; none may take long or overflow the stack
 fn outcome(text: &str) -> Result<(), SqlRefusal> {
     let start = Instant::now();
-    let outcome = with_judges_stack(|| judged(text, &[], &Rules::default()).map(|_| ()));
+    let statement = SqlStatement { text, parameters: &[] };
+    let judged = || judge(&statement, &Rules::default(), &SqlLimits::default());
+    let outcome = with_judges_stack(|| judged().map(|_| ()));
     let taken = start.elapsed();
     println!(
         "{taken:?} {} {:?}",

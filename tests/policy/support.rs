@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use msq_gate::resource_actions::Rules;
 use msq_gate::resource_actions::rules::{ContextKeys, InputSources, Lookups, Metadata, SystemTables};
 use msq_gate::resource_actions::sql::{
-    JUDGE_STACK_BYTES, Judgement, Parameter, ParameterValue, SqlLimits, SqlRefusal, SqlStatement, judge,
+    JUDGE_STACK_BYTES, Judgement, Parameter, ParameterValue, Reading, SqlLimits, SqlRefusal, SqlStatement,
+    judge_by,
 };
 
 use serde_json::Value;
@@ -19,9 +20,15 @@ pub(crate) fn with_judges_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Judges a statement under these rules and the default limits
+/// Judges a statement under these rules and the default limits; by its skeleton and by the whole of it, which are to
+/// come to the same
 pub(crate) fn judged(text: &str, parameters: &[Parameter], rules: &Rules) -> Result<Judgement, SqlRefusal> {
-    judge(&SqlStatement { text, parameters }, rules, &SqlLimits::default())
+    let statement = SqlStatement { text, parameters };
+    let [skeleton, whole] = [Reading::Skeleton, Reading::Whole]
+        .map(|reading| judge_by(reading, &statement, rules, &SqlLimits::default()));
+    // Of several faults each may meet another first.
+    assert_eq!(skeleton.as_ref().ok(), whole.as_ref().ok(), "{text}: {skeleton:?}, {whole:?}");
+    skeleton
 }
 
 /// The sentences of what a judgement needs

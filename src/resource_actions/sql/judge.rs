@@ -10,6 +10,7 @@ use super::limits::SqlLimits;
 use super::objection::Objection;
 use super::parameter::Parameter;
 use super::refusal::{Position, SqlRefusal};
+use super::skeleton::Reading;
 use super::statement::{Request, Target};
 use super::token::Token;
 use super::walk::Findings;
@@ -96,12 +97,26 @@ impl fmt::Display for StatementKind {
 ///
 /// Whatever is not understood, not supported, too large, or could be read in two ways.
 pub fn judge(sql: &SqlStatement<'_>, rules: &Rules, limits: &SqlLimits) -> Result<Judgement, SqlRefusal> {
+    judge_by(Reading::Skeleton, sql, rules, limits)
+}
+
+/// As [`judge`], by a reading of so much; both come to the same, which the tests hold
+///
+/// # Errors
+///
+/// As [`judge`].
+pub fn judge_by(
+    reading: Reading,
+    sql: &SqlStatement<'_>,
+    rules: &Rules,
+    limits: &SqlLimits,
+) -> Result<Judgement, SqlRefusal> {
     let lexemes = lexer::read(sql.text, limits)?;
     let tokens = token::decode(sql.text, &lexemes)?;
     let request = statement::parse(sql.text, &tokens)?;
     refuse_reserved_keys(&request.settings)?;
     let query = Query { text: sql.text, tokens: query_tokens(&request), parameters: sql.parameters, limits };
-    let findings = query.findings()?;
+    let findings = query.findings(reading)?;
     let needs = Needed::after_reading_everything(
         all_needs(&request, &findings, rules).ok_or_else(|| query.undecided())?,
     );
@@ -182,8 +197,8 @@ struct Query<'t, 'a> {
 }
 
 impl Query<'_, '_> {
-    fn findings(&self) -> Result<Findings, SqlRefusal> {
-        let rewritten = rewrite::rewrite(Cursor::new(self.text, &self.tokens), self.parameters)?;
+    fn findings(&self, reading: Reading) -> Result<Findings, SqlRefusal> {
+        let rewritten = rewrite::rewrite(Cursor::new(self.text, &self.tokens), self.parameters, reading)?;
         let query =
             dialect::read(rewritten, self.limits.statement_nesting).map_err(|place| self.syntax(place))?;
         let findings = walk::walk(&query).map_err(|objection| self.objection(&objection))?;

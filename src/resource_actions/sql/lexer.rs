@@ -5,6 +5,8 @@
 //! white space and comments are lexemes too, since what is forwarded is printed from them. What
 //! Calcite's token manager does not take, or takes as a token that no statement can hold, is refused.
 
+use memchr::{memchr, memchr2};
+
 use super::depth::Depth;
 use super::hint::{self, Reading};
 use super::lexeme::{Lexeme, LexemeKind, Symbol};
@@ -94,8 +96,8 @@ impl<'a> Lexer<'a> {
                 Some(comment) => Ok(comment),
                 None => self.symbol(),
             },
-            '\'' => Ok((LexemeKind::Text, self.quoted(0, '\'')?)),
-            '"' => Ok((LexemeKind::Quoted, self.quoted(0, '"')?)),
+            '\'' => Ok((LexemeKind::Text, self.quoted(0, b'\'')?)),
+            '"' => Ok((LexemeKind::Quoted, self.quoted(0, b'"')?)),
             '.' if rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) => {
                 Ok((LexemeKind::Number, number(rest)))
             }
@@ -139,27 +141,27 @@ impl<'a> Lexer<'a> {
     }
 
     /// The length of a quoted piece whose opening quote stands after `prefix` bytes
-    fn quoted(&self, prefix: usize, quote: char) -> Result<usize, SqlRefusal> {
-        let rest = self.rest();
+    fn quoted(&self, prefix: usize, quote: u8) -> Result<usize, SqlRefusal> {
+        let rest = self.rest().as_bytes();
         let start = prefix + 1;
         let mut end = start;
         loop {
             let after = rest.get(end..).unwrap_or_default();
-            let closing = after.find(quote);
+            let closing = memchr(quote, after);
             let inner = after.get(..closing.unwrap_or(after.len())).unwrap_or_default();
-            if quote == '"' && inner.contains(['\n', '\r']) {
+            if quote == b'"' && memchr2(b'\n', b'\r', inner).is_some() {
                 return Err(self.refuse("a quoted identifier that is not closed on its line"));
             }
             let Some(closing) = closing else {
                 return Err(self.refuse("a quoted piece that is not closed"));
             };
             end += closing + 1;
-            if !rest.get(end..).is_some_and(|after| after.starts_with(quote)) {
+            if rest.get(end) != Some(&quote) {
                 break;
             }
             end += 1;
         }
-        if quote == '"' && end == start + 1 {
+        if quote == b'"' && end == start + 1 {
             return Err(self.refuse("an empty identifier"));
         }
         Ok(end)
@@ -184,10 +186,10 @@ impl<'a> Lexer<'a> {
         let bytes = rest.as_bytes();
         let second = bytes.get(1).copied();
         match (bytes.first().map(u8::to_ascii_lowercase), second, bytes.get(2).copied()) {
-            (Some(b'n'), Some(b'\''), _) => Ok((LexemeKind::PrefixedText, self.quoted(1, '\'')?)),
-            (Some(b'x'), Some(b'\''), _) => Ok((LexemeKind::Bytes, self.quoted(1, '\'')?)),
+            (Some(b'n'), Some(b'\''), _) => Ok((LexemeKind::PrefixedText, self.quoted(1, b'\'')?)),
+            (Some(b'x'), Some(b'\''), _) => Ok((LexemeKind::Bytes, self.quoted(1, b'\'')?)),
             (Some(b'e'), Some(b'\''), _) => Ok((LexemeKind::EscapedText, self.escaped()?)),
-            (Some(b'u'), Some(b'&'), Some(b'\'')) => Ok((LexemeKind::UnicodeText, self.quoted(2, '\'')?)),
+            (Some(b'u'), Some(b'&'), Some(b'\'')) => Ok((LexemeKind::UnicodeText, self.quoted(2, b'\'')?)),
             (Some(b'u'), Some(b'&'), Some(b'"')) => Ok((LexemeKind::UnicodeQuoted, self.unicode_quoted()?)),
             (Some(b'_'), Some(second), _) if second.is_ascii_alphanumeric() => self.charset_or_word(rest),
             _ => self.without_collation(LexemeKind::Word, run(rest, is_identifier_part)),
@@ -195,7 +197,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn unicode_quoted(&self) -> Result<usize, SqlRefusal> {
-        self.quoted(2, '"')
+        self.quoted(2, b'"')
     }
 
     fn charset_or_word(&mut self, rest: &str) -> Result<(LexemeKind, usize), SqlRefusal> {
@@ -203,7 +205,7 @@ impl<'a> Lexer<'a> {
             character.is_ascii_alphanumeric() || matches!(character, ':' | '.' | '-' | '_')
         });
         if rest.as_bytes().get(charset) == Some(&b'\'') {
-            return Ok((LexemeKind::PrefixedText, self.quoted(charset, '\'')?));
+            return Ok((LexemeKind::PrefixedText, self.quoted(charset, b'\'')?));
         }
         self.without_collation(LexemeKind::Word, run(rest, is_identifier_part))
     }
@@ -246,7 +248,13 @@ impl<'a> Lexer<'a> {
 
 /// The length of the characters at the beginning that are of this kind
 fn run(text: &str, belongs: impl Fn(char) -> bool) -> usize {
-    text.find(|character| !belongs(character)).unwrap_or(text.len())
+    let ascii = text.bytes().position(|byte| !byte.is_ascii() || !belongs(char::from(byte)));
+    let Some(ascii) = ascii else { return text.len() };
+    if text.as_bytes().get(ascii).is_some_and(u8::is_ascii) {
+        return ascii;
+    }
+    let rest = text.get(ascii..).unwrap_or_default();
+    ascii + rest.find(|character| !belongs(character)).unwrap_or(rest.len())
 }
 
 /// `12`, `12.`, `1.2`, `.2`, each with an exponent or without

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 
 /// The value between the quotes of `'…'` or `"…"`, a doubled quote being one
 pub(super) fn unquote(text: &str, quote: char) -> Cow<'_, str> {
-    let inner = between(text, quote);
+    let plain = text.strip_prefix(quote).and_then(|inner| inner.strip_suffix(quote));
+    let inner = plain.unwrap_or_else(|| between(text, quote));
     if inner.contains(quote) {
         let doubled = [quote, quote].iter().collect::<String>();
         Cow::Owned(inner.replace(&doubled, &quote.to_string()))

@@ -61,6 +61,12 @@ impl Counts {
 /// Functions that stand for tables or lookups; elsewhere than in FROM their names must not be called
 pub(super) const TABLE_FUNCTIONS: [&str; 5] = ["append", "extern", "http", "inline", "localfiles"];
 
+/// Whether this is the function that names a lookup (`DruidOperatorTable` lower-cases names as Unicode does)
+pub(super) fn is_lookup(name: &str) -> bool {
+    // The longest character that becomes one of these letters has three bytes.
+    (6..=18).contains(&name.len()) && name.to_lowercase() == "lookup"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

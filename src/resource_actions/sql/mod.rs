@@ -5,7 +5,8 @@
 //! 1. `lexer` splits the text exactly as Druid's grammar does, within `limits` (`hint`: what begins with `/*+`);
 //!    `token` decodes the pieces;
 //! 2. `statement` takes the request apart: `SET`s, EXPLAIN, target, query, clustering;
-//! 3. `rewrite` turns the query into a small language, and sqlparser (`dialect`) reads that;
+//! 3. `rewrite` turns the query into a small language, of which `skeleton` leaves out what names nothing, and sqlparser
+//!    (`dialect`) reads that;
 //! 4. `walk` goes through the tree and notes what is mentioned; `second_reader` counts the
 //!    same in the tokens as they came, and where the two differ the statement is refused;
 //! 5. `needs` says what that asks under the rules, `forwarded` prints what Druid gets.
@@ -34,14 +35,16 @@ mod rewrite;
 mod scope;
 mod setting;
 mod shape;
+mod skeleton;
 mod statement;
 mod table_function;
 mod token;
 mod value;
 mod walk;
 
-pub use judge::{JUDGE_STACK_BYTES, Judgement, SqlStatement, StatementKind, judge};
+pub use judge::{JUDGE_STACK_BYTES, Judgement, SqlStatement, StatementKind, judge, judge_by};
 pub use lexer::pieces;
 pub use limits::SqlLimits;
 pub use parameter::{Parameter, ParameterValue};
 pub use refusal::{Position, SqlRefusal, SqlRefusalClass};
+pub use skeleton::Reading;

@@ -6,6 +6,9 @@
 use sqlparser::keywords::Keyword as Word;
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word as WordToken};
 
+use super::mention::is_lookup;
+use super::skeleton::{Kind, Reading, Skeleton};
+
 /// What a `SELECT` stands for that the source does not have; its first item
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -25,10 +28,13 @@ impl Mark {
 }
 
 /// The tokens written so far
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rewritten {
     tokens: Vec<TokenWithSpan>,
     source: u64,
+    /// What was written last, whether it is still there or not
+    last: Option<Kind>,
+    skeleton: Skeleton,
 }
 
 impl Rewritten {
@@ -37,9 +43,9 @@ impl Rewritten {
         self.source = source as u64;
     }
 
-    /// With room for what a query of so many tokens becomes
-    pub(super) fn with_capacity(tokens: usize) -> Self {
-        Self { tokens: Vec::with_capacity(tokens + tokens / 4), source: 0 }
+    /// None yet, for such a reading
+    pub(super) fn new(reading: Reading) -> Self {
+        Self { tokens: Vec::with_capacity(64), source: 0, last: None, skeleton: Skeleton::new(reading) }
     }
 
     pub(super) fn into_tokens(self) -> Vec<TokenWithSpan> {
@@ -48,7 +54,8 @@ impl Rewritten {
 
     pub(super) fn push(&mut self, token: Token) {
         let place = Location::new(self.source, 1);
-        self.tokens.push(TokenWithSpan::new(token, Span::new(place, place)));
+        self.last = Some(Kind::of(&token));
+        self.skeleton.add(TokenWithSpan::new(token, Span::new(place, place)), &mut self.tokens);
     }
 
     /// An unquoted word, which sqlparser takes as a keyword
@@ -67,7 +74,8 @@ impl Rewritten {
 
     /// A name; quoted, so that sqlparser never takes it as anything else
     pub(super) fn name(&mut self, name: &str) {
-        self.push(Token::make_word(name, Some('"')));
+        let value = if self.skeleton.keeps() || is_lookup(name) { name.to_owned() } else { String::new() };
+        self.push(Token::Word(WordToken { value, quote_style: Some('"'), keyword: Word::NoKeyword }));
     }
 
     /// A literal whose value does not matter, and which sqlparser copies again and again
@@ -82,7 +90,8 @@ impl Rewritten {
 
     /// A string literal that may name something
     pub(super) fn text(&mut self, value: &str) {
-        self.push(Token::SingleQuotedString(value.to_owned()));
+        let value = if self.skeleton.keeps() { value.to_owned() } else { String::new() };
+        self.push(Token::SingleQuotedString(value));
     }
 
     /// A string literal that may name nothing
@@ -92,36 +101,22 @@ impl Rewritten {
 
     /// Makes the string literal just written one that may name nothing
     pub(super) fn spoil_text(&mut self) {
-        self.tokens.pop();
-        self.odd_text();
+        if let Some(last) = self.tokens.last_mut() {
+            last.token = Token::NationalStringLiteral(String::new());
+        }
     }
 
-    fn last(&self) -> Option<&Token> {
-        self.tokens.last().map(|token| &token.token)
-    }
-
-    pub(super) fn ends_with(&self, token: &Token) -> bool {
-        self.last() == Some(token)
+    pub(super) fn ends_with(&self, kind: Kind) -> bool {
+        self.last == Some(kind)
     }
 
     pub(super) fn ends_with_any_keyword(&self, words: &[Word]) -> bool {
-        matches!(self.last(), Some(Token::Word(word)) if words.contains(&word.keyword))
-    }
-
-    pub(super) fn ends_with_name(&self) -> bool {
-        matches!(self.last(), Some(Token::Word(word)) if word.quote_style.is_some())
-    }
-
-    pub(super) fn ends_with_text(&self) -> bool {
-        matches!(self.last(), Some(Token::SingleQuotedString(_) | Token::NationalStringLiteral(_)))
+        matches!(self.last, Some(Kind::Keyword(word)) if words.contains(&word))
     }
 
     /// Whether an operand has just ended
     pub(super) fn ends_operand(&self) -> bool {
-        let by_value = matches!(self.last(), Some(Token::Number(..) | Token::RParen | Token::Placeholder(_)));
-        by_value
-            || self.ends_with_name()
-            || self.ends_with_text()
-            || self.ends_with_any_keyword(&[Word::NULL])
+        use Kind::{Close, Keyword, Name, Text, Value};
+        matches!(self.last, Some(Value | Close | Name | Text | Keyword(Word::NULL)))
     }
 }

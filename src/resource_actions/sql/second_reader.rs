@@ -162,11 +162,13 @@ impl<'t, 'a> Counter<'t, 'a> {
         if self.place() == Place::Table {
             return self.table();
         }
-        let is_called = self.is_symbol(1, Symbol::LeftParen) && !self.is_alias();
+        if !self.is_symbol(1, Symbol::LeftParen) || self.is_alias() {
+            return;
+        }
         let name = self.token(0).and_then(Token::name).unwrap_or_default().to_lowercase();
-        if is_called && name == "lookup" {
+        if name == "lookup" {
             self.counts.lookups += 1;
-        } else if is_called && TABLE_FUNCTIONS.contains(&name.as_str()) {
+        } else if TABLE_FUNCTIONS.contains(&name.as_str()) {
             self.counts.table_functions.push(vec![name]);
         }
     }

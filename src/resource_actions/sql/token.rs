@@ -54,12 +54,12 @@ pub(super) struct Text<'a> {
 impl<'a> Token<'a> {
     /// Whether it is this keyword, unquoted
     pub(super) fn is(&self, keyword: Keyword) -> bool {
-        self.kind == TokenKind::Keyword(keyword)
+        matches!(self.kind, TokenKind::Keyword(this) if this == keyword)
     }
 
     /// Whether it is this symbol
     pub(super) fn is_symbol(&self, symbol: Symbol) -> bool {
-        self.kind == TokenKind::Symbol(symbol)
+        matches!(self.kind, TokenKind::Symbol(this) if this == symbol)
     }
 
     /// The keyword it is, if any
@@ -140,10 +140,10 @@ struct Decoder<'t, 'a> {
 impl<'a> Decoder<'_, 'a> {
     /// The next lexeme that is neither white space nor comment nor hint
     fn next(&mut self) -> Option<(usize, Lexeme<'a>)> {
-        let (offset, lexeme) =
-            self.lexemes.iter().enumerate().skip(self.at).find(|(_, lexeme)| !lexeme.kind.is_skipped())?;
-        self.at = offset + 1;
-        Some((offset, *lexeme))
+        let mut rest = self.lexemes.get(self.at..)?.iter();
+        let lexeme = rest.find(|lexeme| !lexeme.kind.is_skipped())?;
+        self.at = self.lexemes.len() - rest.len();
+        Some((self.at - 1, *lexeme))
     }
 
     fn kind(&mut self, lexeme: &Lexeme<'a>) -> Result<TokenKind<'a>, SqlRefusal> {

@@ -6,6 +6,7 @@ use crate::resource_actions::sql::form::Form;
 use crate::resource_actions::sql::keyword::Keyword;
 use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::refusal::SqlRefusal;
+use crate::resource_actions::sql::skeleton::Kind;
 use crate::resource_actions::sql::token::{Token, TokenKind};
 use sqlparser::tokenizer::Token as ParserToken;
 
@@ -16,7 +17,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// A comma in place of a word, unless nothing stands before it
     pub(super) fn comma_between(&mut self) -> Result<(), SqlRefusal> {
-        if !self.rewritten.ends_with(&ParserToken::LParen) {
+        if !self.rewritten.ends_with(Kind::Open) {
             self.rewritten.push(ParserToken::Comma);
         }
         Ok(())
@@ -71,7 +72,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `ANY` and `SOME` before a compared query go away; else they are functions
     pub(super) fn quantified(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        if self.rewritten.ends_with(&ParserToken::Plus) && self.cursor.next_is_symbol(Symbol::LeftParen) {
+        if self.rewritten.ends_with(Kind::Plus) && self.cursor.next_is_symbol(Symbol::LeftParen) {
             return Ok(());
         }
         self.name(token)
@@ -208,7 +209,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `BOTH`, `LEADING` and `TRAILING` in `TRIM(…)` go away
     pub(super) fn trimmed_side(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
-        let is_first = self.rewritten.ends_with(&ParserToken::LParen);
+        let is_first = self.rewritten.ends_with(Kind::Open);
         if self.is_in_call(Form::Words) && is_first { Ok(()) } else { self.unexpected(token) }
     }
 }

@@ -27,6 +27,7 @@ use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::parameter::{Parameter, ParameterValue};
 use crate::resource_actions::sql::refusal::SqlRefusal;
 use crate::resource_actions::sql::rewritten::{Mark, Rewritten};
+use crate::resource_actions::sql::skeleton::{Kind, Reading};
 use crate::resource_actions::sql::token::{Token, TokenKind};
 use open::{Closer, Group, Open};
 
@@ -38,9 +39,10 @@ use open::{Closer, Group, Open};
 pub(super) fn rewrite(
     cursor: Cursor<'_, '_, '_>,
     parameters: &[Parameter],
+    reading: Reading,
 ) -> Result<Vec<TokenWithSpan>, SqlRefusal> {
     let whole = Open::new(Group::Plain, None);
-    let rewritten = Rewritten::with_capacity(cursor.rest().len());
+    let rewritten = Rewritten::new(reading);
     let mut rewriter = Rewriter { cursor, parameters, rewritten, open: vec![whole] };
     while let Some(token) = rewriter.cursor.next() {
         rewriter.rewritten.stand_for(rewriter.cursor.index() - 1);
@@ -61,14 +63,14 @@ struct Rewriter<'t, 'a, 'x> {
 
 impl<'t, 'a> Rewriter<'t, 'a, '_> {
     fn token(&mut self, token: &'t Token<'a>) -> Result<(), SqlRefusal> {
-        if self.rewritten.ends_with(&ParserToken::Period) {
+        if self.rewritten.ends_with(Kind::Dot) {
             return self.after_dot(token);
         }
         match &token.kind {
             TokenKind::Keyword(keyword) if self.is_json_tail(*keyword) => self.cut(),
             TokenKind::Keyword(keyword) => self.keyword(*keyword, token),
             TokenKind::Word(_) | TokenKind::Name(_) => self.name(token),
-            TokenKind::Text(_) if self.rewritten.ends_with_text() && self.previous_is_text() => {
+            TokenKind::Text(_) if self.rewritten.ends_with(Kind::Text) && self.previous_is_text() => {
                 self.done(Rewritten::spoil_text)
             }
             TokenKind::Text(text) if text.may_name => self.done(|rewritten| rewritten.text(&text.value)),
@@ -137,7 +139,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
                 self.close(Closer::Symbol(symbol), token)
             }
             Symbol::Comma => self.done(|rewritten| rewritten.push(ParserToken::Comma)),
-            Symbol::Dot if self.rewritten.ends_with(&ParserToken::RParen) => self.operator(),
+            Symbol::Dot if self.rewritten.ends_with(Kind::Close) => self.operator(),
             Symbol::Dot => self.done(|rewritten| rewritten.push(ParserToken::Period)),
             Symbol::Colon if self.is_in_call(Form::Json) => {
                 self.done(|rewritten| rewritten.push(ParserToken::Comma))
@@ -178,7 +180,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     fn open_paren(&mut self) -> Result<(), SqlRefusal> {
         let form = self.previous().and_then(Form::of);
-        let is_call = self.rewritten.ends_with_name();
+        let is_call = self.rewritten.ends_with(Kind::Name);
         let is_window = self.rewritten.ends_with_any_keyword(&[Word::AS])
             && self.open.last().is_some_and(|open| open.in_windows);
         let is_body = self.rewritten.ends_with_any_keyword(&[Word::AS]);
@@ -237,9 +239,8 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// Opens a query that stands as an argument without parentheses of its own
     fn begin_query(&mut self) {
-        let is_first = [ParserToken::LParen, ParserToken::Comma, ParserToken::RArrow]
-            .iter()
-            .any(|token| self.rewritten.ends_with(token));
+        let is_first =
+            [Kind::Open, Kind::Comma, Kind::Other].into_iter().any(|kind| self.rewritten.ends_with(kind));
         let call = self.open.last_mut().filter(|open| is_first && matches!(open.group, Group::Call(_)));
         if let Some(open) = call {
             open.group = Group::Plain;
@@ -351,7 +352,7 @@ mod tests {
     fn rewritten(text: &str) -> Result<String, SqlRefusal> {
         let lexemes = lexer::read(text, &SqlLimits::default())?;
         let tokens = token::decode(text, &lexemes)?;
-        let rewritten = rewrite(Cursor::new(text, &tokens), &[])?;
+        let rewritten = rewrite(Cursor::new(text, &tokens), &[], Reading::Whole)?;
         let spelling = |token: &ParserToken| match token.to_string() {
             number if number.is_empty() => "0".to_owned(),
             spelling => spelling,

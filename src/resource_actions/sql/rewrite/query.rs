@@ -9,6 +9,7 @@ use crate::resource_actions::sql::keyword::Keyword;
 use crate::resource_actions::sql::lexeme::Symbol;
 use crate::resource_actions::sql::refusal::SqlRefusal;
 use crate::resource_actions::sql::rewritten::Mark;
+use crate::resource_actions::sql::skeleton::Kind;
 use crate::resource_actions::sql::token::{Token, TokenKind};
 
 impl<'t, 'a> Rewriter<'t, 'a, '_> {
@@ -27,7 +28,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
 
     /// `WITH`; `WITH ORDINALITY` behind `UNNEST(…)` goes away
     pub(super) fn with(&mut self) -> Result<(), SqlRefusal> {
-        if self.rewritten.ends_with(&ParserToken::RParen) && self.cursor.eat(Keyword::Ordinality) {
+        if self.rewritten.ends_with(Kind::Close) && self.cursor.eat(Keyword::Ordinality) {
             return Ok(());
         }
         self.begin_query();
@@ -175,8 +176,7 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
     pub(super) fn quantifier(&mut self, token: &Token<'_>) -> Result<(), SqlRefusal> {
         let words = [Word::SELECT, Word::UNION, Word::EXCEPT, Word::INTERSECT, Word::BY];
         let after_word = self.rewritten.ends_with_any_keyword(&words);
-        let after_symbol =
-            [ParserToken::LParen, ParserToken::Plus].iter().any(|token| self.rewritten.ends_with(token));
+        let after_symbol = [Kind::Open, Kind::Plus].into_iter().any(|kind| self.rewritten.ends_with(kind));
         if after_word || after_symbol { Ok(()) } else { self.unexpected(token) }
     }
 
@@ -300,6 +300,6 @@ impl<'t, 'a> Rewriter<'t, 'a, '_> {
         if self.group() != Group::Case {
             return self.unexpected(token);
         }
-        if self.rewritten.ends_with(&ParserToken::LParen) { Ok(()) } else { self.operator() }
+        if self.rewritten.ends_with(Kind::Open) { Ok(()) } else { self.operator() }
     }
 }

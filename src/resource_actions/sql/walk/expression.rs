@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments};
 
-use super::super::mention::Mention;
+use super::super::mention::{Mention, is_lookup};
 use super::super::objection::{Objection, Walked, absent};
 use super::super::value;
 use super::Walker;
@@ -60,7 +60,7 @@ impl Walker {
             return Err(Objection::Node("a kind of arguments"));
         };
         absent(duplicate_treatment.is_none() && clauses.is_empty(), "a word after a function")?;
-        if name.to_lowercase() == "lookup" {
+        if is_lookup(name) {
             self.lookup(args);
         }
         args.iter().try_for_each(|argument| self.argument(argument))

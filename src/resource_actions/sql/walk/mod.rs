@@ -40,13 +40,18 @@ mod tests {
     use super::*;
     use crate::resource_actions::sql::cursor::Cursor;
     use crate::resource_actions::sql::limits::SqlLimits;
+    use crate::resource_actions::sql::skeleton::Reading;
     use crate::resource_actions::sql::{dialect, lexer, rewrite, token};
 
     fn walked(text: &str) -> Result<Vec<Mention>, Objection> {
         let lexemes = lexer::read(text, &SqlLimits::default()).unwrap();
         let tokens = token::decode(text, &lexemes).unwrap();
-        let rewritten = rewrite::rewrite(Cursor::new(text, &tokens), &[]).unwrap();
-        walk(&dialect::read(rewritten, 100).unwrap()).map(|findings| findings.mentions)
+        let [whole, skeleton] = [Reading::Whole, Reading::Skeleton].map(|reading| {
+            let rewritten = rewrite::rewrite(Cursor::new(text, &tokens), &[], reading).unwrap();
+            walk(&dialect::read(rewritten, 100).unwrap()).map(|findings| findings.mentions)
+        });
+        assert_eq!(whole, skeleton, "{text}");
+        whole
     }
 
     /// The datasources that are read, in the order in which they are found
