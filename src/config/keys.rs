@@ -192,13 +192,13 @@ pub const KEYS: &[Key] = keys! {
             "tokens of a statement";
         "statement_nesting": Whole(4, 100), Value("100"),
             "levels of nesting in a statement";
-        "connections": Whole(1, 1_000_000), Value("10000"),
+        "connections": Whole(1, 1_000_000), Value("4000"),
             "open at once, and never more than half of the file limit";
         "connections_per_address": Whole(1, 1_000_000), Unset,
             "of these from one address, an IPv6 one by its /64, the one that a balancer names where there is a PROXY header; where not given, a quarter";
         "h2_streams": Whole(1, 10_000), Value("100"),
             "requests at once on one HTTP/2 connection";
-        "requests": Whole(1, 1_000_000), Value("2048"),
+        "requests": Whole(1, 1_000_000), Value("1024"),
             "requests at once in whole, to the end of their answers: a quarter for one caller, half for one address";
         "connect_seconds": Whole(1, 10 * MINUTE), Value("2"),
             "to connect to Druid";
