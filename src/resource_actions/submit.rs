@@ -34,6 +34,8 @@ pub struct Submit {
     pub parameters: Vec<Parameter>,
     /// The keys of its query context
     pub context_keys: Vec<String>,
+    /// The text as it came in JSON, which is what goes out where it is the text that is sent
+    raw_query: Option<Box<RawValue>>,
     context: Vec<(String, Box<RawValue>)>,
     raw_parameters: Option<Box<RawValue>>,
     plain: Vec<(&'static str, Box<RawValue>)>,
@@ -73,7 +75,8 @@ impl Submit {
             raw.get("parameters").filter(|_| !parameters.is_empty()).map(|raw| (*raw).to_owned());
         let (context_keys, context) = read_context(&members, &raw)?;
         let plain = read_plain(&members, &raw)?;
-        Ok(Self { query, parameters, context_keys, context, raw_parameters, plain })
+        let raw_query = raw.get("query").map(|raw| (*raw).to_owned());
+        Ok(Self { query, parameters, context_keys, raw_query, context, raw_parameters, plain })
     }
 
     /// The body as Druid will get it: this statement text, the client's context, and the owner in it
@@ -83,7 +86,8 @@ impl Submit {
         let mut context: Vec<_> =
             self.context.iter().map(|(key, value)| (key.as_str(), Member::Raw(value))).collect();
         context.push((OWNER_CONTEXT_KEY, Member::Text(owner.as_str())));
-        let mut members = vec![("query", Member::Text(statement))];
+        let as_it_came = self.raw_query.as_deref().filter(|_| statement == self.query);
+        let mut members = vec![("query", as_it_came.map_or(Member::Text(statement), Member::Raw))];
         members.extend(self.plain.iter().map(|(name, value)| (*name, Member::Raw(value))));
         members.extend(self.raw_parameters.as_ref().map(|value| ("parameters", Member::Raw(value))));
         members.push(("context", Member::Object(Members(context))));
@@ -237,6 +241,15 @@ mod tests {
             sent(body),
             r#"{"query":"SELECT ?","resultFormat":"array","header":true,"parameters":[ {"type":"DOUBLE","value":1.10} ],"context":{"b":9007199254740993,"a":18446744073709551616,"z":-0,"e":1e-999,"msqGateOwner":"i|alice"}}"#
         );
+    }
+
+    #[test]
+    fn a_statement_that_goes_out_as_it_came_goes_out_in_the_clients_own_escapes() {
+        let submit = read(r#"{"query":"SELECT\u0020'\u00e9\/'\n"}"#).unwrap();
+        let sent = |text: &str| String::from_utf8(submit.body(text, &Owner::new("i", "a"))).unwrap();
+        let own = r#"{"query":"SELECT\u0020'\u00e9\/'\n","context":{"msqGateOwner":"i|a"}}"#;
+        assert_eq!((submit.query.as_str(), sent(&submit.query).as_str()), ("SELECT 'é/'\n", own));
+        assert!(sent("SELECT 'é/'").starts_with(r#"{"query":"SELECT 'é/'","#));
     }
 
     #[test]

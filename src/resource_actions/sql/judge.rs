@@ -171,7 +171,9 @@ fn query_tokens<'t, 'a>(request: &Request<'t, 'a>) -> Cow<'t, [Token<'a>]> {
     let Some(first) = request.clustered_by.first() else {
         return Cow::Borrowed(request.query);
     };
-    let mut tokens = without_parentheses(request.query).to_vec();
+    let query = without_parentheses(request.query);
+    let mut tokens = Vec::with_capacity(query.len() + 2 + request.clustered_by.len());
+    tokens.extend_from_slice(query);
     tokens.extend(token::order_by(first));
     tokens.extend_from_slice(request.clustered_by);
     Cow::Owned(tokens)

@@ -24,7 +24,7 @@ pub(super) fn read<'a>(text: &'a str, limits: &SqlLimits) -> Result<Vec<Lexeme<'
     }
     let mut lexer = Lexer { text, at: 0, no_collation_before: 0 };
     let mut depth = Depth::new(text, limits);
-    let mut lexemes = Vec::new();
+    let mut lexemes = Vec::with_capacity(text.len() / 4);
     while let Some(lexeme) = lexer.next()? {
         depth.count(&lexeme)?;
         lexemes.push(lexeme);

@@ -63,8 +63,7 @@ pub(super) const TABLE_FUNCTIONS: [&str; 5] = ["append", "extern", "http", "inli
 
 /// Whether this is the function that names a lookup (`DruidOperatorTable` lower-cases names as Unicode does)
 pub(super) fn is_lookup(name: &str) -> bool {
-    // The longest character that becomes one of these letters has three bytes.
-    (6..=18).contains(&name.len()) && name.to_lowercase() == "lookup"
+    name.eq_ignore_ascii_case("lookup") || !name.is_ascii() && name.to_lowercase() == "lookup"
 }
 
 #[cfg(test)]
