@@ -8,7 +8,7 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::refusal::{Reason, Refusal};
 use super::shape::Shape;
@@ -204,14 +204,23 @@ pub fn needed(receipt: &Receipt, detail: RefusalDetail) -> Value {
 }
 
 fn needed_permission(needed: &NeededPermission, detail: RefusalDetail) -> Value {
-    let by = match &needed.holding {
+    let places: Vec<_> =
+        needed.places.iter().map(|place| standing(&place.sentence, &place.holding, detail)).collect();
+    let places = (!places.is_empty()).then(|| ("places", json!(places)));
+    let mut told = standing(&needed.permission.sentence(), &needed.holding, detail);
+    told.extend(places.map(|(name, value)| (name.to_owned(), value)));
+    Value::Object(told)
+}
+
+fn standing(sentence: &str, holding: &Holding, detail: RefusalDetail) -> Map<String, Value> {
+    let by = match holding {
         Holding::Held { by } => ("by", json!(by)),
         Holding::Missing { held_by } => ("heldBy", json!(held_by)),
         Holding::Denied { by } => ("deniedBy", json!(by)),
     };
     let by = Some(by).filter(|_| detail == RefusalDetail::Full);
-    let told = [("permission", json!(needed.permission.sentence())), ("held", json!(needed.is_held()))];
-    told.into_iter().chain(by).collect()
+    let told = [("permission", json!(sentence)), ("held", json!(matches!(holding, Holding::Held { .. })))];
+    told.into_iter().chain(by).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The sentences of what is missing
@@ -233,8 +242,9 @@ fn message(refusal: &Refusal, circumstances: &Circumstances<'_>) -> String {
             let not_owner = denied.reason == DeniedReason::NotOwner;
             let instead = if not_owner { "only its submitter may, or who holds" } else { "missing" };
             let missing = denied.receipt.missing();
-            let missing: Vec<_> =
-                missing.map(|needed| format!("{}{}", needed.permission, hint(needed, detail))).collect();
+            let missing: Vec<_> = missing
+                .map(|needed| format!("{}{}{}", needed.permission, hint(needed, detail), by_place(needed)))
+                .collect();
             let why = denied.why_state.map(|why| format!("; {why}")).unwrap_or_default();
             format!("{subject} may not {}: {instead} {}{why}", denied.deed, missing.join(", "))
         }
@@ -266,6 +276,25 @@ fn druids_side(error: &UpstreamError) -> &'static str {
              the caller's; tell whoever runs the gate"
         }
     }
+}
+
+/// So many places a message names; the receipt has them all
+const PLACES_TOLD: usize = 3;
+
+/// The places that would have to be held in place of the type, or that are denied
+fn by_place(needed: &NeededPermission) -> String {
+    let is_denied = matches!(needed.holding, Holding::Denied { .. });
+    let missing =
+        needed.missing_places().filter(|place| matches!(place.holding, Holding::Denied { .. }) == is_denied);
+    let mut sentences: Vec<_> = missing.map(|place| place.sentence.as_str()).collect();
+    if sentences.is_empty() || !is_denied && !needed.goes_by_place {
+        return String::new();
+    }
+    let more = sentences.len().saturating_sub(PLACES_TOLD);
+    sentences.truncate(PLACES_TOLD);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = format!("{}{more}", sentences.join(" and "));
+    if is_denied { format!(", of which {named}") } else { format!(", or by place {named}") }
 }
 
 fn hint(needed: &NeededPermission, detail: RefusalDetail) -> String {

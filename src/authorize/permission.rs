@@ -4,7 +4,8 @@ use std::fmt;
 
 use regex::Regex;
 
-use crate::druid::{Action, ResourceAction, ResourceType};
+use crate::druid::place::{PlaceFault, PlacePattern};
+use crate::druid::{Action, Reach, ResourceAction, ResourceType};
 
 /// A permission as a role holds it: one or both actions, a type and a pattern of names
 ///
@@ -24,6 +25,8 @@ enum NamePattern {
     Exact(String),
     /// Whole names only
     Matching(Regex),
+    /// Places of external data, whatever their type
+    At(PlacePattern),
 }
 
 /// Why a sentence is no permission
@@ -55,6 +58,14 @@ pub enum PermissionError {
     /// Nothing follows the mark
     #[error("`{0}` names nothing; write a name or a pattern behind the mark")]
     Empty(String),
+    /// It names a place of external data, and not as it must
+    #[error("`{written}` {fault}")]
+    Place {
+        /// The name, with its mark
+        written: String,
+        /// What is wrong
+        fault: PlaceFault,
+    },
     /// Its pattern cannot be used
     #[error("`{pattern}` does not compile: {why}; {}", compiling(pattern))]
     Pattern {
@@ -108,14 +119,36 @@ impl Permission {
         }
         let kind =
             ResourceType::from_word(kind).ok_or_else(|| PermissionError::Type { word: kind.to_owned() })?;
-        Ok(Self { actions, kind, pattern: NamePattern::parse(name)?, written: sentence.to_owned() })
+        let place = (kind == ResourceType::External).then(|| place_of(name)).flatten().transpose()?;
+        let pattern = place.map_or_else(|| NamePattern::parse(name), |place| Ok(NamePattern::At(place)))?;
+        Ok(Self { actions, kind, pattern, written: sentence.to_owned() })
     }
 
     /// Whether it covers this resource action
     pub fn covers(&self, needed: &ResourceAction) -> bool {
-        self.actions.contains(&needed.action)
-            && self.kind == needed.resource.kind
-            && self.pattern.covers(&needed.resource.name)
+        let is_at = |pattern: &PlacePattern| needed.reach.place().is_some_and(|place| pattern.covers(place));
+        self.is_of(needed)
+            && self.pattern.place().map_or_else(|| self.pattern.covers(&needed.resource.name), is_at)
+    }
+
+    /// Whether a deny of this denies it: all that it covers, and of places what may lie in them
+    pub fn denies(&self, needed: &ResourceAction) -> bool {
+        let may_be_at = |pattern: &PlacePattern| match &needed.reach {
+            Reach::At(place) => pattern.touches(place),
+            Reach::Unknown => true,
+            Reach::Nowhere => false,
+        };
+        self.is_of(needed)
+            && self.pattern.place().map_or_else(|| self.pattern.covers(&needed.resource.name), may_be_at)
+    }
+
+    fn is_of(&self, needed: &ResourceAction) -> bool {
+        self.actions.contains(&needed.action) && self.kind == needed.resource.kind
+    }
+
+    /// The places that it names, where it names places
+    pub fn place(&self) -> Option<&PlacePattern> {
+        self.pattern.place()
     }
 
     /// The name as it is written, the mark of a pattern included
@@ -138,7 +171,7 @@ impl Permission {
     pub fn exact_name(&self) -> Option<&str> {
         match &self.pattern {
             NamePattern::Exact(name) => Some(name),
-            NamePattern::Any | NamePattern::Matching(_) => None,
+            NamePattern::Any | NamePattern::Matching(_) | NamePattern::At(_) => None,
         }
     }
 
@@ -156,7 +189,7 @@ impl Permission {
 
 /// The sentence of the policy that grants this and no more: its name is marked where it could be read as more
 pub fn exact_sentence(needed: &ResourceAction) -> String {
-    let ResourceAction { action, resource } = needed;
+    let ResourceAction { action, resource, reach: _ } = needed;
     let is_plain =
         matches!(NamePattern::parse(&resource.name), Ok(NamePattern::Exact(name)) if name == resource.name);
     let mark = if is_plain && !resource.name.contains(READS_LIKE_A_PATTERN) { "" } else { "exact:" };
@@ -221,8 +254,28 @@ impl NamePattern {
             Self::Any => true,
             Self::Exact(exact) => exact == name,
             Self::Matching(regex) => regex.is_match(name),
+            Self::At(_) => false,
         }
     }
+
+    fn place(&self) -> Option<&PlacePattern> {
+        if let Self::At(place) = self { Some(place) } else { None }
+    }
+}
+
+/// The place that a name of external data is; none where it is a type's
+fn place_of(name: &str) -> Option<Result<PlacePattern, PermissionError>> {
+    let (mark, rest) =
+        MARKS.iter().find_map(|mark| Some((*mark, name.strip_prefix(mark)?))).unwrap_or(("", name));
+    let is_pattern = matches!(mark, "glob:" | "regex:");
+    let is_misspelt = |rest: &str| rest.split_once(':').is_some_and(|(mark, _)| is_like_a_mark(mark));
+    let is_place = if is_pattern { rest.contains("://") } else { rest.contains(':') && !is_misspelt(rest) };
+    let read = || match is_pattern {
+        true => Err(PlaceFault::Mark),
+        false => PlacePattern::parse(rest, !mark.is_empty()),
+    };
+    let told = |fault| PermissionError::Place { written: name.to_owned(), fault };
+    is_place.then(|| read().map_err(told))
 }
 
 /// A pattern that matches a whole name or nothing, as `Pattern.matches` in Druid's authorizer

@@ -10,11 +10,11 @@ use crate::druid::{Owner, ResourceAction};
 use crate::resource_actions::Needed;
 
 /// The roles of the policy file; what no role grants is denied
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policy(Arc<Compiled>);
 
 /// The roles, by their places in the file, and where each is found
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Compiled {
     roles: Vec<Arc<Role>>,
     by_name: HashMap<String, Vec<usize>>,
@@ -63,6 +63,12 @@ pub struct Sight {
     places: Vec<usize>,
     /// Who he is, to whom his own tasks and queries are shown; nobody where that is not known
     owner: Option<Owner>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Sight {
@@ -141,8 +147,8 @@ impl Policy {
                 of_identity.entry(issuer.clone()).or_default().push(place);
             }
         }
-        let grants = Covering::of(roles.iter().map(|role| &*role.grants));
-        let denies = Covering::of(roles.iter().map(|role| &*role.denies));
+        let grants = Covering::of(roles.iter().map(|role| &*role.grants), Permission::covers);
+        let denies = Covering::of(roles.iter().map(|role| &*role.denies), Permission::denies);
         let roles = roles.into_iter().map(Arc::new).collect();
         Self(Arc::new(Compiled { roles, by_name, by_member, grants, denies }))
     }
@@ -165,12 +171,18 @@ impl Policy {
 
     /// The names of the roles that would let their holder have this
     pub fn roles_that_hold(&self, needed: &ResourceAction) -> Vec<&str> {
-        let mut places: Vec<_> =
-            granted_by(needed).flat_map(|needed| self.0.grants.places(&needed)).collect();
+        self.roles_that_hold_all(&[needed])
+    }
+
+    /// The names of the roles each of which would let its holder have all of these
+    pub fn roles_that_hold_all(&self, needed: &[&ResourceAction]) -> Vec<&str> {
+        let Some(first) = needed.first() else { return Vec::new() };
+        let mut places: Vec<_> = granted_by(first).flat_map(|first| self.0.grants.places(&first)).collect();
         places.sort_unstable();
         places.dedup();
         let roles = places.into_iter().filter_map(|place| self.roles().get(place));
-        roles.filter(|role| !role.denies(needed)).map(|role| role.name.as_str()).collect()
+        let holds = |role: &&Arc<Role>| needed.iter().all(|needed| role.holds(needed));
+        roles.filter(holds).map(|role| role.name.as_str()).collect()
     }
 }
 
@@ -214,8 +226,8 @@ impl Role {
     }
 
     fn denies(&self, needed: &ResourceAction) -> bool {
-        let covers = |needed: ResourceAction| self.denies.iter().any(|permission| permission.covers(&needed));
-        !self.denies.is_empty() && denied_by(needed).any(covers)
+        let denies = |needed: ResourceAction| self.denies.iter().any(|permission| permission.denies(&needed));
+        !self.denies.is_empty() && denied_by(needed).any(denies)
     }
 }
 
@@ -223,6 +235,11 @@ impl<'policy> Holder<'policy> {
     /// The roles, in the order of the file
     pub fn roles(&self) -> impl Iterator<Item = &'policy Arc<Role>> + use<'policy, '_> {
         self.places.iter().filter_map(|place| self.policy.roles().get(*place))
+    }
+
+    /// Out of which policy
+    pub(super) fn policy(&self) -> &'policy Policy {
+        self.policy
     }
 
     /// What he may see, to be asked while an answer passes

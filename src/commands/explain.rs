@@ -111,7 +111,10 @@ fn print(explanation: &Explanation, policy: &Policy, file: &Path) {
         say("  any authenticated caller may");
     }
     for needed in &explanation.receipt.needed {
-        say(format_args!("  {}: {}", needed.permission, standing(needed)));
+        say(format_args!("  {}: {}", needed.permission, standing(&needed.holding)));
+        for place in &needed.places {
+            say(format_args!("    {}: {}", place.sentence, standing(&place.holding)));
+        }
         if let Holding::Missing { held_by } = &needed.holding {
             say(format_args!("    {}", remedy(needed, held_by, policy, file)));
         }
@@ -126,8 +129,8 @@ fn print(explanation: &Explanation, policy: &Policy, file: &Path) {
     });
 }
 
-fn standing(needed: &NeededPermission) -> String {
-    match &needed.holding {
+fn standing(holding: &Holding) -> String {
+    match holding {
         Holding::Held { by } => format!("held by {}", Printable(by)),
         Holding::Denied { by } => format!("denied by {}, which no grant can mend", Printable(by)),
         Holding::Missing { held_by } if held_by.is_empty() => "missing; no role holds it".to_owned(),

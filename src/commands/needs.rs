@@ -10,14 +10,13 @@ use super::{Exit, fail, say};
 use crate::answer::explain;
 use crate::answer::refusal::Refusal;
 use crate::config::Config;
-use crate::druid::ResourceAction;
 use crate::druid::json::{JsonLimits, parse};
 use crate::druid::resource::Printable;
 use crate::evidence::judge::JudgeError;
 use crate::resource_actions::judged_statement::JudgedStatement;
 use crate::resource_actions::sql::{JUDGE_STACK_BYTES, SqlLimits};
 use crate::resource_actions::submit::{Submit, SubmitError};
-use crate::resource_actions::{AnalysisError, Rules};
+use crate::resource_actions::{AnalysisError, Needed, Rules};
 
 /// What was typed
 #[derive(Debug, clap::Args)]
@@ -199,20 +198,26 @@ impl Asking {
 type Judge = fn(&Asking, &[u8]) -> Result<explain::Asked, Refusal>;
 
 fn json(asked: &explain::Asked) -> Value {
-    let needed = asked.needs.resource_actions().into_iter().map(ResourceAction::sentence);
-    let needed = needed.collect::<Vec<_>>();
-    match &asked.forwarded {
-        Some(forwarded) => json!({"needs": needed, "forwarded": forwarded}),
-        None => json!({"needs": needed}),
-    }
+    let places = asked.needs.sentences_of_places();
+    let members = [
+        ("needs", Some(json!(asked.needs.sentences()))),
+        ("places", Some(json!(places)).filter(|_| !places.is_empty())),
+        ("forwarded", asked.forwarded.as_ref().map(|forwarded| json!(forwarded))),
+    ];
+    members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 fn print(asked: &explain::Asked) {
-    let needed = asked.needs.resource_actions();
+    let needed = Needed::resource_actions(&asked.needs);
     if needed.is_empty() {
         say("any authenticated caller may");
     }
-    needed.into_iter().for_each(say);
+    // A line each; what may stand in for it is indented.
+    for at in needed.chunk_by(|one, other| one.action == other.action && one.resource == other.resource) {
+        at.first().into_iter().for_each(say);
+        let places: Option<Vec<_>> = at.iter().map(|needed| needed.sentence_of_place()).collect();
+        places.into_iter().for_each(|places| say(format_args!("  or, by place, {}", places.join(" and "))));
+    }
 }
 
 /// The members of a line of `--batch`

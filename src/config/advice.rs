@@ -10,6 +10,7 @@ use crate::authorize::Policy;
 use crate::authorize::permission::{Permission, READS_LIKE_A_PATTERN};
 use crate::authorize::policy::Role;
 use crate::druid::endpoint::Rule;
+use crate::druid::place::Scheme;
 use crate::druid::task::SELECT_STUB;
 use crate::druid::{Action, Endpoint, ResourceAction, ResourceType};
 use crate::resource_actions::Rules;
@@ -124,6 +125,11 @@ fn why_nothing_asks(permission: &Permission, rules: &Rules) -> Option<Cow<'stati
         ResourceType::State | ResourceType::Config => {
             let is_asked = asked_areas(permission.kind()).any(|(action, area)| names(action, area));
             return (!is_asked).then(|| areas_of(permission.kind()).into());
+        }
+        ResourceType::External if permission.place().is_some() => {
+            let exported = [Scheme::S3, Scheme::Gs, Scheme::File];
+            let is_exported = permission.place().is_some_and(|place| exported.contains(&place.scheme()));
+            (reads || is_exported, "exports go to s3, gs and file alone")
         }
         ResourceType::External => match rules.input_sources {
             InputSources::Together => (

@@ -131,12 +131,13 @@ fn decode_parameter(raw: &str) -> Result<String, TargetError> {
     if decoded.chars().any(char::is_control) { Err(TargetError::Query) } else { Ok(decoded) }
 }
 
-enum DecodeFault {
+pub(super) enum DecodeFault {
     Byte,
     Escape,
 }
 
-fn decode(raw: &str, allowed: fn(u8) -> bool) -> Result<String, DecodeFault> {
+/// Each escape decoded once, where all else is allowed
+pub(super) fn decode(raw: &str, allowed: impl Fn(u8) -> bool) -> Result<String, DecodeFault> {
     let mut decoded = Vec::with_capacity(raw.len());
     let mut bytes = raw.bytes();
     while let Some(byte) = bytes.next() {
@@ -154,12 +155,12 @@ fn escaped_byte(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-fn is_unreserved(byte: u8) -> bool {
+pub(super) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// `pchar` of RFC 3986, section 3.3, without `;`, which Jetty drops with all that follows
-fn is_path_byte(byte: u8) -> bool {
+pub(super) fn is_path_byte(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
 }
@@ -170,7 +171,7 @@ fn is_query_byte(byte: u8) -> bool {
 }
 
 /// What may stand decoded in a segment: nothing that separates, escapes, ends or turns round a text
-fn has_one_reading(character: char) -> bool {
+pub(super) fn has_one_reading(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '/' | '\\' | ';' | '%' | '?' | '#')
         && !matches!(character, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FF0E}' | '\u{FF0F}' | '\u{FF3C}')

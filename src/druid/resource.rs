@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::place::Reach;
+
 /// What is done to a resource (Druid's `Action`); neither implies the other
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
@@ -136,13 +138,15 @@ pub struct ResourceAction {
     pub action: Action,
     /// To what
     pub resource: Resource,
+    /// Of external data, which place; what holds it by type holds it at every place
+    pub reach: Reach,
 }
 
 impl ResourceAction {
     /// An action on the resource of this type and name
     pub fn new(action: Action, kind: ResourceType, name: impl Into<String>) -> Self {
         let name = name.into();
-        Self { action, resource: Resource { kind, name } }
+        Self { action, resource: Resource { kind, name }, reach: Reach::Unknown }
     }
 
     /// `READ` of this type and name
@@ -153,6 +157,18 @@ impl ResourceAction {
     /// `WRITE` of this type and name
     pub fn write(kind: ResourceType, name: impl Into<String>) -> Self {
         Self::new(Action::Write, kind, name)
+    }
+
+    /// The same, of external data at this place
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+
+    /// The sentence by which it may be held in place of its type: `READ EXTERNAL s3://landing/eu/a.csv`
+    pub fn sentence_of_place(&self) -> Option<String> {
+        let place = self.reach.place()?;
+        Some(format!("{} {} {place}", self.action.word(), self.resource.kind.word()))
     }
 
     /// `ACTION STATE STATE`, the permission over the cluster's state and other people's statements

@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub use super::book::Audit;
 use super::book::Fingerprint;
-use super::members::{Members, MissingSentences, NeededSentences, Shown};
+use super::members::{Members, MissingSentences, NeededSentences, PlaceSentences, Places, Shown};
 use crate::answer::refusal::{Reason, Refusal};
 use crate::answer::respond::durable_storage;
 use crate::authenticate::unverified::Mismatch;
@@ -177,6 +177,12 @@ impl Record {
     pub(super) fn receipt(&mut self, receipt: &Receipt) {
         self.put("needed", &NeededSentences(receipt));
         self.put("missing", &MissingSentences(receipt));
+        for (name, places) in [("places", Places::Needed), ("missingPlaces", Places::Missing)] {
+            let places = PlaceSentences(receipt, places);
+            if !places.is_empty() {
+                self.put(name, &places);
+            }
+        }
         if receipt.is_submitters {
             self.put("held", "owner");
         }

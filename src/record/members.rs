@@ -94,6 +94,36 @@ impl Serialize for MissingSentences<'_> {
     }
 }
 
+/// The sentences of the places of external data that it needed, or those of them that are missing
+pub(super) struct PlaceSentences<'a>(pub(super) &'a Receipt, pub(super) Places);
+
+/// Which places
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Places {
+    Needed,
+    Missing,
+}
+
+impl PlaceSentences<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sentences().next().is_none()
+    }
+
+    fn sentences(&self) -> impl Iterator<Item = &str> {
+        let of_all =
+            self.0.needed.iter().filter(|_| self.1 == Places::Needed).flat_map(|needed| &needed.places);
+        let missing = self.0.missing().filter(|_| self.1 == Places::Missing);
+        let missing = missing.flat_map(NeededPermission::missing_places);
+        of_all.chain(missing).map(|place| place.sentence.as_str())
+    }
+}
+
+impl Serialize for PlaceSentences<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.sentences())
+    }
+}
+
 fn sentence(needed: &NeededPermission) -> Sentence<'_> {
     Sentence(&needed.permission)
 }
@@ -102,7 +132,7 @@ struct Sentence<'a>(&'a ResourceAction);
 
 impl Serialize for Sentence<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ResourceAction { action, resource } = self.0;
+        let ResourceAction { action, resource, reach: _ } = self.0;
         serializer.collect_str(&format_args!("{} {} {}", action.word(), resource.kind.word(), resource.name))
     }
 }

@@ -13,6 +13,7 @@ pub mod native;
 pub mod needed;
 pub mod plan;
 pub mod query_context;
+mod reach;
 pub mod rules;
 pub mod running_query;
 pub mod scheduled;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::rules::{Metadata, Rules};
-use crate::druid::{Action, Owner, ResourceAction, ResourceActions};
+use crate::druid::{Action, Owner, Reach, ResourceAction, ResourceActions};
 
 /// What a request needs; there is no variant that means "nobody looked"
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Needed {
     /// Only for an analyser that has looked at everything there is: an empty set becomes "any
     /// authenticated caller".
     pub fn after_reading_everything(actions: BTreeSet<ResourceAction>) -> Self {
-        ResourceActions::new(actions).map_or(Self::Authenticated, Self::All)
+        ResourceActions::new(told_apart(actions)).map_or(Self::Authenticated, Self::All)
     }
 
     /// The same, and all of these besides
@@ -62,11 +62,38 @@ impl Needed {
         if let Self::SubmitterOr { submitter, .. } = self { submitter.as_ref() } else { None }
     }
 
-    /// The resource actions it names, in the order of their sentences
+    /// The sentences of what it names, in their order and without repeats
+    pub fn sentences(&self) -> Vec<String> {
+        let mut sentences: Vec<_> =
+            self.resource_actions().into_iter().map(ResourceAction::sentence).collect();
+        sentences.dedup();
+        sentences
+    }
+
+    /// The sentences that name the places of external data
+    pub fn sentences_of_places(&self) -> Vec<String> {
+        self.resource_actions().into_iter().filter_map(ResourceAction::sentence_of_place).collect()
+    }
+
+    /// The resource actions it names, in the order of their sentences; one of external data once for each place
     pub fn resource_actions(&self) -> Vec<&ResourceAction> {
         match self {
             Self::Authenticated => Vec::new(),
             Self::All(actions) | Self::SubmitterOr { otherwise: actions, .. } => actions.iter().collect(),
         }
     }
+}
+
+/// So many places of external data are told apart; each stands in receipts and records
+const MOST_PLACES: usize = 1_000;
+
+/// Where there are more places than anybody means, none of them is told
+fn told_apart(actions: BTreeSet<ResourceAction>) -> BTreeSet<ResourceAction> {
+    let is_place = |action: &ResourceAction| action.reach.place().is_some();
+    if actions.iter().filter(|action| is_place(action)).count() <= MOST_PLACES {
+        return actions;
+    }
+    let untold =
+        |action: ResourceAction| if is_place(&action) { action.reaching(Reach::Unknown) } else { action };
+    actions.into_iter().map(untold).collect()
 }

@@ -42,7 +42,9 @@ impl PlannedResources {
     /// Where it needs less, the judge asks for more than Druid, which lets nothing through.
     pub fn beyond(&self, judged: &Needed) -> BTreeSet<String> {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for action in judged.resource_actions() {
+        let mut judged = judged.resource_actions();
+        judged.dedup_by(|one, other| one.action == other.action && one.resource == other.resource);
+        for action in judged {
             let resource = &action.resource;
             *counts.entry(format!("{} {}", resource.kind.word(), resource.name)).or_default() += 1;
         }

@@ -31,7 +31,7 @@ pub struct Rules {
 pub(super) const EXTERNAL: &str = "EXTERNAL";
 
 impl Rules {
-    /// What reading external input of this type asks
+    /// What reading external input of this type asks, by its type; its place may stand in for that
     pub(super) fn read_external(&self, kind: &str) -> ResourceAction {
         let name = if self.input_sources == InputSources::Together { EXTERNAL } else { kind };
         ResourceAction::read(ResourceType::External, name)

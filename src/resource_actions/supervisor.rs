@@ -16,7 +16,7 @@ use super::task_input::{input_format, input_source};
 use super::task_members::{DATA_SCHEMA_MEMBERS, STREAM_IO_MEMBERS};
 use super::task_object::{Object, object_at};
 use crate::druid::json::JsonLimits;
-use crate::druid::{Action, ResourceAction, ResourceType};
+use crate::druid::{Action, Reach, ResourceAction, ResourceType};
 
 /// The types that read a stream (`SeekableStreamSupervisorSpec`)
 const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
@@ -86,7 +86,7 @@ fn reads_stream(
         needs.extend(input_format(&format.object()?, rules)?);
     }
     match rules.task_inputs {
-        TaskInputs::External => needs.extend([rules.read_external(kind)]),
+        TaskInputs::External => needs.extend([rules.read_external(kind).reaching(Reach::Nowhere)]),
         TaskInputs::Druid => {}
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::reach;
 use super::rules::{EXTERNAL, Rules, TaskInputs};
 use super::task_error::TaskSpecError;
 use super::task_members::{INPUT_SOURCES, PLAIN_FORMATS, WAREHOUSES};
@@ -44,7 +45,8 @@ pub(super) fn input_source(
             needs.insert(ResourceAction::read(ResourceType::Datasource, source.text("dataSource")?));
         }
         (TaskInputs::External, _) => {
-            needs.insert(rules.read_external(kind));
+            let reaches = reach::of_source(kind, source.members).into_iter();
+            needs.extend(reaches.map(|reach| rules.read_external(kind).reaching(reach)));
         }
     }
     Ok(())

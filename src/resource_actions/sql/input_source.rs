@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 use super::mention::Mention;
 use crate::druid::json;
+use crate::resource_actions::reach;
+use crate::resource_actions::task_members::PLAIN_FORMATS;
 
 /// How deeply the JSON of an input source may nest
 const DEPTH: usize = 64;
@@ -32,6 +34,13 @@ pub(super) fn mentions(text: &str) -> Result<Vec<Mention>, Fault> {
     })
 }
 
+/// Whether an input format reads nothing but what the source gives
+pub(super) fn is_plain_format(text: &str) -> bool {
+    let format = json::parse(text.as_bytes(), DEPTH).ok();
+    let kind = format.as_ref().and_then(|format| format.get("type")?.as_str());
+    kind.is_some_and(|kind| PLAIN_FORMATS.contains(&kind))
+}
+
 /// Whether the word `druid` could be read in this text by any reader of JSON
 fn may_name_datasource(text: &str) -> bool {
     text.contains("\\u") || text.to_ascii_lowercase().contains("druid")
@@ -49,7 +58,8 @@ fn read(text: &str) -> Result<Vec<Mention>, Fault> {
 fn types(source: &Value, mentions: &mut Vec<Mention>) -> Result<(), Fault> {
     let kind = source.get("type").and_then(Value::as_str).ok_or(Fault::NoType)?;
     if kind != "combining" {
-        mentions.push(Mention::External(kind.to_owned()));
+        let reaches = source.as_object().map_or_else(Vec::new, |source| reach::of_source(kind, source));
+        mentions.extend(reaches.into_iter().map(|reach| Mention::External(kind.to_owned(), reach)));
         return Ok(());
     }
     let delegates =
@@ -84,9 +94,11 @@ fn datasource(object: &Map<String, Value>, mentions: &mut Vec<Mention>) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::druid::Reach;
 
     fn external(kind: &str) -> Mention {
-        Mention::External(kind.to_owned())
+        let reach = if kind == "druid" { Reach::Nowhere } else { Reach::Unknown };
+        Mention::External(kind.to_owned(), reach)
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn kind(request: &Request<'_, '_>) -> StatementKind {
         Target::Caller => StatementKind::Select,
         Target::Insert(_) => StatementKind::Insert,
         Target::Replace(_) => StatementKind::Replace,
-        Target::Export(_) => StatementKind::Export,
+        Target::Export(..) => StatementKind::Export,
     };
     if request.is_explained { StatementKind::Explain(Box::new(kind)) } else { kind }
 }
@@ -162,7 +162,7 @@ fn kind(request: &Request<'_, '_>) -> StatementKind {
 fn target(target: &Target) -> Option<String> {
     match target {
         Target::Insert(name) | Target::Replace(name) => Some(name.clone()),
-        Target::Caller | Target::Export(_) => None,
+        Target::Caller | Target::Export(..) => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a query mentions, as it was found, before any rule says what that needs
 
+use crate::druid::Reach;
+
 /// What a query mentions
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mention {
@@ -13,12 +15,19 @@ pub(super) enum Mention {
     SystemTable(String),
     /// A table of the schema `INFORMATION_SCHEMA`
     InformationSchema(String),
-    /// External input of this type
-    External(String),
+    /// External input of this type, from there
+    External(String, Reach),
     /// External input of a type that cannot be told
     UndecidedExternal,
     /// The `LOOKUP` function with a name that cannot be told
     UndecidedLookup,
+}
+
+impl Mention {
+    /// The same; of external input it cannot be told from where
+    pub(super) fn anywhere(self) -> Self {
+        if let Self::External(kind, _) = self { Self::External(kind, Reach::Unknown) } else { self }
+    }
 }
 
 /// What both readers must agree on: how many of each thing there are in the text

@@ -29,7 +29,9 @@ pub(super) fn of_mention(mention: &Mention, rules: &Rules) -> Option<BTreeSet<Re
             Lookups::Granted => None,
             Lookups::Open => Some(BTreeSet::new()),
         },
-        Mention::External(kind) => Some(BTreeSet::from([rules.read_external(kind)])),
+        Mention::External(kind, reach) => {
+            Some(BTreeSet::from([rules.read_external(kind).reaching(reach.clone())]))
+        }
         Mention::UndecidedExternal => match rules.input_sources {
             InputSources::Together => read(ResourceType::External, EXTERNAL),
             InputSources::ByType => None,
@@ -61,7 +63,9 @@ pub(super) fn of_target(target: &Target) -> Option<ResourceAction> {
         Target::Insert(name) | Target::Replace(name) => {
             Some(ResourceAction::write(ResourceType::Datasource, name))
         }
-        Target::Export(kind) => Some(ResourceAction::write(ResourceType::External, kind)),
+        Target::Export(kind, reach) => {
+            Some(ResourceAction::write(ResourceType::External, kind).reaching(reach.clone()))
+        }
     }
 }
 

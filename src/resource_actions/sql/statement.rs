@@ -9,7 +9,9 @@ use super::lexeme::Symbol;
 use super::refusal::SqlRefusal;
 use super::setting::read_setting;
 use super::token::{Token, TokenKind};
+use crate::druid::Reach;
 use crate::resource_actions::query_context::Setting;
+use crate::resource_actions::reach;
 
 /// A request, taken apart
 #[derive(Debug)]
@@ -37,8 +39,8 @@ pub(super) enum Target {
     Insert(String),
     /// `REPLACE INTO` a datasource
     Replace(String),
-    /// `INSERT INTO EXTERN(…)`, an export of this type
-    Export(String),
+    /// `INSERT INTO EXTERN(…)`, an export of this type, and where it goes
+    Export(String, Reach),
 }
 
 /// Takes a request apart
@@ -189,22 +191,29 @@ fn export(main: &mut Cursor<'_, '_, '_>) -> Result<Target, SqlRefusal> {
     main.expect_symbol(Symbol::LeftParen)?;
     let is_local = main.next_is(Keyword::Local);
     let kind = main.expect_name()?;
+    let mut properties = Vec::new();
     if main.eat_symbol(Symbol::LeftParen) && !main.eat_symbol(Symbol::RightParen) {
-        export_property(main)?;
+        properties.push(export_property(main)?);
         while main.eat_symbol(Symbol::Comma) {
-            export_property(main)?;
+            properties.push(export_property(main)?);
         }
         main.expect_symbol(Symbol::RightParen)?;
     }
     main.expect_symbol(Symbol::RightParen)?;
-    Ok(Target::Export(if is_local { "local".to_owned() } else { kind }))
+    let kind = if is_local { "local".to_owned() } else { kind };
+    let told: Option<Vec<_>> =
+        properties.iter().map(|(name, value)| Some((name.as_str(), value.as_deref()?))).collect();
+    let reach = told.map_or(Reach::Unknown, |properties| reach::of_export(&kind, &properties));
+    Ok(Target::Export(kind, reach))
 }
 
-fn export_property(main: &mut Cursor<'_, '_, '_>) -> Result<(), SqlRefusal> {
-    main.expect_name()?;
+/// The name of a property, and its value where that surely is what it says
+fn export_property(main: &mut Cursor<'_, '_, '_>) -> Result<(String, Option<String>), SqlRefusal> {
+    let name = main.expect_name()?;
     main.expect_symbol(Symbol::NamedArgument)?;
     let value = main.next().ok_or(SqlRefusal::EndsEarly)?;
-    if matches!(value.kind, TokenKind::Text(_)) { Ok(()) } else { Err(main.unexpected(value)) }
+    let TokenKind::Text(text) = &value.kind else { return Err(main.unexpected(value)) };
+    Ok((name, text.may_name.then(|| text.value.to_string())))
 }
 
 /// `[druid .] name [EXTEND (…)] [(typed columns)]` (`IngestHandler.validateAndGetDataSourceForIngest`)
@@ -294,7 +303,7 @@ mod tests {
     fn heads_and_tails_are_cut_off() {
         let insert = |name: &str| Target::Insert(name.to_owned());
         let replace = |name: &str| Target::Replace(name.to_owned());
-        let export = |kind: &str| Target::Export(kind.to_owned());
+        let export = |kind: &str| Target::Export(kind.to_owned(), Reach::Unknown);
         for (text, target, query, clustered) in [
             ("SELECT 1;;", Target::Caller, "SELECT 1", ""),
             (

@@ -6,6 +6,8 @@ use super::input_source;
 use super::mention::Mention;
 use super::objection::Objection;
 use super::value;
+use crate::druid::Reach;
+use crate::resource_actions::reach;
 
 /// What a function in the place of a table mentions, its arguments as expressions apart
 ///
@@ -26,11 +28,49 @@ fn known(name: &str, arguments: &[FunctionArg]) -> Result<Vec<Mention>, Objectio
         "unnest" => Ok(Vec::new()),
         "append" => append(arguments),
         "extern" => external(arguments),
-        "http" => Ok(vec![Mention::External("http".to_owned())]),
-        "inline" => Ok(vec![Mention::External("inline".to_owned())]),
-        "localfiles" => Ok(vec![Mention::External("local".to_owned())]),
+        "http" => Ok(external_of("http", function_reaches("http", arguments))),
+        "inline" => Ok(external_of("inline", vec![Reach::Nowhere])),
+        "localfiles" => Ok(external_of("local", function_reaches("local", arguments))),
         _ => Err(Objection::UnknownTableFunction(name.to_owned())),
     }
+}
+
+fn external_of(kind: &str, reaches: Vec<Reach>) -> Vec<Mention> {
+    reaches.into_iter().map(|reach| Mention::External(kind.to_owned(), reach)).collect()
+}
+
+/// Arguments of `HTTP` and `LOCALFILES` that say which files are read
+const LISTS: [&str; 4] = ["uris", "baseDir", "filter", "files"];
+/// Those that say how they are read, and lead nowhere else
+const MANNERS: [&str; 4] = ["format", "listDelimiter", "delimiter", "skipRows"];
+
+/// What these functions read, where it can be told from strings and lists of strings (`HttpInputSourceDefn`,
+/// `LocalInputSourceDefn`)
+fn function_reaches(kind: &str, arguments: &[FunctionArg]) -> Vec<Reach> {
+    let mut lists: Vec<(&str, Vec<&str>)> = Vec::new();
+    for argument in arguments {
+        let is_named =
+            |known: &&&str| value::name(argument).is_some_and(|name| name.eq_ignore_ascii_case(known));
+        let list = LISTS.iter().find(is_named).zip(value::texts(argument));
+        let is_told = match list {
+            Some((name, texts)) => {
+                let is_first = lists.iter().all(|(known, _)| known != name);
+                lists.push((name, texts));
+                is_first
+            }
+            None => MANNERS.iter().any(|known| is_named(&known)) && is_plain_format(argument),
+        };
+        if !is_told {
+            return vec![Reach::Unknown];
+        }
+    }
+    reach::of_function(kind, &lists)
+}
+
+/// Where it is the argument `format`, one that reads no descriptors of its own
+fn is_plain_format(argument: &FunctionArg) -> bool {
+    let is_format = value::name(argument).is_some_and(|name| name.eq_ignore_ascii_case("format"));
+    !is_format || value::text(argument).is_some_and(|format| ["csv", "tsv", "json"].contains(&format))
 }
 
 /// `APPEND('a', 'b')` reads the datasources of these names, whatever is in scope (`TableAppendMacro`)
@@ -57,9 +97,21 @@ fn external(arguments: &[FunctionArg]) -> Result<Vec<Mention>, Objection> {
     let source = source.and_then(value::text).ok_or_else(|| {
         Objection::Undecided("EXTERN takes its input source as a string literal, in the query".to_owned())
     })?;
-    input_source::mentions(source).map_err(|fault| {
+    let mentions = input_source::mentions(source).map_err(|fault| {
         Objection::Undecided(format!("the input source of EXTERN cannot be told ({fault}), in the query"))
+    })?;
+    Ok(if reads_descriptors(arguments) {
+        mentions.into_iter().map(Mention::anywhere).collect()
+    } else {
+        mentions
     })
+}
+
+/// Whether its format may read files and servers of its own, besides what the source gives
+fn reads_descriptors(arguments: &[FunctionArg]) -> bool {
+    let is_named = arguments.iter().any(|argument| value::name(argument).is_some());
+    let format = if is_named { argument(arguments, "inputFormat") } else { arguments.get(1) };
+    !format.and_then(value::text).is_some_and(input_source::is_plain_format)
 }
 
 /// The argument of this name, or the first where none has a name

@@ -13,6 +13,17 @@ pub(super) fn text(argument: &FunctionArg) -> Option<&str> {
     literal(expression)
 }
 
+/// The strings that this argument is a list of, or the one that it is
+pub(super) fn texts(argument: &FunctionArg) -> Option<Vec<&str>> {
+    let (FunctionArg::Named { arg, .. } | FunctionArg::Unnamed(arg)) = argument else {
+        return None;
+    };
+    if let FunctionArgExpr::Expr(Expr::Array(array)) = arg {
+        return array.elem.iter().map(literal).collect();
+    }
+    text(argument).map(|text| vec![text])
+}
+
 /// Parentheses around a literal are nothing to Calcite
 fn literal(mut expression: &Expr) -> Option<&str> {
     while let Expr::Nested(inner) = expression {
