@@ -121,7 +121,8 @@ pub fn judge(
     let mut reading = Reading { rules, needs: BTreeSet::new() };
     reading.query(&query)?;
     reading.context_keys(&query)?;
-    if reading.needs.len() > MOST_NEEDS {
+    // Places of external data are counted by themselves.
+    if reading.needs.iter().filter(|need| need.reach.place().is_none()).count() > MOST_NEEDS {
         return Err(NativeQueryError::TooMany);
     }
     Ok(NativeQuery {

@@ -197,6 +197,18 @@ const NOTHING: &[(&str, &str, &str)] = &[
     ("", "READ DATASOURCE x ", "READ DATASOURCE exact:x "),
     ("", "READ DATASOURCE regexp:x.*", "READ DATASOURCE regex:x.*"),
     ("", "READ DATASOURCE glob:", "READ DATASOURCE *"),
+    ("", "READ EXTERNAL s4://b/*", "READ EXTERNAL s3://b/*"),
+    ("", "READ EXTERNAL s3://b/eu*", "READ EXTERNAL s3://b/eu/*"),
+    ("", "READ EXTERNAL s3://*/eu", "READ EXTERNAL s3://b/eu"),
+    ("", "READ EXTERNAL s3://b", "READ EXTERNAL s3://b/*"),
+    ("", "READ EXTERNAL s3://b/eu/", "READ EXTERNAL s3://b/eu/*"),
+    ("", "READ EXTERNAL https://*.example.org/*", "READ EXTERNAL https://data.example.org/*"),
+    ("", "READ EXTERNAL http://127.0.0.1/*", "READ EXTERNAL http://127.0.0.1/a"),
+    ("", "READ EXTERNAL file:///in/*", "READ EXTERNAL file:///in/"),
+    ("", "READ EXTERNAL https://h/a?b", "READ EXTERNAL https://h/a"),
+    ("", "READ EXTERNAL https://0x7f.1/a", "READ EXTERNAL https://127.0.0.1/a"),
+    ("", "READ EXTERNAL glob:s3://b/*", "READ EXTERNAL s3://b/*"),
+    ("", "READ EXTERNAL regex:s3://b/.*", "READ EXTERNAL exact:s3://b/a"),
 ];
 
 /// Those that a grant may be, since nobody gets anything by it, and a deny may not
@@ -220,6 +232,7 @@ const NOTHING_DENIED: &[(&str, &str, &str)] = &[
     ("", "READ EXTERNAL s3", "READ EXTERNAL EXTERNAL"),
     ("", "WRITE EXTERNAL EXTERNAL", "WRITE EXTERNAL s3"),
     ("input_source_types = true", "WRITE EXTERNAL EXTERNAL", "READ EXTERNAL s3"),
+    ("", "WRITE EXTERNAL https://h/*", "WRITE EXTERNAL s3://b/*"),
 ];
 
 #[test]

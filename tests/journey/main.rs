@@ -63,6 +63,7 @@ mod providers;
 mod recipe;
 mod reasons;
 mod records;
+mod reaches;
 mod refuses;
 mod reloads;
 mod restarts;

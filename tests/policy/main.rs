@@ -9,6 +9,7 @@
 
 mod calcite;
 mod corpora;
+mod external;
 mod generated;
 mod laws;
 mod matrix;

@@ -1,6 +1,6 @@
 //! The string literals among the arguments of a function
 
-use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, Value};
+use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectNamePart, Value};
 
 /// The string that this argument is, where it surely is one that may name something
 pub(super) fn text(argument: &FunctionArg) -> Option<&str> {
@@ -18,10 +18,15 @@ pub(super) fn texts(argument: &FunctionArg) -> Option<Vec<&str>> {
     let (FunctionArg::Named { arg, .. } | FunctionArg::Unnamed(arg)) = argument else {
         return None;
     };
-    if let FunctionArgExpr::Expr(Expr::Array(array)) = arg {
-        return array.elem.iter().map(literal).collect();
-    }
-    text(argument).map(|text| vec![text])
+    let FunctionArgExpr::Expr(Expr::Function(function)) = arg else {
+        return text(argument).map(|text| vec![text]);
+    };
+    // `ARRAY['a']` stands as a call.
+    let [ObjectNamePart::Identifier(called)] = function.name.0.as_slice() else { return None };
+    let is_array = called.value.eq_ignore_ascii_case("ARRAY");
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let item = |item| text(item).filter(|_| is_array && name(item).is_none());
+    list.args.iter().map(item).collect()
 }
 
 /// Parentheses around a literal are nothing to Calcite
