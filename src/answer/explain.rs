@@ -59,7 +59,7 @@ impl Asked {
             true => ("supervisor", supervisor::judge(body, limits, rules)?),
             false => ("task", ingestion::judge(body, limits, rules)?),
         };
-        let ingestion::JudgedTask { kind, needs } = judged;
+        let ingestion::JudgedTask { kind, needs, .. } = judged;
         Ok(Self { deed: format!("post this {what} of type {kind}"), needs, forwarded: None, why_state: None })
     }
 }

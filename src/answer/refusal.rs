@@ -410,8 +410,9 @@ fn analysis_reason(error: &AnalysisError) -> Reason {
         AnalysisError::TaskSpec(TaskSpecError::Json(_))
         | AnalysisError::Native(NativeQueryError::Json(_) | NativeQueryError::Shape(_))
         | AnalysisError::OtherDatasource => Reason::BadJson,
+        AnalysisError::TaskSpec(TaskSpecError::ReservedContextKey(_))
+        | AnalysisError::Native(NativeQueryError::ReservedContextKey(_)) => Reason::ReservedContextKey,
         AnalysisError::TaskSpec(_) => Reason::UnsupportedTask,
-        AnalysisError::Native(NativeQueryError::ReservedContextKey(_)) => Reason::ReservedContextKey,
         AnalysisError::Native(_) => Reason::UnsupportedStatement,
         AnalysisError::Mismatch => Reason::Internal,
     }

@@ -135,8 +135,8 @@ pub const KEYS: &[Key] = keys! {
             "`owner`: one's own tasks are one's own to see and to cancel: `cancel` and `select_tasks` are `owner`, unless they say otherwise";
         "metadata": Word(&["state", "open"]), Value("\"state\""),
             "`state`: `sys.*` and `INFORMATION_SCHEMA.*` (but ROUTINES and SCHEMATA) ask READ STATE STATE; `open`: what Druid asks, which is READ STATE STATE for `sys.servers`, `server_segments`, `server_properties` and `queries`";
-        "raw_query_controller": Word(&["deny"]), Value("\"deny\""),
-            "query_controller tasks posted to the Overlord are refused";
+        "raw_query_controller": Word(&["deny", "check"]), Value("\"deny\""),
+            "what becomes of query_controller tasks posted to the Overlord: `deny` refuses them; `check` asks for what their spec reads and writes, as the same in SQL, and refuses what is not understood or says whose it is";
         "task_inputs": Word(&["external", "druid"]), Value("\"external\""),
             "`external`: an ingestion's inputSource asks READ EXTERNAL (`druid`: READ on that datasource); `druid`: nothing, as Druid";
         "input_source_types": Switch, Value("false"),

@@ -209,12 +209,12 @@ fn read_member(section: &Section<'_>, member: &At, issuers: &[IssuerConfig]) -> 
 }
 
 fn read_rules(section: &Section<'_>) -> Rules {
-    section.word("raw_query_controller");
     let (cancel, select_tasks) = read_tasks(section);
     Rules {
         cancel,
         select_tasks,
         metadata: section.choice("metadata"),
+        raw_query_controller: section.choice("raw_query_controller"),
         task_inputs: section.choice("task_inputs"),
         input_sources: section.either("input_source_types", InputSources::ByType, InputSources::Together),
         context_keys: section.either("context_keys", ContextKeys::Authorized, ContextKeys::Open),

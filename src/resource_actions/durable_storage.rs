@@ -34,7 +34,27 @@ impl Storage {
         if !runs_as_task || matches!(judgement.kind, StatementKind::Explain(_)) {
             return Self::NotAsked;
         }
-        let by = Context { submit, judgement }.keys_that_ask();
+        let context = Context { submit, judgement };
+        let is_select = judgement.kind == StatementKind::Select;
+        let destination = context.value(SELECT_DESTINATION).filter(|_| is_select);
+        let is_stored = destination.is_some_and(|destination| destination.names("DURABLESTORAGE"));
+        Self::of_keys(|key| context.value(key), is_stored)
+    }
+
+    /// What a query context of these values asks for, and rows that go to durable storage or not
+    ///
+    /// Fault tolerance switches durable storage on where the key for it is not given (`ControllerImpl`), which asks
+    /// `containsKey`: a null is given too, and then a query that is to be fault tolerant fails.
+    pub(super) fn of_keys(value: impl Fn(&str) -> Option<ContextValue>, is_stored: bool) -> Self {
+        let is_true = |value: ContextValue| value.boolean() == Some(true);
+        let shuffle = value(DURABLE_SHUFFLE_STORAGE).map(is_true);
+        let is_tolerant = shuffle != Some(false) && value(FAULT_TOLERANCE).is_some_and(is_true);
+        let asking = [
+            (DURABLE_SHUFFLE_STORAGE, shuffle == Some(true)),
+            (FAULT_TOLERANCE, is_tolerant),
+            (SELECT_DESTINATION, is_stored),
+        ];
+        let by: Vec<_> = asking.into_iter().filter_map(|(key, asks)| asks.then_some(key)).collect();
         if by.is_empty() { Self::NotAsked } else { Self::Asked { by } }
     }
 }
@@ -51,27 +71,6 @@ impl Context<'_> {
         let setting = self.judgement.settings.iter().rfind(|setting| setting.key == key);
         let set = setting.map(|setting| setting.value.clone());
         set.or_else(|| self.submit.context_value(key).map(ContextValue::of_json))
-    }
-
-    fn boolean(&self, key: &str) -> Option<bool> {
-        self.value(key)?.boolean()
-    }
-
-    /// Fault tolerance switches durable storage on where the key for it is not given (`ControllerImpl`)
-    ///
-    /// `ControllerImpl` asks `containsKey`: a null is given too, and then a query that is to be fault tolerant fails.
-    fn keys_that_ask(&self) -> Vec<&'static str> {
-        let shuffle = self.value(DURABLE_SHUFFLE_STORAGE).map(|given| given.boolean() == Some(true));
-        let is_tolerant = shuffle != Some(false) && self.boolean(FAULT_TOLERANCE) == Some(true);
-        let is_select = self.judgement.kind == StatementKind::Select;
-        let destination = self.value(SELECT_DESTINATION).filter(|_| is_select);
-        let is_stored = destination.is_some_and(|destination| destination.names("DURABLESTORAGE"));
-        let asking = [
-            (DURABLE_SHUFFLE_STORAGE, shuffle == Some(true)),
-            (FAULT_TOLERANCE, is_tolerant),
-            (SELECT_DESTINATION, is_stored),
-        ];
-        asking.into_iter().filter_map(|(key, asks)| asks.then_some(key)).collect()
     }
 }
 

@@ -7,30 +7,40 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use super::jvm;
-use super::native::calls_lookup;
 use super::needed::Needed;
-use super::rules::{Lookups, Rules};
+use super::query_controller;
+use super::rules::{RawQueryController, Rules};
 use super::task_error::TaskSpecError;
+use super::task_hadoop;
 use super::task_input::{input_format, input_source};
-use super::task_members::{COMPACT_MEMBERS, CONTEXT_KEYS, DATA_SCHEMA_MEMBERS, KILL_MEMBERS};
+use super::task_members::{
+    COMPACT_MEMBERS, DATA_SCHEMA_MEMBERS, INTERVAL_MEMBERS, KILL_MEMBERS, NOOP_MEMBERS,
+};
+use super::task_move;
 use super::task_object::{Object, object_at};
+pub use super::task_parts::JudgedTask;
+use super::task_parts::{
+    check_context, check_resource, read_plain_body, refuse_lookups_where_granted, write_datasource,
+};
+use super::task_stream;
 use crate::druid::json::{self, JsonLimits};
-use crate::druid::{ResourceAction, ResourceType};
+use crate::druid::task::QUERY_CONTROLLER;
 
-/// A task that was read and understood
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JudgedTask {
-    /// Its type
-    pub kind: &'static str,
-    /// What posting it needs
-    pub needs: Needed,
-}
-
-/// The types that may be posted
-const TYPES: [&str; 4] = ["index", "index_parallel", "compact", "kill"];
+/// The types that may be posted, and that of queries where the rules check it
+const TYPES: [&str; 12] = [
+    "index",
+    "index_parallel",
+    "index_kafka",
+    "index_kinesis",
+    "index_rabbit",
+    "index_hadoop",
+    "compact",
+    "kill",
+    "archive",
+    "restore",
+    "move",
+    "noop",
+];
 
 /// Of a task longer than this the type is looked at first, in bytes
 const LARGE: usize = 64 << 10;
@@ -43,34 +53,38 @@ const LARGE: usize = 64 << 10;
 pub fn judge(body: &[u8], limits: impl Into<JsonLimits>, rules: &Rules) -> Result<JudgedTask, TaskSpecError> {
     // What is refused whatever else stands in it is not read whole first.
     if body.len() > LARGE
-        && let Some(kind) = json::text_member(body, "type").filter(|kind| !TYPES.contains(&kind.as_str()))
+        && let Some(kind) = json::text_member(body, "type").filter(|kind| !may_be_posted(kind, rules))
     {
         return Err(TaskSpecError::Type { kind });
     }
-    let value = read_body(body, limits, rules)?;
+    let value = read_plain_body(body, limits)?;
     let task = object_at("", &value)?;
-    match task.text("type")? {
+    let kind = task.text("type")?;
+    if kind == QUERY_CONTROLLER && rules.raw_query_controller == RawQueryController::Check {
+        // Its query says which lookups it uses.
+        return query_controller::task(&task, rules);
+    }
+    refuse_lookups_where_granted(&value, rules)?;
+    if let Some((stream, _)) = task_stream::STREAM_TASKS.iter().find(|(known, _)| *known == kind) {
+        return task_stream::task(&task, stream, rules);
+    }
+    match kind {
         "index" => index(&task, "index", rules),
         "index_parallel" => index(&task, "index_parallel", rules),
         "compact" => own_datasource(&task, "compact", COMPACT_MEMBERS),
         "kill" => own_datasource(&task, "kill", KILL_MEMBERS),
+        "archive" => own_datasource(&task, "archive", INTERVAL_MEMBERS),
+        "restore" => own_datasource(&task, "restore", INTERVAL_MEMBERS),
+        "noop" => own_datasource(&task, "noop", NOOP_MEMBERS),
+        "move" => task_move::task(&task),
+        "index_hadoop" => task_hadoop::task(&task, rules),
         other => Err(TaskSpecError::Type { kind: other.to_owned() }),
     }
 }
 
-/// The body of a task or a supervisor: one reading, no empty key, and no lookup where those are granted
-pub(super) fn read_body(
-    body: &[u8],
-    limits: impl Into<JsonLimits>,
-    rules: &Rules,
-) -> Result<Value, TaskSpecError> {
-    let value = json::parse(body, limits)?;
-    refuse_empty_keys(&value, "")?;
-    match rules.lookups {
-        Lookups::Granted => refuse_lookups(&value, "")?,
-        Lookups::Open => {}
-    }
-    Ok(value)
+fn may_be_posted(kind: &str, rules: &Rules) -> bool {
+    TYPES.contains(&kind)
+        || kind == QUERY_CONTROLLER && rules.raw_query_controller == RawQueryController::Check
 }
 
 /// `IndexTask` and `ParallelIndexSupervisorTask`
@@ -85,6 +99,9 @@ fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedT
     let schema = spec.member("dataSchema")?.object()?;
     schema.only(DATA_SCHEMA_MEMBERS)?;
     let io = spec.member("ioConfig")?.object()?;
+    if io.optional("firehose").is_some() {
+        return Err(TaskSpecError::Firehose(io.path_of("firehose")));
+    }
     io.only("type inputSource inputFormat appendToExisting dropExisting")?;
     io.is_of_type(kind)?;
     let mut needs = BTreeSet::from([write_datasource(schema.text("dataSource")?)]);
@@ -93,7 +110,7 @@ fn index(task: &Object<'_>, kind: &'static str, rules: &Rules) -> Result<JudgedT
         needs.extend(input_format(&format.object()?, rules)?);
     }
     input_source(&io.member("inputSource")?.object()?, rules, &mut needs)?;
-    Ok(JudgedTask { kind, needs: Needed::after_reading_everything(needs) })
+    Ok(JudgedTask::new(kind, Needed::after_reading_everything(needs)))
 }
 
 /// `CompactionTask` and `KillUnusedSegmentsTask`: they touch their own datasource only
@@ -113,7 +130,7 @@ fn own_datasource(task: &Object<'_>, kind: &'static str, members: &str) -> Resul
     }
     let mut needs = BTreeSet::from([write_datasource(task.text("dataSource")?)]);
     check_context(task, &mut needs)?;
-    Ok(JudgedTask { kind, needs: Needed::after_reading_everything(needs) })
+    Ok(JudgedTask::new(kind, Needed::after_reading_everything(needs)))
 }
 
 /// `CompactionIOConfig`: intervals or segments of the task's own datasource
@@ -139,74 +156,11 @@ fn minor_compaction(input: &Object<'_>) -> Result<(), TaskSpecError> {
     Ok(())
 }
 
-/// `TaskResource`: how many slots a task takes
-fn check_resource(task: &Object<'_>) -> Result<(), TaskSpecError> {
-    let Some(resource) = task.optional("resource") else { return Ok(()) };
-    resource.object()?.only("availabilityGroup requiredCapacity")
-}
-
-pub(super) fn write_datasource(name: &str) -> ResourceAction {
-    ResourceAction::write(ResourceType::Datasource, name)
-}
-
-/// Jackson's injection hole of CVE-2021-25646 hung on an empty key; no task needs one
-fn refuse_empty_keys(value: &Value, path: &str) -> Result<(), TaskSpecError> {
-    match value {
-        Value::Object(members) => members.iter().try_for_each(|(key, member)| {
-            if key.is_empty() {
-                return Err(TaskSpecError::UnknownMember(format!("{path}.\"\"")));
-            }
-            refuse_empty_keys(member, &format!("{path}.{key}"))
-        }),
-        Value::Array(items) => items.iter().try_for_each(|item| refuse_empty_keys(item, path)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-    }
-}
-
-/// Which lookup an expression names cannot be told, so none may be used: the function, or an extraction by it
-///
-/// The data of an inline source is no expression.
-fn refuse_lookups(value: &Value, path: &str) -> Result<(), TaskSpecError> {
-    match value {
-        Value::Object(members) => members
-            .iter()
-            .filter(|(key, _)| *key != "data")
-            .try_for_each(|(key, member)| refuse_lookups(member, &format!("{path}.{key}"))),
-        Value::Array(items) => items.iter().try_for_each(|item| refuse_lookups(item, path)),
-        Value::String(text) if text == "registeredLookup" || calls_lookup(text) => {
-            Err(TaskSpecError::Lookup(path.trim_start_matches('.').to_owned()))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-    }
-}
-
-/// The context of a task, of which some keys reach beyond its own datasource
-pub(super) fn check_context(
-    task: &Object<'_>,
-    needs: &mut BTreeSet<ResourceAction>,
-) -> Result<(), TaskSpecError> {
-    task.optional("context").map_or(Ok(()), |context| check_context_keys(&context.object()?, needs))
-}
-
-/// The keys of such a context
-pub(super) fn check_context_keys(
-    context: &Object<'_>,
-    needs: &mut BTreeSet<ResourceAction>,
-) -> Result<(), TaskSpecError> {
-    for key in context.members.keys() {
-        if jvm::is_of_jvm(key) {
-            needs.insert(jvm::configuration());
-        } else if !CONTEXT_KEYS.split(' ').any(|name| name == key) {
-            return Err(TaskSpecError::ContextKey { key: key.clone() });
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource_actions::rules::{InputSources, TaskInputs};
+    use crate::druid::ResourceAction;
+    use crate::resource_actions::rules::{InputSources, Lookups, TaskInputs};
 
     fn needs_under(task: &str, rules: &Rules) -> Result<Vec<String>, TaskSpecError> {
         let judged = judge(task.as_bytes(), 64, rules)?;
@@ -310,6 +264,23 @@ mod tests {
     }
 
     #[test]
+    fn a_firehose_is_refused_with_a_word_and_so_are_parts_of_tasks() {
+        let index = ingest(r#"{"type":"inline","data":"x"}"#);
+        assert!(needs(&index).is_ok());
+        let message = needs(&index.replace("inputSource", "firehose")).unwrap_err().to_string();
+        assert!(message.contains("`spec.ioConfig.firehose` is a firehose"), "{message}");
+        for (kind, word) in [
+            ("index_realtime", "post a supervisor"),
+            ("partial_index_generic_merge", "posts its own parts"),
+            ("query_worker", "its controller posts it"),
+            ("unknown", "index_hadoop"),
+        ] {
+            let message = needs(&format!(r#"{{"type":"{kind}"}}"#)).unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
+    }
+
+    #[test]
     fn what_later_druids_know_of_the_tasks_own_datasource_is_understood() {
         let compact = |members: &str| format!(r#"{{"type":"compact","dataSource":"a",{members}}}"#);
         let minor = |segment: &str| {
@@ -377,9 +348,14 @@ mod tests {
 
     #[test]
     fn every_other_type_is_refused() {
-        for kind in
-            ["noop", "query_controller", "query_worker", "archive", "move", "single_phase_sub_task", "INDEX"]
-        {
+        for kind in [
+            "query_controller",
+            "query_worker",
+            "partial_index_generate",
+            "single_phase_sub_task",
+            "index_realtime",
+            "INDEX",
+        ] {
             let task = format!(r#"{{"type":"{kind}","dataSource":"a","interval":"1/2"}}"#);
             assert_eq!(needs(&task), Err(TaskSpecError::Type { kind: kind.into() }));
         }

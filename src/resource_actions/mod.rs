@@ -13,6 +13,7 @@ pub mod native;
 pub mod needed;
 pub mod plan;
 pub mod query_context;
+mod query_controller;
 mod reach;
 pub mod rules;
 pub mod running_query;
@@ -23,9 +24,13 @@ pub mod supervisor;
 pub mod supervisor_spec;
 pub mod task_access;
 pub mod task_error;
+mod task_hadoop;
 mod task_input;
 mod task_members;
+mod task_move;
 mod task_object;
+mod task_parts;
+mod task_stream;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -208,6 +213,12 @@ pub fn analyze(
             let deed = format!("post this supervisor of type {kind}");
             Ok(AnalyzedRequest::new(request, needs.and(replaced), deed))
         }
+        (Rule::TaskSpec, Evidence::None) => {
+            let judged = ingestion::judge(&request.body, limits, rules)?;
+            let deed = format!("post this task of type {}", judged.kind);
+            let storage = judged.storage;
+            Ok(AnalyzedRequest { storage, ..AnalyzedRequest::new(request, judged.needs, deed) })
+        }
         (rule, evidence) => {
             let (needs, deed) = judge(&request, evidence, rules, limits)?;
             Ok(AnalyzedRequest::new(request, needs.and(more), deed).showing(Listed::of(
@@ -228,10 +239,6 @@ fn judge(
 ) -> Result<(Needed, String), AnalysisError> {
     let body = request.body.as_slice();
     Ok(match (request.endpoint.rule, evidence) {
-        (Rule::TaskSpec, Evidence::None) => {
-            let judged = ingestion::judge(body, limits, rules)?;
-            (judged.needs, format!("post this task of type {}", judged.kind))
-        }
         (Rule::Sampler, Evidence::None) => {
             let judged = supervisor::judge_sample(body, limits, rules)?;
             (judged.needs, format!("sample the input of this {}", judged.kind))

@@ -12,7 +12,7 @@ use super::needed::Needed;
 use super::query_context;
 use super::rules::{Lookups, Rules};
 use super::task_error::TaskSpecError;
-use super::task_input::input_source;
+use super::task_input::{input_format, input_source};
 use super::task_object::{Object, object_at};
 use crate::druid::endpoint::Asks;
 use crate::druid::json::JsonLimits;
@@ -118,18 +118,28 @@ pub fn judge(
 ) -> Result<NativeQuery, NativeQueryError> {
     let value = json::parse(body, limits)?;
     let query = object_at("", &value)?;
-    let mut reading = Reading { rules, needs: BTreeSet::new() };
-    reading.query(&query)?;
-    reading.context_keys(&query)?;
-    // Places of external data are counted by themselves.
-    if reading.needs.iter().filter(|need| need.reach.place().is_none()).count() > MOST_NEEDS {
-        return Err(NativeQueryError::TooMany);
-    }
+    let needs = needs_within(&query, rules)?;
     Ok(NativeQuery {
         kind: query.text("queryType")?.to_owned(),
-        needs: Needed::after_reading_everything(reading.needs),
+        needs: Needed::after_reading_everything(needs),
         id: value.pointer("/context/queryId").and_then(Value::as_str).map(str::to_owned),
     })
+}
+
+/// What a query needs that stands within a task
+pub(super) fn needs_within(
+    query: &Object<'_>,
+    rules: &Rules,
+) -> Result<BTreeSet<ResourceAction>, NativeQueryError> {
+    let mut reading = Reading { rules, needs: BTreeSet::new() };
+    reading.query(query)?;
+    reading.context_keys(query)?;
+    // Places of external data are counted by themselves.
+    let is_counted = |need: &&ResourceAction| need.reach.place().is_none();
+    if reading.needs.iter().filter(is_counted).count() > MOST_NEEDS {
+        return Err(NativeQueryError::TooMany);
+    }
+    Ok(reading.needs)
 }
 
 /// What has been read so far
@@ -203,6 +213,9 @@ impl Reading<'_> {
             "unnest" | "filter" | "restrict" => self.based_on(source, &["base"]),
             "external" => {
                 let input = source.member("inputSource")?.object()?;
+                if let Some(format) = source.optional("inputFormat") {
+                    self.needs.extend(input_format(&format.object()?, self.rules)?);
+                }
                 Ok(input_source(&input, self.rules, &mut self.needs)?)
             }
             other => Err(NativeQueryError::DataSource(other.to_owned())),

@@ -87,6 +87,11 @@ fn of_objects(source: &Map<String, Value>, scheme: Scheme) -> Option<Vec<Place>>
     Some([uris, prefixes, objects].concat())
 }
 
+/// What a text of paths reads
+pub(super) fn of_hadoop_paths(paths: &str) -> Vec<Reach> {
+    told(of_hadoop(paths))
+}
+
 /// A text of several paths has commas between them (`FileInputFormat.getPathStrings`)
 fn of_hadoop(paths: &str) -> Option<Vec<Place>> {
     paths.split(',').map(Place::of_hadoop).collect()

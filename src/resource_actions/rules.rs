@@ -15,6 +15,8 @@ pub struct Rules {
     pub select_tasks: SelectTasks,
     /// `metadata`
     pub metadata: Metadata,
+    /// `raw_query_controller`
+    pub raw_query_controller: RawQueryController,
     /// `task_inputs`
     pub task_inputs: TaskInputs,
     /// `input_source_types` (Druid's `druid.auth.enableInputSourceSecurity`)
@@ -71,6 +73,17 @@ pub enum Metadata {
     State,
     /// What Druid asks, which is mostly nothing, and READ STATE STATE for servers and other people's queries
     Open,
+}
+
+/// What becomes of tasks of type `query_controller` that are posted to the Overlord
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RawQueryController {
+    /// They are refused
+    #[default]
+    Deny,
+    /// They need what their specification reads and writes, as the same in SQL
+    Check,
 }
 
 /// What the `inputSource` of an ingestion spec asks

@@ -7,19 +7,17 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::ingestion::{JudgedTask, check_context, check_context_keys, read_body, write_datasource};
 use super::jvm;
 use super::needed::Needed;
 use super::rules::{Rules, TaskInputs};
 use super::task_error::TaskSpecError;
 use super::task_input::{input_format, input_source};
-use super::task_members::{DATA_SCHEMA_MEMBERS, STREAM_IO_MEMBERS};
+use super::task_members::DATA_SCHEMA_MEMBERS;
 use super::task_object::{Object, object_at};
+use super::task_parts::{JudgedTask, check_context, check_context_keys, read_body, write_datasource};
+use super::task_stream::{STREAMS, supervised};
 use crate::druid::json::JsonLimits;
-use crate::druid::{Action, Reach, ResourceAction, ResourceType};
-
-/// The types that read a stream (`SeekableStreamSupervisorSpec`)
-const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
+use crate::druid::{Action, ResourceAction, ResourceType};
 
 /// Reads a posted supervisor
 ///
@@ -69,27 +67,8 @@ fn of_stream(
     let schema = spec.member("dataSchema")?.object()?;
     schema.only(DATA_SCHEMA_MEMBERS)?;
     needs.insert(write_datasource(schema.text("dataSource")?));
-    reads_stream(&spec.member("ioConfig")?.object()?, kind, rules, &mut needs)?;
-    Ok(JudgedTask { kind, needs: Needed::after_reading_everything(needs) })
-}
-
-/// A stream lies outside Druid, at the place that its configuration names
-fn reads_stream(
-    io: &Object<'_>,
-    kind: &'static str,
-    rules: &Rules,
-    needs: &mut BTreeSet<ResourceAction>,
-) -> Result<(), TaskSpecError> {
-    io.only(STREAM_IO_MEMBERS)?;
-    io.is_of_type(kind)?;
-    if let Some(format) = io.optional("inputFormat") {
-        needs.extend(input_format(&format.object()?, rules)?);
-    }
-    match rules.task_inputs {
-        TaskInputs::External => needs.extend([rules.read_external(kind).reaching(Reach::Nowhere)]),
-        TaskInputs::Druid => {}
-    }
-    Ok(())
+    supervised(&spec.member("ioConfig")?.object()?, kind, rules, &mut needs)?;
+    Ok(JudgedTask::new(kind, Needed::after_reading_everything(needs)))
 }
 
 /// `CompactionSupervisorSpec`: what it compacts is its own datasource
@@ -101,7 +80,7 @@ fn of_compaction(supervisor: &Object<'_>, body: &Value) -> Result<JudgedTask, Ta
         check_context_keys(&context.object()?, &mut needs)?;
     }
     needs.extend(jvm::needs_within(body));
-    Ok(JudgedTask { kind: "autocompact", needs: Needed::after_reading_everything(needs) })
+    Ok(JudgedTask::new("autocompact", Needed::after_reading_everything(needs)))
 }
 
 /// `NoopSupervisorSpec`, which does nothing, and keeps the place of one that was ended
@@ -112,7 +91,7 @@ fn of_nothing(supervisor: &Object<'_>) -> Result<JudgedTask, TaskSpecError> {
     let needs: Option<BTreeSet<_>> = supervisor.list("dataSources")?.into_iter().map(name).collect();
     let needs =
         needs.filter(|needs| !needs.is_empty()).ok_or_else(|| supervisor.shape("dataSources", one))?;
-    Ok(JudgedTask { kind: "NoopSupervisorSpec", needs: Needed::after_reading_everything(needs) })
+    Ok(JudgedTask::new("NoopSupervisorSpec", Needed::after_reading_everything(needs)))
 }
 
 /// Reads what is to be sampled: the specification of a task or a supervisor, of which only its input is read
@@ -139,7 +118,7 @@ pub(super) fn judge_sample(
     let io = spec.member("ioConfig")?.object()?;
     let mut needs = BTreeSet::new();
     if STREAMS.contains(&kind) {
-        reads_stream(&io, kind, rules, &mut needs)?;
+        supervised(&io, kind, rules, &mut needs)?;
     } else {
         io.only("type inputSource inputFormat appendToExisting dropExisting")?;
         if let Some(format) = io.optional("inputFormat") {
@@ -154,7 +133,7 @@ pub(super) fn judge_sample(
             needs.insert(ResourceAction::new(Action::Write, ResourceType::State, "tasks"));
         }
     }
-    Ok(JudgedTask { kind, needs: Needed::after_reading_everything(needs) })
+    Ok(JudgedTask::new(kind, Needed::after_reading_everything(needs)))
 }
 
 #[cfg(test)]

@@ -52,15 +52,32 @@ pub enum TaskSpecError {
     /// It uses a lookup, and lookups ask a permission
     #[error("`{0}` uses a lookup, which a task may not where lookups are granted; leave it out")]
     Lookup(String),
+    /// It reads by a firehose, as Druid did before it had input sources
+    #[error("`{0}` is a firehose, which is not understood; write an `inputSource`")]
+    Firehose(String),
+    /// The query of a posted `query_controller` is not understood
+    #[error("`spec.query`: {0}")]
+    Query(String),
+    /// It brings a context key that only the gate or Druid may set
+    #[error("the query-context key `{0}` is set by the gate alone; leave it out")]
+    ReservedContextKey(String),
     /// An input source is not on the list
     #[error("input sources of type `{0}` are not understood")]
     InputSource(String),
 }
 
 fn instead_of(kind: &str) -> &'static str {
-    if kind == QUERY_CONTROLLER {
-        "submit the statement to /druid/v2/sql/task instead"
-    } else {
-        "those that may are index, index_parallel, compact and kill"
+    match kind {
+        QUERY_CONTROLLER => "submit the statement to /druid/v2/sql/task instead",
+        "query_worker" => "its controller posts it",
+        "single_phase_sub_task" | "index_sub" => "a task of type index_parallel posts its own parts",
+        part if part.starts_with("partial_") => "a task of type index_parallel posts its own parts",
+        "index_realtime" | "index_realtime_appenderator" => {
+            "it reads by a firehose; post a supervisor of type kafka or kinesis"
+        }
+        _ => {
+            "those that may are index, index_parallel, index_kafka, index_kinesis, index_rabbit, index_hadoop, compact, kill, \
+             archive, restore, move and noop"
+        }
     }
 }

@@ -27,6 +27,25 @@ pub(super) const COMPACT_MEMBERS: &str = "type id dataSource ioConfig interval s
 pub(super) const KILL_MEMBERS: &str = "type id dataSource interval versions batchSize limit maxUsedStatusLastUpdatedTime \
      markAsUnused context";
 
+/// Of `ArchiveTask` and `RestoreTask`
+pub(super) const INTERVAL_MEMBERS: &str = "type id dataSource interval context";
+
+/// Of `NoopTask`
+pub(super) const NOOP_MEMBERS: &str = "type id dataSource runTime isReadyTime isReadyResult context";
+
+/// Of `SeekableStreamIndexTaskIOConfig` and those for Kafka, Kinesis and RabbitMQ
+pub(super) const STREAM_TASK_IO_MEMBERS: &str = "type taskGroupId baseSequenceName startPartitions endPartitions \
+     startSequenceNumbers endSequenceNumbers exclusiveStartSequenceNumberPartitions consumerProperties configOverrides pollTimeout \
+     useTransaction minimumMessageTime maximumMessageTime refreshRejectionPeriodsInMinutes inputFormat multiTopic emitTimeLagMetrics \
+     endpoint recordsPerFetch fetchDelayMillis awsAssumedRoleArn awsExternalId deaggregate uri";
+
+/// Of `HadoopTuningConfig`
+pub(super) const HADOOP_TUNING_MEMBERS: &str = "type workingPath version partitionsSpec shardSpecs indexSpec \
+     indexSpecForIntermediatePersists appendableIndexSpec maxRowsInMemory maxBytesInMemory useMaxMemoryEstimates leaveIntermediate \
+     cleanupOnFailure overwriteFiles ignoreInvalidRows jobProperties combineText useCombiner rowFlushBoundary \
+     numBackgroundPersistThreads forceExtendableShardSpecs useExplicitVersion allowedHadoopPrefix logParseExceptions maxParseExceptions \
+     useYarnRMJobStatusFallback awaitSegmentAvailabilityTimeoutMillis";
+
 /// Input formats that read nothing but what the input source gives
 pub(super) const PLAIN_FORMATS: &[&str] =
     &["json", "csv", "tsv", "regex", "lines", "orc", "parquet", "avro_ocf"];

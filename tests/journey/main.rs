@@ -57,6 +57,7 @@ mod live;
 mod native_queries;
 mod owns;
 mod pipes;
+mod posts;
 mod preflights;
 mod providers;
 #[path = "../support/recipe.rs"]

@@ -203,6 +203,21 @@ fn a_format_that_reads_descriptors_asks_for_the_type_whatever_the_place() {
         may(&needs, &["READ EXTERNAL s3://b/*"], &[])
     };
     assert!(by(r#"'{"type":"parquet"}'"#));
+    let native = |format: &str| {
+        let external = format!(
+            r#"{{"type":"external","inputSource":{{"type":"s3","uris":["s3://b/a"]}},"inputFormat":{format}}}"#
+        );
+        let query = format!(r#"{{"queryType":"scan","dataSource":{external}}}"#);
+        may(
+            &native::judge(query.as_bytes(), 64, &Rules::default()).unwrap().needs,
+            &["READ EXTERNAL s3://b/*"],
+            &[],
+        )
+    };
+    assert!(native(r#"{"type":"parquet"}"#));
+    assert!(!native(
+        r#"{"type":"avro_stream","avroBytesDecoder":{"type":"schema_registry","url":"http://inner"}}"#
+    ));
     for format in [
         r#"'{"type":"protobuf","protoBytesDecoder":{"type":"file","descriptor":"file:///etc/passwd"}}'"#,
         r#"'{"type":"json","type":"protobuf"}'"#,

@@ -287,6 +287,7 @@ async fn posted_tasks(gate: &TestGate, table: &mut Table) {
     let kill = json!({"type": "kill", "dataSource": "live1", "interval": "1999-01-01/1999-01-02"});
     let compact = json!({"type": "compact", "dataSource": "live1", "ioConfig": {"type": "compact", "inputSpec": {"type": "interval", "interval": "1999-01-01/1999-01-02"}}});
     let controller = json!({"type": "query_controller", "spec": {"query": {}}, "sqlQuery": "SELECT 1"});
+    let noop = json!({"type": "noop", "dataSource": "live1", "runTime": 1});
     let worker = json!({"type": "query_worker", "controllerTaskId": "x", "dataSource": "live1"});
     let cells: &[(&str, &Value, &[&str], Expect)] = &[
         ("index_parallel, inline", &inline, &["external"], W1),
@@ -311,7 +312,8 @@ async fn posted_tasks(gate: &TestGate, table: &mut Table) {
         ("compact", &compact, &["w1"], OK),
         ("query_controller", &controller, ALL, Expect::Refused("unsupported_task")),
         ("query_worker", &worker, ALL, Expect::Refused("unsupported_task")),
-        ("noop", &json!({"type": "noop", "dataSource": "live1"}), ALL, Expect::Refused("unsupported_task")),
+        ("noop", &noop, &["r1"], W1),
+        ("noop", &noop, &["w1"], OK),
     ];
     let stage = Person::with(gate, ALL);
     let mut posted = Vec::new();
