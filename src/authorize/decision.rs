@@ -39,15 +39,20 @@ pub enum Shown {
 }
 
 impl PermittedRequest {
-    fn new(analyzed: AnalyzedRequest, receipt: Receipt, sight: Sight, submitter: Option<Owner>) -> Self {
+    fn new(
+        analyzed: AnalyzedRequest,
+        receipt: Receipt,
+        sight: impl FnOnce() -> Sight,
+        submitter: Option<Owner>,
+    ) -> Self {
         let Parts { request, storage, listed, query_id, running } = analyzed.into_parts();
         let running =
             running.zip(submitter).map(|(needs, submitter)| (query_id, RunningQuery { submitter, needs }));
-        let is_all = |listed: &Listed| listed.unless.as_ref().is_some_and(|unless| sight.holds(unless));
-        let shown = match listed {
-            Some(listed) if !is_all(&listed) => Shown::Rows(listed, sight),
-            Some(_) | None => Shown::Whole,
-        };
+        let shown = listed.map_or(Shown::Whole, |listed| {
+            let sight = sight();
+            let is_all = listed.unless.as_ref().is_some_and(|unless| sight.holds(unless));
+            if is_all { Shown::Whole } else { Shown::Rows(listed, sight) }
+        });
         PermittedRequest { request, receipt, storage, shown, running }
     }
 
@@ -131,7 +136,7 @@ pub fn decide(
     let caller = Caller::verified(identity);
     match verdict(analyzed.needs(), &caller, policy) {
         (Verdict::Permit, receipt) => {
-            let sight = caller.holder(policy).sight().of(caller.owner());
+            let sight = || caller.holder(policy).sight().of(caller.owner());
             Ok(PermittedRequest::new(analyzed, receipt, sight, Some(identity.owner())))
         }
         (Verdict::Deny(reason), receipt) => {
@@ -144,5 +149,5 @@ pub fn decide(
 /// Permits the one request that needs no caller, where the configuration opens it: the router's health
 pub fn permit_public_health(analyzed: AnalyzedRequest) -> Option<PermittedRequest> {
     let is_health = analyzed.endpoint().rule == Rule::Health && *analyzed.needs() == Needed::Authenticated;
-    is_health.then(|| PermittedRequest::new(analyzed, Receipt::default(), Sight::default(), None))
+    is_health.then(|| PermittedRequest::new(analyzed, Receipt::default(), Sight::default, None))
 }

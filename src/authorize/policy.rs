@@ -164,7 +164,8 @@ impl Policy {
         let as_member = by_member.get(identity).and_then(|of_identity| of_identity.get(issuer));
         let mut places = as_member.cloned().unwrap_or_default();
         places.extend(claimed.iter().filter_map(|name| by_name.get(name.as_ref())).flatten());
-        places.sort_unstable();
+        // Two lists in order, as a rule: this sort takes them as they are.
+        places.sort();
         places.dedup();
         Holder { policy: self, places }
     }
