@@ -142,7 +142,13 @@ mod tests {
                     for name in ["a", "ab", "b", "c", "*", "EXTERNAL", "s3"] {
                         let needed = ResourceAction::new(action, kind, name).reaching(match kind {
                             ResourceType::External => reaches[below(4)].clone(),
-                            _ => Reach::Unknown,
+                            ResourceType::Config
+                            | ResourceType::Datasource
+                            | ResourceType::Lookup
+                            | ResourceType::QueryContext
+                            | ResourceType::State
+                            | ResourceType::SystemTable
+                            | ResourceType::View => Reach::Unknown,
                         });
                         let asked = |place: &usize| roles[*place].iter().any(|role| takes_in(role, &needed));
                         let all: Vec<_> = (0..6).filter(asked).collect();
