@@ -71,7 +71,7 @@ async fn a_file_that_is_written_in_pieces_is_read_whole_or_not_at_all() {
 
 #[tokio::test]
 async fn a_thousand_connections_outlive_a_new_certificate() {
-    let (gate, _druid) = setup("").await;
+    let (gate, _druid) = setup("[limits]\nconnections_per_address = 2000\n").await;
     let token = gate.token("alice", &[]);
     let mut connections = Vec::new();
     for _ in 0..1_000 {
