@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::durable_storage::Storage;
 use super::native::{self, NativeQueryError};
@@ -15,7 +15,7 @@ use super::reach;
 use super::rules::Rules;
 use super::task_error::TaskSpecError;
 use super::task_object::{Object, object_at};
-use super::task_parts::{JudgedTask, check_context, check_resource, write_datasource};
+use super::task_parts::{JudgedTask, check_context_keys, check_resource, write_datasource};
 use crate::druid::owner::is_reserved_context_key;
 use crate::druid::task::QUERY_CONTROLLER;
 use crate::druid::{ResourceAction, ResourceType};
@@ -39,7 +39,10 @@ pub(super) fn task(task: &Object<'_>, rules: &Rules) -> Result<JudgedTask, TaskS
     texts(task, "sqlTypeNames")?;
     texts(task, "nativeTypeNames")?;
     let mut needs = BTreeSet::new();
-    check_context(task, &mut needs)?;
+    if let Some(context) = task.optional("context") {
+        let members = without_druids_own(&context.object()?);
+        check_context_keys(&Object { path: "context".to_owned(), members: &members }, &mut needs)?;
+    }
     for name in CONTEXTS {
         needs.extend(context_of(task, name, rules)?);
     }
@@ -60,6 +63,20 @@ pub(super) fn task(task: &Object<'_>, rules: &Rules) -> Result<JudgedTask, TaskS
     let storage = Storage::of_keys(|key| context_value(&query, key), is_stored);
     let needs = Needed::after_reading_everything(needs);
     Ok(JudgedTask { storage, ..JudgedTask::new(QUERY_CONTROLLER, needs) })
+}
+
+/// Whoever posts what Druid has made of a statement has these in it, as Druid sets them on each task
+fn without_druids_own(context: &Object<'_>) -> Map<String, Value> {
+    let is_own = |(name, value): &(&String, &Value)| {
+        matches!(name.as_str(), "forceTimeChunkLock" | "useLineageBasedSegmentAllocation")
+            && value.as_bool() == Some(true)
+    };
+    context
+        .members
+        .iter()
+        .filter(|member| !is_own(member))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// What a context takes, in which nobody says whose the task is
@@ -200,6 +217,18 @@ mod tests {
                 needs,
                 "{source} {destination}"
             );
+        }
+    }
+
+    #[test]
+    fn what_druid_sets_on_each_task_may_stand_there_as_druid_sets_it() {
+        let with = |value: &str| {
+            let keys = format!(r#""forceTimeChunkLock":{value},"useLineageBasedSegmentAllocation":true"#);
+            needs_under(&with(TABLE, REPORT).replace(r#""priority":1"#, &keys), &rules())
+        };
+        assert_eq!(with("true").unwrap(), "READ DATASOURCE a");
+        for other in ["false", "1", "\"true\"", "null"] {
+            assert!(matches!(with(other), Err(TaskSpecError::ContextKey { .. })), "{other}");
         }
     }
 

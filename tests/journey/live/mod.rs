@@ -14,6 +14,7 @@ mod holes;
 mod open;
 mod parity;
 mod people;
+mod posted;
 mod secured;
 mod secured_explain;
 mod stores;
