@@ -256,7 +256,7 @@ pub(crate) fn judged_needs(text: &str, parameters: usize) -> BTreeSet<String> {
     let parameters = vec!["x".to_owned(); parameters];
     on_judges_stack(|| {
         let judgement = judgement(text, &parameters).unwrap();
-        judgement.needs.resource_actions().into_iter().map(|action| action.sentence()).collect()
+        judgement.needs.sentences().into_iter().collect()
     })
 }
 
@@ -271,7 +271,7 @@ fn judgement(text: &str, parameters: &[String]) -> Result<Judgement, String> {
 
 fn ours(text: &str, parameters: &[String]) -> Ours {
     let judgement = judgement(text, parameters)?;
-    let needs = judgement.needs.resource_actions().into_iter().map(|action| action.sentence());
+    let needs = judgement.needs.sentences().into_iter();
     let mut resources: Vec<_> = needs.filter_map(|sentence| resource(&sentence)).collect();
     resources.sort();
     Ok((resources, judgement.forwarded))
