@@ -21,6 +21,8 @@ type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// How long one of them stays who is not left
 const STAY: Duration = Duration::from_secs(20);
+/// Between two bodies that inflate: four people send sixteen a second
+const INFLATING: Duration = Duration::from_millis(250);
 const BIG: &str = r#"{"query":"SELECT * FROM big"}"#;
 
 #[derive(Clone, Copy, Debug)]
@@ -206,6 +208,7 @@ async fn inflates(world: &World, from: u8, turn: usize) -> Ended {
         request.headers_mut().insert("authorization", token.clone());
         request.headers_mut().insert("content-encoding", HeaderValue::from_static("gzip"));
         sender.send_request(request).await?.into_body().collect().await?;
+        tokio::time::sleep(INFLATING).await;
     }
     connection.abort();
     Ok(())
