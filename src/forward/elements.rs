@@ -82,7 +82,7 @@ impl Elements {
                 at = self.behind_text(bytes, at);
                 continue;
             }
-            if self.is_at_element(byte) {
+            if self.is_at_element(byte, bytes.get(from..at).unwrap_or_default()) {
                 let taken = tell(Part::Ahead(bytes.get(at..).unwrap_or_default()))?;
                 if taken > 0 {
                     self.is_taken = true;
@@ -120,12 +120,13 @@ impl Elements {
     }
 
     /// Whether an element of an array begins with this byte, of which nothing has come before
-    fn is_at_element(&self, byte: u8) -> bool {
+    fn is_at_element(&self, byte: u8, before: &[u8]) -> bool {
         matches!(byte, b'"' | b'{')
             && matches!(self.state, State::Within { closing: b']', .. })
             && self.depth == 0
             && !self.is_taken
             && self.element.trim_ascii().is_empty()
+            && before.trim_ascii().is_empty()
     }
 
     /// Where a text goes on behind its quotation mark, or all has been looked at; most of a list is text

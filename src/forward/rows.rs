@@ -138,14 +138,19 @@ mod tests {
         }
     }
 
+    /// The same, however the text is cut
     fn seen(list: List, text: &str) -> Result<String, NoList> {
-        let mut kept = Vec::new();
-        let mut rows = Rows::new(listed(list), sight());
-        for bytes in text.as_bytes().chunks(5) {
-            let taken = rows.take(bytes)?;
-            kept.extend(rows.join(taken, &[]));
-        }
-        if rows.is_whole() { Ok(String::from_utf8(kept).unwrap()) } else { Err(NoList::Shape) }
+        let [cut, whole] = [5, 1_000].map(|piece| {
+            let mut kept = Vec::new();
+            let mut rows = Rows::new(listed(list), sight());
+            for bytes in text.as_bytes().chunks(piece) {
+                let taken = rows.take(bytes)?;
+                kept.extend(rows.join(taken, &[]));
+            }
+            if rows.is_whole() { Ok(String::from_utf8(kept).unwrap()) } else { Err(NoList::Shape) }
+        });
+        assert_eq!(cut.as_ref().ok(), whole.as_ref().ok(), "{text}");
+        whole
     }
 
     #[test]
@@ -214,6 +219,8 @@ mod tests {
             (List::Elements("name"), r#"[{"name":7}]"#),
             (List::Elements("name"), r#"[{"name":"a"]]"#),
             (List::Elements("name"), r#"["a" "c"]"#),
+            (List::Elements("name"), r#"[1{"name":"a"}]"#),
+            (List::Elements("name"), r#"[{"name":"a"}"c"]"#),
             (List::Elements("name"), r#"[null]"#),
             (List::Tasks, r#"{"tasks":[]}"#),
             (List::TasksById, r#"{"a":"SUCCESS"}"#),

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::needed::Needed;
 use super::query_context;
-use super::rules::{Lookups, Rules};
+use super::rules::{Lookups, Rules, TaskInputs};
 use super::task_error::TaskSpecError;
 use super::task_input::{input_format, input_source};
 use super::task_object::{Object, object_at};
@@ -131,6 +131,8 @@ pub(super) fn needs_within(
     query: &Object<'_>,
     rules: &Rules,
 ) -> Result<BTreeSet<ResourceAction>, NativeQueryError> {
+    // What `task_inputs` leaves to Druid is the input of an ingestion; a query's is asked for, as in SQL.
+    let rules = &Rules { task_inputs: TaskInputs::External, ..rules.clone() };
     let mut reading = Reading { rules, needs: BTreeSet::new() };
     reading.query(query)?;
     reading.context_keys(query)?;
@@ -292,8 +294,10 @@ impl Reading<'_> {
 
 /// `lookup(…)` in an expression of Druid's, where functions count in either case
 pub(super) fn calls_lookup(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.split("lookup").skip(1).any(|after| after.trim_start().starts_with('('))
+    // Its lexer passes over what is no part of any token, and goes on as if that were not there.
+    let is_token = |letter: &char| letter.is_ascii_alphanumeric() || "_$(),[]+-*/^%!<>'\"".contains(*letter);
+    let tokens: String = text.to_lowercase().chars().filter(is_token).collect();
+    tokens.contains("lookup(")
 }
 
 #[cfg(test)]
@@ -440,5 +444,45 @@ mod tests {
             assert!(needs(&over(&inner)).is_err(), "{key} within");
         }
         assert!(needs(&with("[]")).is_err());
+    }
+
+    #[test]
+    fn what_druids_lexer_passes_over_hides_no_lookup() {
+        for text in ["concat(x, 'lookup', (y))", "lookup + 1", "lookups(x)", "lookup2(x)"] {
+            assert!(!calls_lookup(text), "{text}");
+        }
+        for text in [
+            "lookup(x,'l')",
+            "LOOKUP (x)",
+            "lookup#(x)",
+            "lookup;@(x)",
+            "lookup\u{1}(x)",
+            "lookup\u{200b}(x)",
+            "look#up(x)",
+            "loo\u{212a}up(x)",
+            "lookup\n\t(x)",
+            "1 + lookup.(x)",
+        ] {
+            assert!(calls_lookup(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn external_input_of_a_query_is_asked_for_whatever_an_ingestions_is() {
+        let query = |source: &str| {
+            format!(
+                r#"{{"queryType":"scan","intervals":["1/2"],"dataSource":{{"type":"external","inputSource":{source},"inputFormat":{{"type":"json"}},"signature":[]}}}}"#
+            )
+        };
+        for task_inputs in [TaskInputs::External, TaskInputs::Druid] {
+            let rules = Rules { task_inputs, ..Rules::default() };
+            for (source, needs) in [
+                (r#"{"type":"inline","data":"x"}"#, "READ EXTERNAL EXTERNAL"),
+                (r#"{"type":"local","baseDir":"/etc","filter":"*"}"#, "READ EXTERNAL EXTERNAL"),
+                (r#"{"type":"druid","dataSource":"secret","interval":"1/2"}"#, "READ DATASOURCE secret"),
+            ] {
+                assert_eq!(needs_under(&query(source), &rules).unwrap(), needs, "{source} {task_inputs:?}");
+            }
+        }
     }
 }

@@ -82,7 +82,8 @@ fn of_objects(source: &Map<String, Value>, scheme: Scheme) -> Option<Vec<Place>>
     let prefixes = each(source, "prefixes", |uri| Place::below_uri(uri.as_str()?, schemes))?;
     let objects = each(source, "objects", |object| {
         let text = |name: &str| object.get(name).and_then(Value::as_str);
-        Place::of_object(scheme, text("bucket")?, text("path")?)
+        let is_known = object.as_object()?.keys().all(|name| matches!(name.as_str(), "bucket" | "path"));
+        Place::of_object(scheme, text("bucket")?, text("path")?).filter(|_| is_known)
     })?;
     Some([uris, prefixes, objects].concat())
 }

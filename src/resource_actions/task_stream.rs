@@ -19,13 +19,15 @@ pub(super) const STREAM_TASKS: [(&str, &str); 3] =
     [("index_kafka", "kafka"), ("index_kinesis", "kinesis"), ("index_rabbit", "rabbit")];
 
 /// Such a task: what it reads, and its own datasource
+///
+/// It may name no supervisor: under that id Druid keeps the offsets up to which a datasource has read, whosever it is.
 pub(super) fn task(
     task: &Object<'_>,
     kind: &'static str,
     rules: &Rules,
 ) -> Result<JudgedTask, TaskSpecError> {
     let stream = STREAM_TASKS.iter().find(|(known, _)| *known == kind).map_or(kind, |(_, stream)| *stream);
-    task.only("type id resource dataSchema tuningConfig ioConfig context supervisorId")?;
+    task.only("type id resource dataSchema tuningConfig ioConfig context")?;
     task.check_id()?;
     check_resource(task)?;
     if let Some(tuning) = task.optional("tuningConfig") {
@@ -111,6 +113,7 @@ mod tests {
             (r#""dataSource":"a""#, r#""dataSource":"a","parser":{}"#),
             (r#""id":"t""#, r#""id":["t"]"#),
             (r#""id":"t""#, r#""dataSource":"b""#),
+            (r#""id":"t""#, r#""supervisorId":"a""#),
             (r#""priority""#, r#""__user""#),
         ] {
             assert!(needs(&KAFKA.replace(from, to), &rules).is_err(), "{to}");

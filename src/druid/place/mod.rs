@@ -324,7 +324,8 @@ mod tests {
     fn a_path_of_hadoops_is_looked_at_up_to_its_glob() {
         let path = |path: &str| Place::of_hadoop(path).map(|place| place.to_string());
         for (written, place) in [
-            ("hdfs://NN:8020/a/b", "hdfs://nn:8020/a/b"),
+            ("hdfs://NN:8020/a/b", "hdfs://nn/a/b"),
+            ("hdfs://NN:9000/a/b", "hdfs://nn:9000/a/b"),
             ("hdfs://nn/a/", "hdfs://nn/a/*"),
             ("hdfs://nn/a/2024-*/x", "hdfs://nn/a/2024-*"),
         ] {

@@ -71,7 +71,7 @@ impl Scheme {
         match self {
             Self::Http => host_and_port(written, Some(80)),
             Self::Https => host_and_port(written, Some(443)),
-            Self::Hdfs => host_and_port(written, None),
+            Self::Hdfs => host_and_port(written, Some(8020)),
             Self::File => written.is_empty().then(String::new),
             Self::S3 | Self::Gs | Self::Azure | Self::AzureStorage | Self::Oss => bucket(written),
         }
